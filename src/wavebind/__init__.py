@@ -1,0 +1,1 @@
+"""wavebind: transcription factor binding sites from wavelet scalograms of DNA."""

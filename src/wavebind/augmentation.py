@@ -1,0 +1,51 @@
+"""Changes to a training window that leave its label as it is."""
+
+from __future__ import annotations
+
+import torch
+
+from wavebind.prediction import reverse_complement_batch
+
+__all__ = ["augment", "shift_windows"]
+
+
+def augment(
+    codes: torch.Tensor, generator: torch.Generator, *, strand: bool = True, max_shift: int = 0
+) -> torch.Tensor:
+    """A random strand, and a random small shift, for each window of a batch.
+
+    Parameters
+    ----------
+    codes : torch.Tensor
+        ``uint8``, shape ``(batch, position)``, on the CPU.
+    generator : torch.Generator
+    strand : bool
+        Replace each window by its reverse complement with probability one half.
+    max_shift : int
+        Move each window by up to this many bases either way; what comes in is unknown.
+    """
+    n = len(codes)
+    if strand:
+        flip = torch.rand(n, generator=generator) < 0.5
+        codes = torch.where(flip[:, None], reverse_complement_batch(codes), codes)
+    if max_shift:
+        shifts = torch.randint(-max_shift, max_shift + 1, (n,), generator=generator)
+        codes = shift_windows(codes, shifts)
+    return codes
+
+
+def shift_windows(codes: torch.Tensor, shifts: torch.Tensor) -> torch.Tensor:
+    """Move each window to the right by its own number of bases; what comes in has code 4.
+
+    Parameters
+    ----------
+    codes : torch.Tensor
+        ``uint8``, shape ``(batch, position)``.
+    shifts : torch.Tensor
+        ``int64``, shape ``(batch,)``; negative moves to the left.
+    """
+    length = codes.shape[1]
+    source = torch.arange(length)[None, :] - shifts[:, None]
+    inside = (source >= 0) & (source < length)
+    moved = codes.gather(1, source.clamp(0, length - 1))
+    return torch.where(inside, moved, torch.full_like(moved, 4))

@@ -1,0 +1,68 @@
+"""``wavebind demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wavebind.cli.console import Device, metrics_table, note, progress_bar
+from wavebind.cli.dataset import summary_table
+from wavebind.cli.train import training_monitor
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(name="demo", epilog="Example: wavebind demo --out wavebind-demo")(demo)
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="The folder for everything.")] = Path(
+        "wavebind-demo"
+    ),
+    device: Device = "auto",
+    force: Annotated[bool, typer.Option("--force", help="Replace an older demo.")] = False,
+) -> None:
+    """Do the main job on real data in the package: dataset, train, evaluate, explain, report.
+
+    The data are CTCF ChIP-seq peaks of GM12878 cells and GC-matched windows of chromosome 22.
+    """
+    from wavebind.assessment import assess
+    from wavebind.dataset import open_dataset, write_dataset
+    from wavebind.demodata import DEMO_TRAINING, demo_table
+    from wavebind.explanations import explain_run, explanation_size, write_pictures
+    from wavebind.models import ModelConfig
+    from wavebind.report import write_report
+    from wavebind.tables import read_labelled_table
+    from wavebind.training import train
+
+    data_dir, run = out / "data", out / "run"
+    with demo_table() as table:
+        summary = write_dataset(
+            read_labelled_table(table), data_dir, inputs=[table], overwrite=force
+        )
+    note(summary_table(summary))
+    data = open_dataset(data_dir)
+    with training_monitor() as monitor:
+        train(
+            data,
+            run,
+            ModelConfig(length=data.length),
+            DEMO_TRAINING,
+            device=device,
+            overwrite=force,
+            monitor=monitor,
+        )
+    with progress_bar("scoring windows", len(data.indices("test"))) as advance:
+        metrics = assess(run, data, "test", device=device, progress=advance)
+    n = 6
+    with progress_bar("explaining windows", explanation_size(data, "test", n)) as advance:
+        explained, config = explain_run(run, data, n=n, device=device, progress=advance)
+    with progress_bar("drawing", len(explained.names)) as advance:
+        write_pictures(run, explained, config, advance)
+    page = write_report(run, device=device)
+    typer.echo(metrics_table(metrics))
+    typer.echo(f"report: {page.resolve()}")

@@ -1,0 +1,83 @@
+"""``wavebind``: the commands put together, and what becomes of an error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from wavebind.cli import dataset, demo, evaluate, explain, predict, report, scalogram, train
+from wavebind.cli.console import note
+from wavebind.errors import WavebindError
+
+__all__ = ["app", "main", "run"]
+
+app = typer.Typer(
+    name="wavebind",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode="rich",
+    help="Find where transcription factors bind DNA, with convolutional networks on wavelet "
+    "scalograms.",
+    epilog="Start with: wavebind demo",
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from wavebind.provenance import version
+
+        typer.echo(f"wavebind {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+for _module in (demo, dataset, train, evaluate, predict, explain, scalogram, report):
+    _module.register(app)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command.
+
+    Returns
+    -------
+    int
+        0 done, 1 the input is wrong, 2 the command line is wrong, 130 interrupted.
+    """
+    try:
+        app(args=arguments, prog_name="wavebind")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except WavebindError as error:
+        note(f"wavebind: error: {error}")
+        return 1
+    except BrokenPipeError:
+        # The reader of our output, head for one, has gone; that is no error of ours. What is
+        # left in the buffer must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        note("wavebind: interrupted")
+        return 130
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        note(f"wavebind: error: {name}{error.strerror or error}")
+        return 1
+    return 0
+
+
+def main() -> None:
+    """Entry point of the ``wavebind`` program."""
+    raise SystemExit(run(sys.argv[1:]))

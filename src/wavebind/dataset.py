@@ -1,0 +1,409 @@
+"""The labelled set on disk, and as batches.
+
+A dataset is a folder: ``codes.npy`` (``uint8``, window by position, memory-mapped),
+``windows.parquet`` (chrom, start, end, label, split) and ``dataset.json`` (counts, what was dropped
+and why, where everything came from).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wavebind.errors import InputError
+from wavebind.provenance import versions
+from wavebind.sequences import UNKNOWN, Codes, reverse_complement
+from wavebind.splits import PARTS, check_parts
+from wavebind.tables import LabelledWindow
+from wavebind.textfiles import replace_dir, sha256
+
+__all__ = [
+    "Dataset",
+    "DatasetSummary",
+    "epoch_indices",
+    "open_dataset",
+    "write_dataset",
+]
+
+FORMAT = 1
+#: A window with more unknown bases than this fraction is dropped.
+MAX_UNKNOWN = 0.10
+_BUFFER = 4096
+#: Length of the header of ``codes.npy``; a multiple of 64, as the format asks.
+_NPY_HEADER = 128
+#: The largest metadata file that is read.
+_MAX_JSON = 16 * 2**20
+
+DROP_UNKNOWN = "more than 10 % unknown bases"
+DROP_DUPLICATE = "same sequence (either strand) as an earlier window of its class"
+DROP_CONFLICT = "same sequence (either strand) as an earlier window of the other class"
+
+
+@dataclass(frozen=True)
+class DatasetSummary:
+    """What was written.
+
+    Attributes
+    ----------
+    length : int
+        Window length in base pairs.
+    counts : dict
+        Number of windows by part and label.
+    dropped : dict
+        Number of windows by the reason for which they were left out.
+    """
+
+    length: int
+    counts: dict[tuple[str, int], int]
+    dropped: dict[str, int]
+
+    @property
+    def n_windows(self) -> int:
+        """Windows kept."""
+        return sum(self.counts.values())
+
+
+def write_dataset(
+    windows: Iterable[LabelledWindow],
+    out: Path,
+    *,
+    inputs: Sequence[Path] = (),
+    settings: dict[str, Any] | None = None,
+    overwrite: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> DatasetSummary:
+    """Write windows as a dataset, in one pass and bounded memory.
+
+    Parameters
+    ----------
+    windows : iterable of LabelledWindow
+    out : pathlib.Path
+        The folder. It appears only when whole.
+    inputs : sequence of pathlib.Path
+        Files whose checksums are recorded.
+    settings : dict, optional
+        Recorded as they are.
+    overwrite : bool
+        Whether an older dataset of that name is replaced.
+    progress : callable, optional
+        Called with the number of windows read since the last call.
+
+    Returns
+    -------
+    DatasetSummary
+
+    Raises
+    ------
+    InputError
+        If windows differ in length, a class or a part has no window, or the folder cannot be
+        written.
+    """
+    counts: Counter[tuple[str, int]] = Counter()
+    dropped: Counter[str] = Counter()
+    lengths: Counter[int] = Counter()
+    first_place: dict[int, str] = {}
+    # 16 bytes a window instead of its sequence: a million windows stay below 150 MB.
+    seen: dict[bytes, int] = {}
+    with replace_dir(out, overwrite=overwrite, marker="dataset.json") as folder:
+        with _Writer(folder) as writer:
+            for n, window in enumerate(windows, 1):
+                length = len(window.codes)
+                lengths[length] += 1
+                first_place.setdefault(length, window.place)
+                if len(lengths) > 1:
+                    # Read on: the message tells how many there are of each.
+                    continue
+                reason = _reason_to_drop(window, seen)
+                if reason:
+                    dropped[reason] += 1
+                else:
+                    writer.add(window)
+                    counts[window.part, window.label] += 1
+                if progress and n % _BUFFER == 0:
+                    progress(_BUFFER)
+            if len(lengths) > 1:
+                raise InputError(_length_message(lengths, first_place))
+            writer.finish()
+        names = ", ".join(str(p) for p in inputs) or str(out)
+        check_parts(
+            counts,
+            names,
+            "name chromosomes that have windows with --test-chroms and --valid-chroms, or mend "
+            "the split column",
+        )
+        summary = DatasetSummary(next(iter(lengths)), dict(counts), dict(dropped))
+        description = {
+            "format": FORMAT,
+            "length": summary.length,
+            "n_windows": summary.n_windows,
+            "counts": {
+                part: {
+                    "bound": counts[part, 1],
+                    "unbound": counts[part, 0],
+                }
+                for part in PARTS
+            },
+            "dropped": dict(dropped),
+            "inputs": [{"path": str(p), "sha256": sha256(p)} for p in inputs],
+            "settings": settings or {},
+            "versions": versions(),
+            "codes_sha256": sha256(folder / "codes.npy"),
+        }
+        (folder / "dataset.json").write_text(json.dumps(description, indent=2) + "\n")
+    return summary
+
+
+def _reason_to_drop(window: LabelledWindow, seen: dict[bytes, int]) -> str:
+    codes = window.codes
+    if np.count_nonzero(codes == UNKNOWN) > MAX_UNKNOWN * len(codes):
+        return DROP_UNKNOWN
+    # The smaller of the two strands stands for both.
+    key = min(codes.tobytes(), reverse_complement(codes).tobytes())
+    digest = hashlib.blake2b(key, digest_size=16).digest()
+    if digest not in seen:
+        seen[digest] = window.label
+        return ""
+    return DROP_DUPLICATE if seen[digest] == window.label else DROP_CONFLICT
+
+
+def _length_message(lengths: Counter[int], first_place: dict[int, str]) -> str:
+    common, *others = (length for length, _ in lengths.most_common())
+    found = "; ".join(
+        f"{n} bp ({lengths[n]:,} windows, the first at {first_place[n]})" for n in others[:5]
+    )
+    return (
+        f"the windows differ in length: {common} bp ({lengths[common]:,} windows) and {found}. "
+        f"A model could tell the classes apart by length alone: cut all windows to one length"
+    )
+
+
+class _Writer:
+    """Appends windows to ``codes.npy`` and ``windows.parquet``."""
+
+    def __init__(self, folder: Path) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self._pa = pa
+        self._schema = pa.schema(
+            [
+                ("chrom", pa.string()),
+                ("start", pa.int64()),
+                ("end", pa.int64()),
+                ("label", pa.int8()),
+                ("split", pa.string()),
+            ]
+        )
+        self._codes = (folder / "codes.npy").open("wb")
+        self._codes.write(b"\0" * _NPY_HEADER)
+        self._parquet = pq.ParquetWriter(folder / "windows.parquet", self._schema)
+        self._buffer: list[LabelledWindow] = []
+        self._n = 0
+        self._length = 0
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._codes.close()
+        self._parquet.close()
+
+    def add(self, window: LabelledWindow) -> None:
+        self._buffer.append(window)
+        if len(self._buffer) >= _BUFFER:
+            self._flush()
+
+    def _flush(self) -> None:
+        rows = self._buffer
+        if not rows:
+            return
+        self._length = len(rows[0].codes)
+        self._codes.write(np.stack([w.codes for w in rows]).tobytes())
+        table = {
+            "chrom": [w.chrom for w in rows],
+            "start": [w.start for w in rows],
+            "end": [w.end for w in rows],
+            "label": [w.label for w in rows],
+            "split": [w.part for w in rows],
+        }
+        self._parquet.write_table(self._pa.table(table, schema=self._schema))
+        self._n += len(rows)
+        self._buffer = []
+
+    def finish(self) -> None:
+        """Write what is buffered, and the header now that the number of windows is known."""
+        self._flush()
+        self._codes.seek(0)
+        self._codes.write(_npy_header(self._n, self._length))
+
+
+def _npy_header(n: int, length: int) -> bytes:
+    text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({n}, {length}), }}".encode()
+    head = b"\x93NUMPY\x01\x00" + (_NPY_HEADER - 10).to_bytes(2, "little")
+    return head + text.ljust(_NPY_HEADER - 11) + b"\n"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A labelled set, opened.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    codes : numpy.ndarray
+        ``uint8``, shape ``(window, position)``, memory-mapped and read-only.
+    labels : numpy.ndarray
+        ``int8``, shape ``(window,)``: 1 = bound, 0 = unbound.
+    parts : numpy.ndarray
+        ``str``, shape ``(window,)``: train, valid or test.
+    chrom, start, end : numpy.ndarray
+        Shape ``(window,)``; empty and -1 where not known.
+    description : dict
+        ``dataset.json``.
+    """
+
+    path: Path
+    codes: Codes
+    labels: NDArray[np.int8]
+    parts: NDArray[np.str_]
+    chrom: NDArray[np.str_]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    description: dict[str, Any]
+
+    @property
+    def length(self) -> int:
+        """Window length in base pairs."""
+        return int(self.codes.shape[1])
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the codes, as recorded."""
+        return str(self.description["codes_sha256"])
+
+    def indices(self, part: str) -> NDArray[np.int64]:
+        """The windows of one part, in the order of the set.
+
+        Raises
+        ------
+        InputError
+            If the part is not train, valid or test, or has no window.
+        """
+        if part not in PARTS:
+            raise InputError(f"split {part!r} is not known; choose train, valid or test")
+        found = np.flatnonzero(self.parts == part)
+        if not found.size:
+            raise InputError(f"{self.path}: the {part} split has no windows")
+        return found
+
+    def names(self, indices: NDArray[np.int64]) -> list[str]:
+        """``chrom:start-end`` of windows, or ``window_I`` where coordinates are not known."""
+        return [
+            f"{self.chrom[i]}:{self.start[i]}-{self.end[i]}"
+            if self.chrom[i] and self.start[i] >= 0
+            else f"window_{i}"
+            for i in indices
+        ]
+
+
+def open_dataset(path: Path) -> Dataset:
+    """Open a dataset; the sequences stay on disk.
+
+    Raises
+    ------
+    InputError
+        If the folder is not a dataset, is of another format, or its files disagree.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not path.exists():
+        raise InputError(f"{path}: no such folder; make a dataset with 'wavebind dataset'")
+    file = path / "dataset.json"
+    if not file.is_file():
+        raise InputError(
+            f"{path}: is not a dataset (it has no dataset.json); make one with 'wavebind dataset'"
+        )
+    try:
+        if file.stat().st_size > _MAX_JSON:
+            raise InputError(f"{file}: larger than {_MAX_JSON:,} bytes; it is not a description")
+        description = json.loads(file.read_text(encoding="utf-8"))
+        if description.get("format") != FORMAT:
+            raise InputError(
+                f"{path}: format {description.get('format')!r} of a dataset is not {FORMAT}; make "
+                f"it again with this version"
+            )
+        codes = np.load(path / "codes.npy", mmap_mode="r", allow_pickle=False)
+        table = pq.read_table(path / "windows.parquet")
+        columns = {name: table.column(name).to_numpy() for name in table.column_names}
+        labels = columns["label"].astype(np.int8)
+        shape = (description["n_windows"], description["length"])
+        if codes.dtype != np.uint8 or codes.shape != shape or len(labels) != shape[0]:
+            raise InputError(
+                f"{path}: codes.npy has shape {codes.shape}, windows.parquet {len(labels)} rows, "
+                f"and dataset.json says {shape}; make the dataset again"
+            )
+        return Dataset(
+            path=path,
+            codes=codes,
+            labels=labels,
+            parts=columns["split"].astype(str),
+            chrom=columns["chrom"].astype(str),
+            start=columns["start"],
+            end=columns["end"],
+            description=description,
+        )
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
+        raise InputError(
+            f"{path}: the dataset is damaged ({error}); make it again with 'wavebind dataset'"
+        ) from error
+
+
+def epoch_indices(
+    labels: NDArray[np.int8],
+    indices: NDArray[np.int64],
+    ratio: float | None,
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    """The windows of one epoch: every bound one, and a fresh draw of unbound ones.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray
+        Shape ``(window,)`` of the whole set.
+    indices : numpy.ndarray
+        The training windows.
+    ratio : float or None
+        Unbound windows for each bound one; None, or more than there are, takes all of them.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    numpy.ndarray
+        Indices into the set, shuffled, none twice.
+    """
+    bound = indices[labels[indices] == 1]
+    unbound = indices[labels[indices] == 0]
+    if ratio is not None:
+        n = min(len(unbound), max(1, round(ratio * len(bound))))
+        unbound = rng.choice(unbound, n, replace=False)
+    return rng.permutation(np.concatenate([bound, unbound]))
+
+
+def batches(
+    indices: NDArray[np.int64], size: int, *, drop_last: bool = False
+) -> Iterator[NDArray[np.int64]]:
+    """Cut indices into batches of `size`; the last may be smaller, or is dropped."""
+    stop = len(indices) - size + 1 if drop_last else len(indices)
+    for start in range(0, stop, size):
+        yield indices[start : start + size]

@@ -1,0 +1,266 @@
+"""Metrics with intervals, the threshold, and calibration.
+
+Every metric is computed from the sorted scores and per-window weights, so that the windows can be
+resampled without sorting again. The point values are those of scikit-learn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wavebind.errors import InputError
+
+__all__ = [
+    "METRICS",
+    "Calibration",
+    "Curves",
+    "Estimate",
+    "auroc_with_interval",
+    "best_threshold",
+    "calibration",
+    "curves",
+    "evaluate",
+    "ranking_metrics",
+]
+
+Floats = NDArray[np.float64]
+
+METRICS = ("auroc", "auprc", "accuracy", "precision", "recall", "f1", "mcc")
+N_RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class _Ranked:
+    """Scores sorted once, ready to be weighed many times."""
+
+    def __init__(self, labels: NDArray[np.int_], scores: Floats) -> None:
+        labels = np.asarray(labels)
+        scores = np.asarray(scores, dtype=np.float64)
+        if labels.shape != scores.shape or labels.ndim != 1:
+            raise InputError(
+                f"labels and scores must be two lists of one length; found {labels.shape} and "
+                f"{scores.shape}"
+            )
+        if not np.all(np.isfinite(scores)):
+            bad = int(np.sum(~np.isfinite(scores)))
+            raise InputError(f"{bad:,} of {len(scores):,} scores are not finite numbers")
+        if not 0 < labels.sum() < len(labels):
+            raise InputError(
+                f"metrics need windows of both classes; found {int(labels.sum()):,} bound of "
+                f"{len(labels):,}"
+            )
+        self.order = np.argsort(-scores, kind="stable")
+        ranked = scores[self.order]
+        self.scores = ranked
+        self.bound = labels[self.order] == 1
+        # The last place of every group of equal scores: ties are taken or left together.
+        self.ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+
+    def counts(self, weights: Floats) -> tuple[Floats, Floats]:
+        """True and false positives at each distinct score, from the highest down."""
+        w = weights[self.order]
+        true = np.cumsum(np.where(self.bound, w, 0.0))[self.ends]
+        false = np.cumsum(np.where(self.bound, 0.0, w))[self.ends]
+        return true, false
+
+    def metrics(self, weights: Floats, threshold: float) -> dict[str, float]:
+        true, false = self.counts(weights)
+        n_bound, n_unbound = true[-1], false[-1]
+        tp, fp = _counts_above(self.scores[self.ends], true, false, threshold)
+        return {
+            "auroc": _auroc(true, false),
+            "auprc": _average_precision(true, false),
+            **_confusion_metrics(tp, fp, n_bound, n_unbound),
+        }
+
+
+def _counts_above(
+    levels: Floats, true: Floats, false: Floats, threshold: float
+) -> tuple[float, float]:
+    """True and false positives among the scores at or above the threshold."""
+    k = int(np.searchsorted(-levels, -threshold, side="right"))
+    return (float(true[k - 1]), float(false[k - 1])) if k else (0.0, 0.0)
+
+
+def _auroc(true: Floats, false: Floats) -> float:
+    if true[-1] == 0 or false[-1] == 0:
+        return float("nan")
+    area = np.trapezoid(np.append(0.0, true), np.append(0.0, false))
+    return float(area / (true[-1] * false[-1]))
+
+
+def _average_precision(true: Floats, false: Floats) -> float:
+    if true[-1] == 0:
+        return float("nan")
+    called = true + false
+    precision = np.divide(true, called, out=np.ones_like(true), where=called > 0)
+    return float(np.sum(np.diff(np.append(0.0, true)) * precision) / true[-1])
+
+
+def _confusion_metrics(tp: float, fp: float, n_bound: float, n_unbound: float) -> dict[str, float]:
+    fn, tn = n_bound - tp, n_unbound - fp
+    spread = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
+    return {
+        "accuracy": (tp + tn) / (n_bound + n_unbound),
+        # As in scikit-learn with zero_division=0: a model that calls nothing has precision 0.
+        "precision": tp / (tp + fp) if tp + fp else 0.0,
+        "recall": tp / n_bound if n_bound else 0.0,
+        "f1": 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else 0.0,
+        "mcc": (tp * tn - fp * fn) / spread**0.5 if spread else 0.0,
+    }
+
+
+def _resamples(n: int, rng: np.random.Generator, n_resamples: int) -> Iterator[Floats]:
+    """Bootstrap weights of `n` windows: how often each was drawn, one resample at a time."""
+    for _ in range(n_resamples):
+        yield np.bincount(rng.integers(0, n, n), minlength=n).astype(np.float64)
+
+
+def evaluate(
+    labels: NDArray[np.int_],
+    scores: Floats,
+    threshold: float,
+    rng: np.random.Generator,
+    n_resamples: int = N_RESAMPLES,
+) -> dict[str, Estimate]:
+    """Every metric with its 95 % percentile interval over resampled windows.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray
+        Shape ``(window,)``: 1 = bound, 0 = unbound.
+    scores : numpy.ndarray
+        Shape ``(window,)``: probabilities or logits, higher for bound.
+    threshold : float
+        A window is called bound where its score is at or above it.
+    rng : numpy.random.Generator
+    n_resamples : int
+        Bootstrap resamples (Efron & Tibshirani 1993, chapter 13).
+
+    Returns
+    -------
+    dict
+        :class:`Estimate` by the names of :data:`METRICS`.
+
+    Raises
+    ------
+    InputError
+        If the lengths differ, a score is not finite, or only one class is there.
+    """
+    ranked = _Ranked(labels, scores)
+    n = len(scores)
+    point = ranked.metrics(np.ones(n), threshold)
+    draws: dict[str, list[float]] = {name: [] for name in METRICS}
+    for weights in _resamples(n, rng, n_resamples):
+        for name, value in ranked.metrics(weights, threshold).items():
+            draws[name].append(value)
+    return {name: _estimate(point[name], np.array(draws[name])) for name in METRICS}
+
+
+def ranking_metrics(labels: NDArray[np.int_], scores: Floats) -> tuple[float, float]:
+    """AUROC and AUPRC, without intervals."""
+    true, false = _Ranked(labels, scores).counts(np.ones(len(scores)))
+    return _auroc(true, false), _average_precision(true, false)
+
+
+def auroc_with_interval(
+    labels: NDArray[np.int_],
+    scores: Floats,
+    rng: np.random.Generator,
+    n_resamples: int = N_RESAMPLES,
+) -> Estimate:
+    """AUROC alone, as :func:`evaluate` gives it."""
+    ranked = _Ranked(labels, scores)
+    n = len(scores)
+    draws = [_auroc(*ranked.counts(w)) for w in _resamples(n, rng, n_resamples)]
+    return _estimate(_auroc(*ranked.counts(np.ones(n))), np.array(draws))
+
+
+def _estimate(value: float, draws: Floats) -> Estimate:
+    # A resample of a very small set can lack a class; it has no value then.
+    low, high = np.nanpercentile(draws, [2.5, 97.5])
+    return Estimate(float(value), float(low), float(high))
+
+
+def best_threshold(labels: NDArray[np.int_], scores: Floats) -> float:
+    """The threshold with the largest Matthews correlation.
+
+    It weighs both kinds of error whatever the proportion of bound windows, and does not reward
+    calling everything unbound, as accuracy does.
+
+    Returns
+    -------
+    float
+        Half-way between the two neighbouring scores, so that it does not sit on a window.
+    """
+    ranked = _Ranked(labels, scores)
+    true, false = ranked.counts(np.ones(len(scores)))
+    n_bound, n_unbound = true[-1], false[-1]
+    fn, tn = n_bound - true, n_unbound - false
+    spread = (true + false) * n_bound * n_unbound * (tn + fn)
+    mcc = np.divide(true * tn - false * fn, np.sqrt(spread), where=spread > 0, out=-np.ones_like(true))
+    best = int(np.argmax(mcc))
+    levels = ranked.scores[ranked.ends]
+    if best + 1 < len(levels):
+        return float((levels[best] + levels[best + 1]) / 2)
+    return float(levels[best])
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Points of the ROC and the precision-recall curve, from the highest score down."""
+
+    false_positive_rate: Floats
+    true_positive_rate: Floats
+    precision: Floats
+
+
+def curves(labels: NDArray[np.int_], scores: Floats) -> Curves:
+    """The curves behind AUROC and AUPRC, one point for each distinct score."""
+    ranked = _Ranked(labels, scores)
+    true, false = ranked.counts(np.ones(len(scores)))
+    return Curves(false / false[-1], true / true[-1], true / (true + false))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Predicted against observed frequency, in bins of equal numbers of windows.
+
+    Attributes
+    ----------
+    predicted, observed : numpy.ndarray
+        Shape ``(bin,)``: mean probability, and fraction of bound windows.
+    n : numpy.ndarray
+        Windows a bin.
+    error : float
+        Expected calibration error: the mean absolute difference, weighted by windows (Naeini et
+        al. 2015, AAAI 29:2901).
+    """
+
+    predicted: Floats
+    observed: Floats
+    n: NDArray[np.int64]
+    error: float
+
+
+def calibration(labels: NDArray[np.int_], probabilities: Floats, n_bins: int = 15) -> Calibration:
+    """How far probabilities are frequencies."""
+    order = np.argsort(probabilities, kind="stable")
+    groups = [g for g in np.array_split(order, n_bins) if len(g)]
+    predicted = np.array([probabilities[g].mean() for g in groups])
+    observed = np.array([labels[g].mean() for g in groups])
+    n = np.array([len(g) for g in groups])
+    error = float(np.sum(n * np.abs(predicted - observed)) / n.sum())
+    return Calibration(predicted, observed, n, error)

@@ -1,0 +1,16 @@
+"""Networks behind one registry, and the file that a trained one is kept in."""
+
+from wavebind.models.classifier import Classifier, ModelConfig, build_model
+from wavebind.models.modelfile import ModelCard, load_model, save_model
+from wavebind.models.registry import BACKBONES, Backbone
+
+__all__ = [
+    "BACKBONES",
+    "Backbone",
+    "Classifier",
+    "ModelCard",
+    "ModelConfig",
+    "build_model",
+    "load_model",
+    "save_model",
+]

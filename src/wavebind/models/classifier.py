@@ -1,0 +1,126 @@
+"""Codes to logits: the transform and a backbone as one module."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from wavebind.errors import InputError
+from wavebind.models.registry import get_backbone
+from wavebind.scalograms import Scalogram, ScalogramConfig
+from wavebind.settings import from_dict, to_dict
+from wavebind.wavelets import Wavelet
+
+__all__ = ["Classifier", "ModelConfig", "build_model"]
+
+
+def _default_scalogram() -> ScalogramConfig:
+    return ScalogramConfig(wavelet=Wavelet(beta=20.0), stride=2)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything that a network is built from.
+
+    Attributes
+    ----------
+    length : int
+        Window length in base pairs.
+    scalogram : ScalogramConfig
+    backbone : str
+        A name of :data:`wavebind.models.registry.BACKBONES`.
+    options : dict
+        The backbone's own settings, those that differ from its defaults.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+
+    length: int
+    scalogram: ScalogramConfig = field(default_factory=_default_scalogram)
+    backbone: str = "scalenet"
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.length < 16:
+            raise InputError(
+                f"windows of {self.length} bp are shorter than a binding site; use 16 bp or more"
+            )
+        self.backbone_settings()
+
+    def backbone_settings(self) -> Any:
+        """The backbone's settings, defaults filled in."""
+        backbone = get_backbone(self.backbone)
+        return from_dict(backbone.settings, self.options, f"options of {self.backbone}")
+
+    def resolved(self) -> ModelConfig:
+        """The same, with every default of the backbone written out."""
+        return ModelConfig(
+            self.length, self.scalogram, self.backbone, to_dict(self.backbone_settings())
+        )
+
+
+class Classifier(nn.Module):
+    """A network from codes to one logit a window.
+
+    Parameters
+    ----------
+    config : ModelConfig
+
+    Attributes
+    ----------
+    scalogram : Scalogram
+        The transform; it has no weights.
+    backbone : torch.nn.Module
+        From scalograms to logits.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config.resolved()
+        self.scalogram = Scalogram(config.scalogram, config.length)
+        self.backbone = get_backbone(config.backbone).build(
+            config.backbone_settings(), self.scalogram.shape
+        )
+
+    def forward(self, codes: torch.Tensor) -> torch.Tensor:
+        """Logits of a batch of windows as they are, one strand.
+
+        Parameters
+        ----------
+        codes : torch.Tensor
+            ``uint8``, shape ``(batch, position)``.
+
+        Returns
+        -------
+        torch.Tensor
+            Shape ``(batch,)``.
+        """
+        logits: torch.Tensor = self.backbone(self.scalogram(codes))
+        return logits
+
+    def stages(self) -> dict[str, nn.Module]:
+        """The modules whose output an explanation can look at, first to last."""
+        stages: dict[str, nn.Module] = self.backbone.stages()  # type: ignore[operator]
+        return stages
+
+    @property
+    def n_weights(self) -> int:
+        """Number of trained numbers."""
+        return sum(p.numel() for p in self.parameters())
+
+
+def build_model(config: ModelConfig, generator: torch.Generator) -> Classifier:
+    """A classifier with fresh weights.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    generator : torch.Generator
+        Decides the weights. The process's own generator is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator).item()))
+        return Classifier(config)

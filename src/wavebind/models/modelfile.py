@@ -1,0 +1,142 @@
+"""A trained model as one safetensors file: weights, and in its header all that they need.
+
+Nothing is unpickled. The header is JSON, checked field by field; the weights must have the names
+and shapes that the header's configuration gives, and be finite.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from wavebind.errors import InputError
+from wavebind.models.classifier import Classifier, ModelConfig
+from wavebind.provenance import version, versions
+from wavebind.settings import from_dict, to_dict
+from wavebind.textfiles import check_readable, replace_file
+
+__all__ = ["ModelCard", "load_model", "save_model"]
+
+FORMAT = 1
+_KEY = "wavebind"
+_MAX_BYTES = 8 * 2**30
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What is known of a trained model beside its weights.
+
+    Attributes
+    ----------
+    model : ModelConfig
+    threshold : float
+        Probability at or above which a window is called bound; chosen on valid.
+    seed : int
+    epoch : int
+        The epoch (from 1) whose weights these are; chosen on valid.
+    valid : dict
+        Metrics on valid of these weights.
+    data : dict
+        Path and checksum of the training set.
+    labels : tuple of str
+        Names of class 0 and 1.
+    versions : dict
+        Of the software that trained it.
+    format : int
+        Version of this header.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+
+    model: ModelConfig
+    threshold: float
+    seed: int
+    epoch: int
+    valid: dict[str, float] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
+    labels: tuple[str, str] = ("unbound", "bound")
+    versions: dict[str, str] = field(default_factory=versions)
+    format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold <= 1:
+            raise InputError(f"the threshold must be a probability; found {self.threshold!r}")
+
+
+def save_model(path: Path, model: Classifier, card: ModelCard) -> None:
+    """Write weights and card; the file appears under its name only when whole."""
+    from safetensors.torch import save_file
+
+    tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+    with replace_file(path) as temporary:
+        save_file(tensors, temporary, metadata={_KEY: json.dumps(to_dict(card))})
+
+
+def load_model(path: Path, device: torch.device | str = "cpu") -> tuple[Classifier, ModelCard]:
+    """Read a model; it comes in evaluation mode.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, truncated, not safetensors, not of wavebind, of another format,
+        or its weights do not fit its configuration or are not finite.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    check_readable(path)
+    if path.stat().st_size > _MAX_BYTES:
+        raise InputError(f"{path}: larger than {_MAX_BYTES:,} bytes; it is not a model of wavebind")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = (file.metadata() or {}).get(_KEY)
+            if header is None:
+                raise InputError(f"{path}: is a safetensors file, but not a model of wavebind")
+            card = _read_card(header, path)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise InputError(
+            f"{path}: is not a whole safetensors file ({error}); train again or copy it again"
+        ) from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+    model = Classifier(card.model)
+    _check_weights(model.state_dict(), tensors, path)
+    model.load_state_dict(tensors)
+    return model.to(device).eval(), card
+
+
+def _read_card(header: str, path: Path) -> ModelCard:
+    try:
+        data: Any = json.loads(header)
+    except ValueError as error:
+        raise InputError(f"{path}: the header is not JSON ({error})") from error
+    found = data.get("format") if isinstance(data, dict) else None
+    if found != FORMAT:
+        raise InputError(
+            f"{path}: the model has format {found!r}; this version ({version()}) reads format "
+            f"{FORMAT}. Use the version that wrote it, or train again"
+        )
+    return from_dict(ModelCard, data, str(path))
+
+
+def _check_weights(
+    expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor], path: Path
+) -> None:
+    odd = sorted(set(expected) ^ set(found))
+    if odd:
+        raise InputError(
+            f"{path}: the weights do not fit the configuration in the header: {odd[0]!r} is "
+            f"{'missing' if odd[0] in expected else 'not expected'} ({len(odd)} such names)"
+        )
+    for name, tensor in found.items():
+        if tensor.shape != expected[name].shape:
+            raise InputError(
+                f"{path}: weight {name!r} has shape {tuple(tensor.shape)}; the configuration "
+                f"gives {tuple(expected[name].shape)}"
+            )
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise InputError(f"{path}: weight {name!r} holds numbers that are not finite")

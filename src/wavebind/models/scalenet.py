@@ -1,0 +1,174 @@
+"""scalenet: a compact residual network over scale and position.
+
+Scalogram -> normalisation a channel and scale -> stem that reads bands of neighbouring scales ->
+residual blocks over (band, position) -> one convolution over all bands -> dilated residual blocks
+over position -> maximum, mean and attention over position -> logit.
+
+Residual blocks with the normalisation first: He et al. 2016, ECCV, LNCS 9908:630. Attention over
+positions: Ilse et al. 2018, ICML, PMLR 80:2127.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from wavebind.errors import InputError
+
+__all__ = ["ScaleNet", "ScaleNetConfig"]
+
+
+@dataclass(frozen=True)
+class ScaleNetConfig:
+    """Size and regularisation of scalenet.
+
+    Attributes
+    ----------
+    band : int
+        Scales that the stem joins into one band; it reads twice as many, overlapping.
+    stem_kernel : int
+        Positions that the stem reads, odd.
+    band_width, position_width : int
+        Feature maps before and after the bands are joined.
+    band_blocks, position_blocks : int
+        Residual blocks before and after.
+    kernel : int
+        Positions that a later block reads, odd.
+    dilations : tuple of int
+        Of the later blocks, in turn.
+    pool : int
+        Neighbouring positions joined by their maximum before the later blocks.
+    dropout, head_dropout : float
+        Within the blocks, and before the last layer.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+
+    band: int = 4
+    stem_kernel: int = 5
+    band_width: int = 32
+    position_width: int = 128
+    band_blocks: int = 1
+    position_blocks: int = 3
+    kernel: int = 5
+    dilations: tuple[int, ...] = (1, 2, 4)
+    pool: int = 2
+    dropout: float = 0.1
+    head_dropout: float = 0.3
+
+    def __post_init__(self) -> None:
+        for name in ("band", "band_width", "position_width", "pool"):
+            if getattr(self, name) < 1:
+                raise InputError(f"scalenet {name} must be 1 or more; found {getattr(self, name)}")
+        for name in ("band_blocks", "position_blocks"):
+            if getattr(self, name) < 0:
+                raise InputError(f"scalenet {name} must be 0 or more; found {getattr(self, name)}")
+        for name in ("stem_kernel", "kernel"):
+            if getattr(self, name) < 1 or getattr(self, name) % 2 == 0:
+                raise InputError(f"scalenet {name} must be odd; found {getattr(self, name)}")
+        for name in ("dropout", "head_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(
+                    f"scalenet {name} must be from 0 to below 1; found {getattr(self, name)}"
+                )
+        if not self.dilations or min(self.dilations) < 1:
+            raise InputError(f"scalenet dilations must be 1 or more; found {self.dilations}")
+
+
+class _Residual(nn.Module):
+    """Normalise, read the neighbourhood, normalise, mix the maps; add to the input."""
+
+    def __init__(
+        self, width: int, kernel: tuple[int, int], dilation: int, dropout: float
+    ) -> None:
+        super().__init__()
+        padding = (kernel[0] // 2, dilation * (kernel[1] // 2))
+        self.norm1 = nn.BatchNorm2d(width)
+        self.conv1 = nn.Conv2d(
+            width, width, kernel, padding=padding, dilation=(1, dilation), bias=False
+        )
+        self.norm2 = nn.BatchNorm2d(width)
+        self.dropout = nn.Dropout(dropout)
+        self.conv2 = nn.Conv2d(width, width, 1, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.conv1(functional.gelu(self.norm1(x)))
+        y = self.conv2(self.dropout(functional.gelu(self.norm2(y))))
+        result: torch.Tensor = x + y
+        return result
+
+
+class ScaleNet(nn.Module):
+    """See the module's docstring.
+
+    Parameters
+    ----------
+    config : ScaleNetConfig
+    shape : tuple of int
+        ``(channel, scale, position)`` of a scalogram.
+    """
+
+    def __init__(self, config: ScaleNetConfig, shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        channels, scales, positions = shape
+        bands = scales // config.band
+        if bands < 1 or positions < 2 * config.pool:
+            raise InputError(
+                f"scalenet needs at least {config.band} scales and {2 * config.pool} positions; "
+                f"found {scales} and {positions}. Use more scales, longer windows or a smaller "
+                f"stride"
+            )
+        self.input_norm = nn.BatchNorm1d(channels * scales)
+        self.stem = nn.Conv2d(
+            channels,
+            config.band_width,
+            (2 * config.band, config.stem_kernel),
+            stride=(config.band, 1),
+            padding=(config.band // 2, config.stem_kernel // 2),
+            bias=False,
+        )
+        with torch.no_grad():
+            bands = self.stem(torch.zeros(1, *shape)).shape[2]
+        self.bands = nn.Sequential(
+            *(
+                _Residual(config.band_width, (3, 3), 1, config.dropout)
+                for _ in range(config.band_blocks)
+            )
+        )
+        self.join_norm = nn.BatchNorm2d(config.band_width)
+        self.join = nn.Conv2d(config.band_width, config.position_width, (bands, 1), bias=False)
+        self.pool = nn.MaxPool2d((1, config.pool))
+        self.positions = nn.Sequential(
+            *(
+                _Residual(
+                    config.position_width,
+                    (1, config.kernel),
+                    config.dilations[i % len(config.dilations)],
+                    config.dropout,
+                )
+                for i in range(config.position_blocks)
+            )
+        )
+        self.head_norm = nn.BatchNorm2d(config.position_width)
+        self.attention = nn.Conv2d(config.position_width, 1, 1)
+        self.head_dropout = nn.Dropout(config.head_dropout)
+        self.head = nn.Linear(3 * config.position_width, 1)
+
+    def stages(self) -> dict[str, nn.Module]:
+        """Modules with output ``(batch, map, band or 1, position)``, first to last."""
+        return {"bands": self.bands, "join": self.join, "positions": self.positions}
+
+    def forward(self, scalograms: torch.Tensor) -> torch.Tensor:
+        """Scalograms ``(batch, channel, scale, position)`` to logits ``(batch,)``."""
+        x = self.input_norm(scalograms.flatten(1, 2)).view_as(scalograms)
+        x = self.bands(self.stem(x))
+        x = self.pool(self.join(functional.gelu(self.join_norm(x))))
+        x = functional.gelu(self.head_norm(self.positions(x))).squeeze(2)
+        weights = torch.softmax(self.attention(x.unsqueeze(2)).squeeze(2).float(), dim=-1)
+        attended = (x * weights.to(x.dtype)).sum(-1)
+        pooled = torch.cat([x.amax(-1), x.mean(-1), attended], dim=1)
+        logits: torch.Tensor = self.head(self.head_dropout(pooled)).squeeze(1)
+        return logits

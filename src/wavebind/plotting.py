@@ -1,0 +1,312 @@
+"""Pictures, as matplotlib figures that belong to no window and no global state."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wavebind.evaluation import Calibration, Curves
+from wavebind.scalograms import Output, ScalogramConfig, cone_of_influence, wavelet_picture
+from wavebind.sequences import Codes, to_letters
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "draw_calibration",
+    "draw_explanation",
+    "draw_history",
+    "draw_mean_map",
+    "draw_precision_recall",
+    "draw_roc",
+    "draw_scalograms",
+    "to_png",
+]
+
+Floats = NDArray[np.float64]
+
+#: Letters are written along the axis of windows up to this length.
+MAX_LETTERS = 80
+COLOURS = {"A": "#2a9d4a", "C": "#2f6fd0", "G": "#e08a00", "T": "#d03a3a", "N": "#888888"}
+_BLUE, _GREY = "#2f6fd0", "#8a8a8a"
+
+
+def _figure(width: float, height: float, **kwargs: Any) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained", **kwargs)
+
+
+def to_png(figure: Figure, dpi: int = 110) -> bytes:
+    """A figure as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    return buffer.getvalue()
+
+
+def _edges(periods: Floats) -> Floats:
+    """Bounds of the cells of a picture: half a step of the logarithm either side of a period."""
+    logs = np.log(periods)
+    half = (logs[1] - logs[0]) / 2 if len(logs) > 1 else 0.1
+    edges: Floats = np.exp(np.append(logs - half, logs[-1] + half))
+    return edges
+
+
+def _plane(
+    axes: Axes,
+    picture: NDArray[np.floating[Any]],
+    periods: Floats,
+    *,
+    start: int = 0,
+    cmap: str = "turbo",
+    limits: tuple[float | None, float | None] = (None, None),
+) -> Any:
+    """Draw a (scale, position) array with the period on a logarithmic axis, finest on top."""
+    length = picture.shape[1]
+    edges = _edges(periods)
+    mesh = axes.pcolormesh(
+        start + np.arange(length + 1) - 0.5,
+        edges,
+        picture,
+        cmap=cmap,
+        shading="flat",
+        vmin=limits[0],
+        vmax=limits[1],
+        rasterized=True,
+    )
+    axes.set_yscale("log", base=2)
+    axes.set_ylim(edges[-1], edges[0])
+    ticks = [2**k for k in range(1, 24) if edges[0] <= 2**k <= edges[-1]]
+    axes.set_yticks(ticks, [str(t) for t in ticks])
+    axes.minorticks_off()
+    axes.set_ylabel("period (bp)")
+    return mesh
+
+
+def _cone(axes: Axes, config: ScalogramConfig, length: int, start: int = 0) -> None:
+    limit = cone_of_influence(config.wavelet, length)
+    bottom, top = axes.get_ylim()
+    axes.plot(
+        start + np.arange(length),
+        np.clip(limit, top, bottom),
+        color="white",
+        linewidth=1.0,
+        linestyle="--",
+    )
+
+
+def _letters(axes: Axes, codes: Codes, start: int) -> None:
+    if len(codes) <= MAX_LETTERS:
+        axes.set_xticks(start + np.arange(len(codes)), list(to_letters(codes)), fontsize=8)
+        for label in axes.get_xticklabels():
+            label.set_color(COLOURS[label.get_text()])
+        axes.tick_params(axis="x", length=0)
+
+
+def draw_scalograms(
+    windows: list[tuple[str, Codes]], config: ScalogramConfig, output: Output = "modulus"
+) -> Figure:
+    """Scalograms of one or several sequences, one below the other.
+
+    Parameters
+    ----------
+    windows : list of tuple
+        Name and codes (``uint8``, shape ``(position,)``) of each.
+    config : ScalogramConfig
+        Its outputs and stride are passed over: the picture has one position a base.
+    output : str
+        What is drawn. Of an encoding with several channels the modulus and the power are summed
+        over them (as power); of any other output the first channel is drawn.
+    """
+    figure = _figure(9, 3.0 * len(windows) + 0.2)
+    panels = figure.subplots(len(windows), 1, squeeze=False)[:, 0]
+    for axes, (name, codes) in zip(panels, windows, strict=True):
+        picture = wavelet_picture(config, codes, output)
+        signed = output in ("real", "imag", "phase")
+        top = float(np.abs(picture).max()) or 1.0
+        mesh = _plane(
+            axes,
+            picture,
+            config.periods(len(codes)),
+            cmap="RdBu_r" if signed else "turbo",
+            limits=(-top, top) if signed else (0.0, top),
+        )
+        _cone(axes, config, len(codes))
+        _letters(axes, codes, 0)
+        axes.set_xlabel("position (bp, from 0)")
+        axes.set_title(name, fontsize=10, loc="left")
+        unit = " (radians)" if output == "phase" else ""
+        figure.colorbar(mesh, ax=axes, label=output + unit, pad=0.01)
+    return figure
+
+
+def draw_explanation(
+    name: str,
+    codes: Codes,
+    cam: NDArray[np.float32],
+    base_scores: NDArray[np.float32],
+    config: ScalogramConfig,
+    probability: float,
+    *,
+    start: int = 0,
+) -> Figure:
+    """One window: its scalogram, the Grad-CAM map over it, and the score of each base.
+
+    Parameters
+    ----------
+    name : str
+    codes : numpy.ndarray
+        ``uint8``, shape ``(position,)``.
+    cam : numpy.ndarray
+        Shape ``(scale, position)``, from 0 to 1.
+    base_scores : numpy.ndarray
+        Shape ``(position,)``.
+    config : ScalogramConfig
+    probability : float
+        The model's, for the title.
+    start : int
+        Coordinate of the first base.
+    """
+    figure = _figure(9, 6.4)
+    scalogram, overlay, bases = figure.subplots(
+        3, 1, sharex=True, gridspec_kw={"height_ratios": [3, 3, 1.6]}
+    )
+    periods = config.periods(len(codes))
+    picture = wavelet_picture(config, codes, "modulus")
+    _plane(scalogram, picture, periods, start=start)
+    _cone(scalogram, config, len(codes), start)
+    scalogram.set_title(f"{name}   P(bound) = {probability:.3f}", fontsize=10, loc="left")
+    # In grey, so that colour is the map's alone.
+    _plane(overlay, picture, periods, start=start, cmap="gray")
+    rgba = _inferno(cam)
+    _image_over(overlay, rgba, periods, start)
+    overlay.set_title("Grad-CAM of class 1 over the scalogram", fontsize=9, loc="left")
+    letters = to_letters(codes)
+    position = start + np.arange(len(codes))
+    for letter, colour in COLOURS.items():
+        here = np.array([c == letter for c in letters])
+        bases.bar(position[here], base_scores[here], width=1.0, color=colour, label=letter)
+    bases.set_ylabel("score a base")
+    bases.set_xlabel("position (bp)" if start == 0 else "coordinate (bp, 0-based)")
+    bases.ticklabel_format(axis="x", style="plain", useOffset=False)
+    bases.legend(ncols=5, fontsize=7, loc="upper right", frameon=False, handlelength=0.8)
+    bases.set_xlim(start - 0.5, start + len(codes) - 0.5)
+    bases.set_ylim(0, max(float(base_scores.max()) * 1.35, 1e-6))
+    return figure
+
+
+def _inferno(cam: NDArray[np.float32]) -> NDArray[np.float64]:
+    import matplotlib as mpl
+
+    rgba: NDArray[np.float64] = mpl.colormaps["inferno"](cam)
+    rgba[..., 3] = np.clip(cam, 0, 1) * 0.85
+    return rgba
+
+
+def _image_over(axes: Axes, rgba: NDArray[np.float64], periods: Floats, start: int) -> None:
+    limits = axes.get_xlim(), axes.get_ylim()
+    across = start + np.arange(rgba.shape[1] + 1) - 0.5
+    axes.pcolormesh(across, _edges(periods), rgba, shading="flat", rasterized=True)
+    axes.set_xlim(limits[0])
+    axes.set_ylim(limits[1])
+
+
+def draw_mean_map(
+    mean_map: NDArray[np.floating[Any]],
+    profile: NDArray[np.floating[Any]],
+    periods: Floats,
+    n_windows: int,
+) -> Figure:
+    """The mean Grad-CAM map of many windows, and its mean over scales.
+
+    Positions are relative to the middle of the window.
+    """
+    figure = _figure(9, 4.6)
+    plane, line = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 1.4]})
+    start = -(mean_map.shape[1] // 2)
+    mesh = _plane(plane, mean_map, periods, start=start, cmap="inferno", limits=(0, None))
+    figure.colorbar(mesh, ax=plane, label="mean Grad-CAM", pad=0.01)
+    plane.set_title(f"mean of {n_windows:,} bound windows", fontsize=10, loc="left")
+    line.plot(start + np.arange(len(profile)), profile, color=_BLUE)
+    line.set_ylim(0, None)
+    line.set_ylabel("mean score")
+    line.set_xlabel("position from the middle of the window (bp)")
+    return figure
+
+
+def _square(xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
+    figure = _figure(4.4, 4.2)
+    axes = figure.subplots()
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
+    axes.set_xlim(-0.01, 1.01)
+    axes.set_ylim(-0.01, 1.01)
+    axes.set_aspect("equal")
+    axes.grid(visible=True, color="#e6e6e6")
+    return figure, axes
+
+
+def draw_roc(points: Curves, auroc: float) -> Figure:
+    """The ROC curve."""
+    figure, axes = _square("false positive rate", "true positive rate")
+    axes.plot([0, 1], [0, 1], color=_GREY, linestyle=":", label="chance 0.500")
+    axes.plot(
+        np.append(0, points.false_positive_rate),
+        np.append(0, points.true_positive_rate),
+        color=_BLUE,
+        label=f"AUROC {auroc:.3f}",
+    )
+    axes.legend(loc="lower right", frameon=False)
+    return figure
+
+
+def draw_precision_recall(points: Curves, auprc: float, prevalence: float) -> Figure:
+    """The precision-recall curve."""
+    figure, axes = _square("recall", "precision")
+    axes.axhline(prevalence, color=_GREY, linestyle=":", label=f"chance {prevalence:.3f}")
+    axes.step(
+        np.append(0, points.true_positive_rate),
+        np.append(1, points.precision),
+        where="post",
+        color=_BLUE,
+        label=f"AUPRC {auprc:.3f}",
+    )
+    axes.legend(loc="lower left", frameon=False)
+    return figure
+
+
+def draw_calibration(bins: Calibration) -> Figure:
+    """Predicted probability against observed frequency."""
+    figure, axes = _square("predicted probability", "fraction bound")
+    axes.plot([0, 1], [0, 1], color=_GREY, linestyle=":", label="perfect")
+    axes.plot(
+        bins.predicted, bins.observed, "o-", color=_BLUE, label=f"expected error {bins.error:.3f}"
+    )
+    axes.legend(loc="upper left", frameon=False)
+    return figure
+
+
+def draw_history(history: list[dict[str, float]], best: int) -> Figure:
+    """Loss and validation metrics by epoch; the kept epoch is marked."""
+    figure = _figure(4.4, 4.2)
+    left = figure.subplots()
+    right = left.twinx()
+    epochs = [entry["epoch"] for entry in history]
+    left.plot(epochs, [e["loss"] for e in history], color=_GREY, label="training loss")
+    right.plot(epochs, [e["valid_auroc"] for e in history], color=_BLUE, label="valid AUROC")
+    right.plot(
+        epochs, [e["valid_auprc"] for e in history], color=_BLUE, ls="--", label="valid AUPRC"
+    )
+    right.axvline(best, color="#d03a3a", linewidth=0.8, label=f"kept: epoch {best}")
+    left.set_xlabel("epoch")
+    left.set_ylabel("training loss")
+    right.set_ylabel("AUROC, AUPRC on valid")
+    left.xaxis.get_major_locator().set_params(integer=True)
+    handles = [*left.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]]
+    right.legend(handles=handles, loc="center right", frameon=False, fontsize=8)
+    return figure
+

@@ -1,0 +1,199 @@
+"""One self-contained HTML page for a run: no script, no network, everything escaped."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wavebind.assessment import read_scores
+from wavebind.dataset import open_dataset
+from wavebind.errors import InputError
+from wavebind.evaluation import METRICS, calibration, curves
+from wavebind.explanations import Explained, explain_run, read_explained
+from wavebind.models import load_model
+from wavebind.plotting import (
+    draw_calibration,
+    draw_explanation,
+    draw_history,
+    draw_mean_map,
+    draw_precision_recall,
+    draw_roc,
+    to_png,
+)
+from wavebind.prediction import probabilities
+from wavebind.provenance import versions
+from wavebind.rundir import RunDir, read_json
+from wavebind.textfiles import replace_file
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["write_report"]
+
+MAX_EXAMPLES = 6
+SHORTCUT_WORDS = {
+    "gc": "GC content",
+    "cpg": "CpG frequency",
+    "dinucleotides": "dinucleotide frequencies, logistic regression",
+}
+
+
+def write_report(
+    out: Path, *, device: str = "auto", progress: Callable[[int], None] | None = None
+) -> Path:
+    """Write ``report.html`` into a run directory.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        A run that was evaluated. Where it was not explained, the bound windows of the evaluated
+        split are explained first.
+    device : str
+        For explaining.
+    progress : callable, optional
+        Called with 1 for every picture that was drawn.
+
+    Returns
+    -------
+    pathlib.Path
+        The page.
+
+    Raises
+    ------
+    InputError
+        If the run is not trained or not evaluated, or its dataset is gone.
+    """
+    run = RunDir(out).require_model()
+    if not run.metrics.is_file():
+        raise InputError(
+            f"{out}: has no metrics.json; score the run with 'wavebind evaluate {out} DATA' first"
+        )
+    metrics = read_json(run.metrics)
+    model, card = load_model(run.model)
+    settings = read_json(run.run_json)
+    history = read_json(run.history)
+    part = str(metrics["split"])
+    data = open_dataset(Path(metrics["data"]["path"]))
+    explained, explain_split = _explanation(run, metrics, device)
+    labels, logits = read_scores(out, part)
+    scores = probabilities(logits)
+    points = curves(labels, scores)
+    step = progress or (lambda _: None)
+
+    def picture(figure: Figure) -> str:
+        png = base64.b64encode(to_png(figure)).decode("ascii")
+        step(1)
+        return png
+
+    figures = [
+        (draw_roc(points, metrics["auroc"]["value"]), f"ROC, {part}"),
+        (
+            draw_precision_recall(points, metrics["auprc"]["value"], float(np.mean(labels))),
+            f"precision and recall, {part}",
+        ),
+        (draw_calibration(calibration(labels, scores)), f"calibration, {part}"),
+        (draw_history(history, card.epoch), "training"),
+    ]
+    examples = [
+        {
+            "name": explained.names[i],
+            "png": picture(
+                draw_explanation(
+                    explained.names[i],
+                    explained.codes[i],
+                    explained.maps[i],
+                    explained.base_scores[i],
+                    card.model.scalogram,
+                    float(explained.probability[i]),
+                    start=max(int(explained.start[i]), 0),
+                )
+            ),
+        }
+        for i in range(min(MAX_EXAMPLES, len(explained.names)))
+    ]
+    mean_map = draw_mean_map(
+        explained.mean_map, explained.mean_profile, explained.periods, explained.n_mean
+    )
+    html = _render(
+        title=f"Run {out.resolve().name}",
+        metrics=metrics,
+        metric_names=METRICS,
+        config=card.model,
+        n_weights=model.n_weights,
+        data=data.description,
+        shortcut_words=SHORTCUT_WORDS,
+        verdict=_verdict(metrics),
+        warnings=_warnings(metrics, settings),
+        curves=[{"png": picture(figure), "caption": caption} for figure, caption in figures],
+        mean_map=picture(mean_map),
+        n_mean=explained.n_mean,
+        explain_split=explain_split,
+        examples=examples,
+        configuration=json.dumps(settings, indent=2),
+        versions=versions(),
+    )
+    with replace_file(run.report) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+    return run.report
+
+
+def _explanation(run: RunDir, metrics: dict[str, Any], device: str) -> tuple[Explained, str]:
+    """The explanation that is there, if it is of this data and split; a new one otherwise."""
+    file = run.explanations / "explain.json"
+    if file.is_file():
+        settings = read_json(file)
+        same = settings["data"]["codes_sha256"] == metrics["data"]["codes_sha256"]
+        if same and settings["split"] == metrics["split"]:
+            return read_explained(run.path), str(settings["split"])
+    data = open_dataset(Path(metrics["data"]["path"]))
+    part = str(metrics["split"])
+    explained, _ = explain_run(run.path, data, part=part, n=MAX_EXAMPLES, device=device)
+    return explained, part
+
+
+def _verdict(metrics: dict[str, Any]) -> str:
+    """In words: how far the model is above the best shortcut."""
+    auroc, best = metrics["auroc"], metrics["best_shortcut"]
+    word = SHORTCUT_WORDS[best["name"]]
+    if auroc["low"] > best["high"]:
+        return (
+            f"The model's AUROC, {auroc['value']:.3f}, is above what composition alone explains: "
+            f"the best shortcut ({word}) reaches {best['value']:.3f} on the same windows."
+        )
+    return (
+        f"The model's AUROC, {auroc['value']:.3f}, is not clearly above what composition alone "
+        f"explains: the best shortcut ({word}) reaches {best['value']:.3f} on the same windows."
+    )
+
+
+def _warnings(metrics: dict[str, Any], settings: dict[str, Any]) -> list[str]:
+    found = []
+    if metrics["split"] != "test":
+        found.append(
+            f"These are figures of the {metrics['split']} split, on which the model was trained "
+            f"or chosen; they say nothing about new sequences."
+        )
+    if settings["training"].get("shuffle_labels"):
+        found.append(
+            "A control: this model was trained on shuffled labels. What it scores above 0.5 is a "
+            "leak or chance."
+        )
+    if metrics["n_bound"] < 100:
+        found.append(
+            f"Only {metrics['n_bound']} bound windows were scored; the intervals are wide."
+        )
+    return found
+
+
+def _render(**values: Any) -> str:
+    from jinja2 import Environment, StrictUndefined
+
+    text = (resources.files("wavebind") / "templates" / "report.html").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    return environment.from_string(text).render(**values)
