@@ -56,7 +56,7 @@ def _recorded(modules: Sequence[nn.Module]) -> Iterator[list[torch.Tensor]]:
     """Collect the outputs of modules; the hooks are gone after the block, whatever happens."""
     outputs: list[torch.Tensor] = []
 
-    def keep(module: nn.Module, args: object, output: torch.Tensor) -> None:
+    def keep(_module: nn.Module, _args: object, output: torch.Tensor) -> None:
         outputs.append(output)
 
     handles = [module.register_forward_hook(keep) for module in modules]

@@ -50,7 +50,7 @@ def has_fast_bf16(device: torch.device) -> bool:
     Elsewhere bf16 is emulated, and slower than float32.
     """
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         # PyTorch has no public question for this; an absent one counts as no.
         for question in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.integer[Any]]
 
 METRICS = ("auroc", "auprc", "accuracy", "precision", "recall", "f1", "mcc")
 N_RESAMPLES = 2000
@@ -45,7 +47,7 @@ class Estimate:
 class _Ranked:
     """Scores sorted once, ready to be weighed many times."""
 
-    def __init__(self, labels: NDArray[np.int_], scores: Floats) -> None:
+    def __init__(self, labels: Integers, scores: Floats) -> None:
         labels = np.asarray(labels)
         scores = np.asarray(scores, dtype=np.float64)
         if labels.shape != scores.shape or labels.ndim != 1:
@@ -129,7 +131,7 @@ def _resamples(n: int, rng: np.random.Generator, n_resamples: int) -> Iterator[F
 
 
 def evaluate(
-    labels: NDArray[np.int_],
+    labels: Integers,
     scores: Floats,
     threshold: float,
     rng: np.random.Generator,
@@ -169,14 +171,14 @@ def evaluate(
     return {name: _estimate(point[name], np.array(draws[name])) for name in METRICS}
 
 
-def ranking_metrics(labels: NDArray[np.int_], scores: Floats) -> tuple[float, float]:
+def ranking_metrics(labels: Integers, scores: Floats) -> tuple[float, float]:
     """AUROC and AUPRC, without intervals."""
     true, false = _Ranked(labels, scores).counts(np.ones(len(scores)))
     return _auroc(true, false), _average_precision(true, false)
 
 
 def auroc_with_interval(
-    labels: NDArray[np.int_],
+    labels: Integers,
     scores: Floats,
     rng: np.random.Generator,
     n_resamples: int = N_RESAMPLES,
@@ -194,7 +196,7 @@ def _estimate(value: float, draws: Floats) -> Estimate:
     return Estimate(float(value), float(low), float(high))
 
 
-def best_threshold(labels: NDArray[np.int_], scores: Floats) -> float:
+def best_threshold(labels: Integers, scores: Floats) -> float:
     """The threshold with the largest Matthews correlation.
 
     It weighs both kinds of error whatever the proportion of bound windows, and does not reward
@@ -210,7 +212,9 @@ def best_threshold(labels: NDArray[np.int_], scores: Floats) -> float:
     n_bound, n_unbound = true[-1], false[-1]
     fn, tn = n_bound - true, n_unbound - false
     spread = (true + false) * n_bound * n_unbound * (tn + fn)
-    mcc = np.divide(true * tn - false * fn, np.sqrt(spread), where=spread > 0, out=-np.ones_like(true))
+    mcc = np.divide(
+        true * tn - false * fn, np.sqrt(spread), where=spread > 0, out=-np.ones_like(true)
+    )
     best = int(np.argmax(mcc))
     levels = ranked.scores[ranked.ends]
     if best + 1 < len(levels):
@@ -227,7 +231,7 @@ class Curves:
     precision: Floats
 
 
-def curves(labels: NDArray[np.int_], scores: Floats) -> Curves:
+def curves(labels: Integers, scores: Floats) -> Curves:
     """The curves behind AUROC and AUPRC, one point for each distinct score."""
     ranked = _Ranked(labels, scores)
     true, false = ranked.counts(np.ones(len(scores)))
@@ -255,7 +259,7 @@ class Calibration:
     error: float
 
 
-def calibration(labels: NDArray[np.int_], probabilities: Floats, n_bins: int = 15) -> Calibration:
+def calibration(labels: Integers, probabilities: Floats, n_bins: int = 15) -> Calibration:
     """How far probabilities are frequencies."""
     order = np.argsort(probabilities, kind="stable")
     groups = [g for g in np.array_split(order, n_bins) if len(g)]

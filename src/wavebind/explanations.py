@@ -192,7 +192,11 @@ def _write(run: RunDir, explained: Explained, settings: dict[str, object]) -> No
         with (folder / "base_scores.tsv").open("w", encoding="utf-8") as stream:
             stream.write("name\tposition\tcoordinate\tbase\tscore\n")
             for name, start, codes, scores in zip(
-                explained.names, explained.start, explained.codes, explained.base_scores, strict=True
+                explained.names,
+                explained.start,
+                explained.codes,
+                explained.base_scores,
+                strict=True,
             ):
                 for i, (letter, score) in enumerate(zip(to_letters(codes), scores, strict=True)):
                     coordinate = str(start + i) if start >= 0 else ""

@@ -292,6 +292,8 @@ def draw_calibration(bins: Calibration) -> Figure:
 
 def draw_history(history: list[dict[str, float]], best: int) -> Figure:
     """Loss and validation metrics by epoch; the kept epoch is marked."""
+    from matplotlib.ticker import MaxNLocator
+
     figure = _figure(4.4, 4.2)
     left = figure.subplots()
     right = left.twinx()
@@ -305,8 +307,7 @@ def draw_history(history: list[dict[str, float]], best: int) -> Figure:
     left.set_xlabel("epoch")
     left.set_ylabel("training loss")
     right.set_ylabel("AUROC, AUPRC on valid")
-    left.xaxis.get_major_locator().set_params(integer=True)
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles = [*left.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]]
     right.legend(handles=handles, loc="center right", frameon=False, fontsize=8)
     return figure
-

@@ -19,7 +19,14 @@ from wavebind.encodings import encode, encoding_table, get_encoding
 from wavebind.errors import InputError
 from wavebind.wavelets import Norm, Wavelet, filter_bank, log_periods, time_spread
 
-__all__ = ["Output", "Scalogram", "ScalogramConfig", "cone_of_influence", "wavelet_operator", "wavelet_picture"]
+__all__ = [
+    "Output",
+    "Scalogram",
+    "ScalogramConfig",
+    "cone_of_influence",
+    "wavelet_operator",
+    "wavelet_picture",
+]
 
 Output = Literal["real", "imag", "modulus", "power", "phase"]
 OUTPUTS: tuple[Output, ...] = ("real", "imag", "modulus", "power", "phase")
@@ -79,7 +86,10 @@ class ScalogramConfig:
                 )
         if self.stride < 1:
             raise InputError(f"stride must be 1 or more; found {self.stride}")
-        log_periods(self.min_period, self.max_period or math.inf, 1)
+        if self.max_period is not None:
+            log_periods(self.min_period, self.max_period, self.n_scales)
+        else:
+            log_periods(self.min_period, self.min_period, 1)
         if self.n_scales < 1:
             raise InputError(f"the number of scales must be 1 or more; found {self.n_scales}")
 
@@ -131,11 +141,12 @@ def cone_of_influence(wavelet: Wavelet, length: int) -> NDArray[np.float64]:
     -------
     numpy.ndarray
         ``float64``, shape ``(length,)``, base pairs: the distance to the nearer edge over the
-        e-folding time of the wavelet's power, ``sqrt(2)`` spreads (Torrence & Compo 1998).
+        e-folding time of an edge in the wavelet power. For a Morlet wavelet of scale ``s`` this is
+        ``sqrt(2) s`` (Torrence & Compo 1998, table 1), twice the spread of its energy.
     """
     position = np.arange(length)
     distance = np.minimum(position, length - 1 - position) + 0.5
-    folding: NDArray[np.float64] = distance / (math.sqrt(2.0) * time_spread(wavelet))
+    folding: NDArray[np.float64] = distance / (2 * time_spread(wavelet))
     return folding
 
 

@@ -113,7 +113,7 @@ def read_labelled_table(
         sequence = cells[where["seq"]].strip()
         if not sequence:
             raise InputError(f"{place}: the sequence is empty")
-        if 0 <= start and end - start != len(sequence):
+        if start >= 0 and end - start != len(sequence):
             raise InputError(
                 f"{place}: the interval {start}-{end} has {end - start} bp and the sequence "
                 f"{len(sequence)}; coordinates are 0-based and half-open"
@@ -177,6 +177,4 @@ def read_labelled_fasta(path: Path, label: int, split: ChromosomeSplit) -> Itera
                 f"records so (bedtools getfasta does), or give a table with a split column"
             )
         part = split.part(locus.chrom)
-        yield LabelledWindow(
-            record.codes, label, part, locus.chrom, locus.start, locus.end, place
-        )
+        yield LabelledWindow(record.codes, label, part, locus.chrom, locus.start, locus.end, place)

@@ -260,8 +260,10 @@ class _Fit(pl.LightningModule):
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, index: int) -> Any:
         # Augmentation draws on the CPU, so that a seed means the same on every device.
-        return batch if self.trainer.training else super().transfer_batch_to_device(
-            batch, device, index
+        return (
+            batch
+            if self.trainer.training
+            else super().transfer_batch_to_device(batch, device, index)
         )
 
     @torch.no_grad()
@@ -456,9 +458,7 @@ def _start_run(
         raise InputError(f"{run.path}: is a file; a run is a folder, choose another name")
     if run.path.is_dir() and any(run.path.iterdir()):
         if not run.run_json.is_file():
-            raise InputError(
-                f"{run.path}: is a folder with other files in it; choose another name"
-            )
+            raise InputError(f"{run.path}: is a folder with other files in it; choose another name")
         if not overwrite:
             raise InputError(
                 f"{run.path}: holds a run already; choose another name, continue it with "
@@ -546,6 +546,10 @@ def _quiet_lightning() -> Iterator[None]:
             # The windows are in memory; worker processes would only cost.
             warnings.filterwarnings("ignore", ".*does not have many workers.*")
             warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
+            # The average is in evaluation mode on purpose.
+            warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*")
+            # Lightning's own use of something that PyTorch has deprecated.
+            warnings.filterwarnings("ignore", ".*isinstance\\(treespec, LeafSpec\\).*")
             yield
     finally:
         for log, level in zip(loggers, levels, strict=True):

@@ -214,8 +214,9 @@ def filter_bank(
     Returns
     -------
     numpy.ndarray
-        ``complex128``, shape ``(scale, n)``, in the order of ``numpy.fft.fftfreq``. Bins run up
-        to and with the Nyquist frequency on the positive side.
+        ``complex128``, shape ``(scale, n)``, in the order of ``numpy.fft.fftfreq``. The Nyquist
+        bin of an even `n` belongs to both signs of the frequency: an analytic wavelet keeps half
+        of it (Marple 1999, IEEE Trans. Signal Process. 47:2600), a real one its real part.
     """
     if norm not in ("l1", "l2"):
         raise InputError(f"norm {norm!r} is not known; choose l1 or l2")
@@ -224,6 +225,9 @@ def filter_bank(
     # scale * omega is the peak frequency where omega is that of the period.
     scales = peak_frequency(wavelet) * np.asarray(periods, dtype=np.float64) / (2 * np.pi)
     bank = frequency_response(wavelet, scales[:, None] * omega)
+    if n % 2 == 0:
+        nyquist = bank[:, n // 2]
+        bank[:, n // 2] = nyquist / 2 if wavelet.analytic else nyquist.real
     if norm == "l2":
         energy = np.sqrt((np.abs(bank) ** 2).mean(axis=1, keepdims=True))
         bank = bank / energy

@@ -44,7 +44,9 @@ def dataset(
     ] = None,
     test_chroms: Annotated[
         str | None,
-        typer.Option(help="Chromosomes held out for the test, comma-separated. Overrides a split column."),
+        typer.Option(
+            help="Chromosomes held out for the test, comma-separated. Overrides a split column."
+        ),
     ] = None,
     valid_chroms: Annotated[
         str | None,
@@ -69,19 +71,18 @@ def dataset(
     if test_chroms is not None and valid_chroms is not None:
         split = ChromosomeSplit(_names(test_chroms), _names(valid_chroms))
     if positives is not None and negatives is not None:
-        chosen = split or ChromosomeSplit()
+        split = split or ChromosomeSplit()
         inputs = [positives, negatives]
         windows = chain(
-            read_labelled_fasta(positives, 1, chosen), read_labelled_fasta(negatives, 0, chosen)
+            read_labelled_fasta(positives, 1, split), read_labelled_fasta(negatives, 0, split)
         )
     else:
-        chosen = split
         inputs = tables
         windows = chain.from_iterable(read_labelled_table(path, split) for path in tables)
     settings: dict[str, Any] = {
         "split": "by the split column"
-        if chosen is None
-        else {"test": list(chosen.test), "valid": list(chosen.valid)}
+        if split is None
+        else {"test": list(split.test), "valid": list(split.valid)}
     }
     with progress_bar("reading windows", None) as advance:
         summary = write_dataset(

@@ -14,9 +14,9 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(
-        name="predict", epilog="Example: wavebind predict run windows.fa > scores.tsv"
-    )(predict)
+    app.command(name="predict", epilog="Example: wavebind predict run windows.fa > scores.tsv")(
+        predict
+    )
 
 
 def predict(

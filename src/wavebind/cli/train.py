@@ -19,9 +19,9 @@ __all__ = ["register", "training_monitor"]
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(
-        name="train", epilog="Example: wavebind train ctcf --out run --epochs 10 --seed 1"
-    )(train)
+    app.command(name="train", epilog="Example: wavebind train ctcf --out run --epochs 10 --seed 1")(
+        train
+    )
 
 
 def train(
@@ -31,7 +31,9 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="Largest number of epochs.")] = None,
     seed: Annotated[int | None, typer.Option(help="Decides every random choice.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Windows a step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="The highest of the schedule.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="The highest of the schedule.")
+    ] = None,
     unbound_ratio: Annotated[
         float | None,
         typer.Option(help="Unbound windows an epoch for each bound one, drawn anew each epoch."),
@@ -79,6 +81,7 @@ def train(
 
     from wavebind.dataset import open_dataset
     from wavebind.models import ModelConfig
+    from wavebind.settings import from_dict
     from wavebind.training import TrainingConfig, finished_card
     from wavebind.training import train as fit
 
@@ -87,7 +90,7 @@ def train(
     if card is not None:
         note(f"{out}: training has ended already; nothing to resume")
     else:
-        configuration: Any = TrainingConfig(**given)
+        configuration = from_dict(TrainingConfig, given, "the options")
         with training_monitor() as monitor:
             card = fit(
                 opened,
@@ -114,9 +117,7 @@ class _Monitor:
         self._advance: Any = None
 
     def start(self, n_weights: int, first_epoch: int, epochs: int, steps: int) -> None:
-        note(
-            f"training {n_weights:,} weights, epochs {first_epoch} to {epochs} of {steps:,} steps"
-        )
+        note(f"training {n_weights:,} weights, epochs {first_epoch} to {epochs} of {steps:,} steps")
         total = steps * (epochs - first_epoch + 1)
         self._advance = self._stack.enter_context(progress_bar("training", total))
 

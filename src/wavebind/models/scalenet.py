@@ -81,9 +81,7 @@ class ScaleNetConfig:
 class _Residual(nn.Module):
     """Normalise, read the neighbourhood, normalise, mix the maps; add to the input."""
 
-    def __init__(
-        self, width: int, kernel: tuple[int, int], dilation: int, dropout: float
-    ) -> None:
+    def __init__(self, width: int, kernel: tuple[int, int], dilation: int, dropout: float) -> None:
         super().__init__()
         padding = (kernel[0] // 2, dilation * (kernel[1] // 2))
         self.norm1 = nn.BatchNorm2d(width)
