@@ -97,15 +97,11 @@ def _counts_above(
 
 
 def _auroc(true: Floats, false: Floats) -> float:
-    if true[-1] == 0 or false[-1] == 0:
-        return float("nan")
     area = np.trapezoid(np.append(0.0, true), np.append(0.0, false))
     return float(area / (true[-1] * false[-1]))
 
 
 def _average_precision(true: Floats, false: Floats) -> float:
-    if true[-1] == 0:
-        return float("nan")
     called = true + false
     precision = np.divide(true, called, out=np.ones_like(true), where=called > 0)
     return float(np.sum(np.diff(np.append(0.0, true)) * precision) / true[-1])
@@ -124,10 +120,18 @@ def _confusion_metrics(tp: float, fp: float, n_bound: float, n_unbound: float) -
     }
 
 
-def _resamples(n: int, rng: np.random.Generator, n_resamples: int) -> Iterator[Floats]:
-    """Bootstrap weights of `n` windows: how often each was drawn, one resample at a time."""
+def _resamples(labels: Integers, rng: np.random.Generator, n_resamples: int) -> Iterator[Floats]:
+    """Bootstrap weights: how often each window was drawn, one resample at a time.
+
+    A resample in which a class is absent has no AUROC; it is drawn again.
+    """
+    n = len(labels)
     for _ in range(n_resamples):
-        yield np.bincount(rng.integers(0, n, n), minlength=n).astype(np.float64)
+        while True:
+            weights = np.bincount(rng.integers(0, n, n), minlength=n).astype(np.float64)
+            if 0 < weights @ labels < n:
+                break
+        yield weights
 
 
 def evaluate(
@@ -165,7 +169,7 @@ def evaluate(
     n = len(scores)
     point = ranked.metrics(np.ones(n), threshold)
     draws: dict[str, list[float]] = {name: [] for name in METRICS}
-    for weights in _resamples(n, rng, n_resamples):
+    for weights in _resamples(labels, rng, n_resamples):
         for name, value in ranked.metrics(weights, threshold).items():
             draws[name].append(value)
     return {name: _estimate(point[name], np.array(draws[name])) for name in METRICS}
@@ -186,13 +190,12 @@ def auroc_with_interval(
     """AUROC alone, as :func:`evaluate` gives it."""
     ranked = _Ranked(labels, scores)
     n = len(scores)
-    draws = [_auroc(*ranked.counts(w)) for w in _resamples(n, rng, n_resamples)]
+    draws = [_auroc(*ranked.counts(w)) for w in _resamples(labels, rng, n_resamples)]
     return _estimate(_auroc(*ranked.counts(np.ones(n))), np.array(draws))
 
 
 def _estimate(value: float, draws: Floats) -> Estimate:
-    # A resample of a very small set can lack a class; it has no value then.
-    low, high = np.nanpercentile(draws, [2.5, 97.5])
+    low, high = np.percentile(draws, [2.5, 97.5])
     return Estimate(float(value), float(low), float(high))
 
 

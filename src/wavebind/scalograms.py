@@ -104,6 +104,12 @@ class ScalogramConfig:
         return log_periods(self.min_period, longest, self.n_scales)
 
 
+def padded_length(wavelet: Wavelet, periods: NDArray[np.float64], length: int) -> int:
+    """Length of the Fourier transform in base pairs: no wavelet wraps around within a window."""
+    reach = math.ceil(SUPPORT_SPREADS * time_spread(wavelet) * float(np.max(periods)))
+    return 1 << (2 * length + reach - 1).bit_length()
+
+
 def wavelet_operator(
     wavelet: Wavelet, periods: NDArray[np.float64], length: int, norm: Norm, stride: int = 1
 ) -> NDArray[np.complex128]:
@@ -126,9 +132,7 @@ def wavelet_operator(
         ``complex128``, shape ``(length, scale, ceil(length / stride))``: entry ``[u, s, t]`` is
         what a unit impulse at base ``u`` gives at scale ``s`` and position ``stride * t``.
     """
-    # Long enough that a circular convolution does not wrap within the window.
-    reach = math.ceil(SUPPORT_SPREADS * time_spread(wavelet) * float(np.max(periods)))
-    n = 1 << (2 * length + reach - 1).bit_length()
+    n = padded_length(wavelet, periods, length)
     impulse = np.fft.ifft(filter_bank(wavelet, periods, n, norm), axis=1)
     offsets = np.arange(0, length, stride)[None, :] - np.arange(length)[:, None]
     return np.ascontiguousarray(impulse[:, offsets % n].transpose(1, 0, 2))
@@ -270,12 +274,13 @@ class Scalogram(nn.Module):
         if self.config.outputs == ("real", "imag"):
             return parts.flatten(1, 2)
         real, imag = parts[:, :, 0], parts[:, :, 1]
-        return torch.stack([_part(name, real, imag) for name in self.config.outputs], 2).flatten(
+        return torch.stack([part(name, real, imag) for name in self.config.outputs], 2).flatten(
             1, 2
         )
 
 
-def _part(name: Output, real: torch.Tensor, imag: torch.Tensor) -> torch.Tensor:
+def part(name: Output, real: torch.Tensor, imag: torch.Tensor) -> torch.Tensor:
+    """One output of complex coefficients, given as their real and imaginary part."""
     if name == "real":
         return real
     if name == "imag":

@@ -13,8 +13,20 @@ T = TypeVar("T")
 
 
 def to_dict(settings: Any) -> dict[str, Any]:
-    """A (nested) settings dataclass as plain dictionaries, lists and numbers."""
-    return dataclasses.asdict(settings)
+    """A (nested) settings dataclass as plain dictionaries, lists and numbers.
+
+    The result is the same before and after a trip through JSON.
+    """
+    plain: dict[str, Any] = _plain(dataclasses.asdict(settings))
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
 
 
 def from_dict(kind: type[T], data: object, name: str) -> T:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import gzip
 import hashlib
+import io
 import os
 import shutil
 import tempfile
@@ -60,7 +61,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
             if raw.peek(2)[:2] == b"\x1f\x8b":
                 text = stack.enter_context(gzip.open(raw, "rt", encoding="utf-8"))
             else:
-                text = stack.enter_context(open(raw.fileno(), encoding="utf-8", closefd=False))
+                text = stack.enter_context(io.TextIOWrapper(raw, encoding="utf-8"))
             while line := text.readline(MAX_LINE + 1):
                 number += 1
                 if len(line) > MAX_LINE:

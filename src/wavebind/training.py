@@ -248,12 +248,17 @@ class _Fit(pl.LightningModule):
 
     def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], index: int) -> torch.Tensor:
         codes, labels = batch
-        seed = np.random.SeedSequence([self.config.seed, self.current_epoch, index])
-        generator = torch.Generator().manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
+        sequence = np.random.SeedSequence([self.config.seed, self.current_epoch, index])
+        first, second = (int(x >> 1) for x in sequence.generate_state(2, np.uint64))
+        generator = torch.Generator().manual_seed(first)
         codes = augment(
             codes, generator, strand=self.config.strand, max_shift=self.config.max_shift
         )
-        logits = self.model(codes.to(self.device)).float()
+        # Dropout draws from the process's generator, which is put back afterwards.
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(second)
+            logits = self.model(codes.to(self.device)).float()
         loss = nn.functional.binary_cross_entropy_with_logits(logits, labels.to(self.device))
         self._losses.append(loss.detach())
         return loss
@@ -266,9 +271,12 @@ class _Fit(pl.LightningModule):
             else super().transfer_batch_to_device(batch, device, index)
         )
 
-    @torch.no_grad()
     def on_train_batch_end(self, *_: Any) -> None:
-        step = self.global_step
+        self.update_average(self.global_step)
+
+    @torch.no_grad()
+    def update_average(self, step: int) -> None:
+        """Move the average towards the weights after step `step` (from 1)."""
         # A short memory at first, or the first weights would linger.
         decay = min(self.config.averaging, (1 + step) / (10 + step))
         new, old = self.model.state_dict(), self.average.state_dict()

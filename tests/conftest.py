@@ -1,0 +1,98 @@
+"""Small inputs that are real enough, and one trained run for all tests that need one."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from wavebind.cli.main import run as run_cli
+
+# Batches this small gain nothing from a second thread, and lose much on a busy machine.
+torch.set_num_threads(1)
+
+LENGTH = 48
+MOTIF = "CCACCAGGGGGCGC"
+SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real data for development; a checkout without it skips the tests that need it."""
+    if not SHARED.is_dir():
+        pytest.skip(f"the development data are not there ({SHARED})")
+    return SHARED
+
+
+def random_dna(rng: np.random.Generator, length: int) -> str:
+    return "".join(rng.choice(list("ACGT"), length))
+
+
+def planted_rows(n_each: int, seed: int = 1, length: int = LENGTH) -> list[tuple]:
+    """Rows of a table in which bound windows hold the motif, on either strand, anywhere."""
+    rng = np.random.default_rng(seed)
+    other = MOTIF.translate(str.maketrans("ACGT", "TGCA"))[::-1]
+    rows = []
+    for part, chrom in (("train", "chr1"), ("valid", "chr2"), ("test", "chr3")):
+        for i in range(n_each):
+            for label in (0, 1):
+                seq = random_dna(rng, length)
+                if label:
+                    at = int(rng.integers(0, length - len(MOTIF) + 1))
+                    motif = MOTIF if rng.random() < 0.5 else other
+                    seq = seq[:at] + motif + seq[at + len(motif) :]
+                start = 1000 * (2 * i + label)
+                rows.append((chrom, start, start + length, label, part, seq))
+    return rows
+
+
+def write_table(path: Path, rows: list[tuple], header: str | None = None) -> Path:
+    text = (header or "chrom\tstart\tend\tlabel\tsplit\tseq") + "\n"
+    text += "".join("\t".join(map(str, row)) + "\n" for row in rows)
+    if path.suffix == ".gz":
+        path.write_bytes(gzip.compress(text.encode()))
+    else:
+        path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    return write_table(tmp_path / "windows.tsv", planted_rows(6))
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command in this process: its exit code, standard output and standard error."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = run_cli([str(a) for a in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A run and its dataset, with a planted motif that a network finds in seconds."""
+    folder = tmp_path_factory.mktemp("trained")
+    table = write_table(folder / "windows.tsv", planted_rows(150))
+    assert run_cli(["dataset", str(table), "--out", str(folder / "data")]) == 0
+    arguments = ["train", str(folder / "data"), "--out", str(folder / "run"), "--epochs", "12"]
+    arguments += ["--batch-size", "20", "--max-shift", "0", "--patience", "12", "--device", "cpu"]
+    assert run_cli(arguments) == 0
+    return folder / "run", folder / "data"
+
+
+@pytest.fixture
+def run_copy(trained: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path]:
+    """A copy of the trained run that a test may change, and the dataset."""
+    run, data = trained
+    return Path(shutil.copytree(run, tmp_path / "run")), data

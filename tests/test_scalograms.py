@@ -1,0 +1,223 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wavebind import scalograms
+from wavebind.errors import InputError
+from wavebind.scalograms import (
+    Scalogram,
+    ScalogramConfig,
+    cone_of_influence,
+    wavelet_operator,
+    wavelet_picture,
+)
+from wavebind.wavelets import Wavelet, filter_bank, log_periods
+
+LENGTH = 60
+CONFIG = ScalogramConfig(wavelet=Wavelet(beta=6.0), n_scales=10, norm="l1")
+
+
+@pytest.fixture(scope="module")
+def transform():
+    return Scalogram(CONFIG, LENGTH)
+
+
+def random_codes(n, length=LENGTH, seed=0):
+    rng = np.random.default_rng(seed)
+    return torch.from_numpy(rng.integers(0, 5, (n, length), dtype=np.uint8))
+
+
+def test_the_operator_is_a_padded_fourier_convolution():
+    """Against the textbook route: pad with zeros on both sides, multiply spectra, cut."""
+    wavelet, periods = Wavelet(beta=20), log_periods(2, 50, 12)
+    signal = np.random.default_rng(0).normal(size=50)
+    operator = wavelet_operator(wavelet, periods, 50, "l1")
+    padded = np.zeros(1024)
+    padded[400:450] = signal
+    bank = filter_bank(wavelet, periods, 1024)
+    expected = np.fft.ifft(np.fft.fft(padded) * bank, axis=1)[:, 400:450]
+    np.testing.assert_allclose(np.einsum("u,ust->st", signal, operator), expected, atol=2e-3)
+    # Coarser than 3 bp the filter does not reach the Nyquist frequency, and nothing depends on
+    # the length of the padding.
+    coarse = periods > 3.2
+    np.testing.assert_allclose(
+        np.einsum("u,ust->st", signal, operator)[coarse], expected[coarse], atol=1e-5
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("length", [200, 501])
+@pytest.mark.parametrize("beta", [20.0, 60.0])
+def test_the_module_agrees_with_ssqueezepy(length, beta):
+    """1e-4 relative at every scale, with the same padding; float32 against float64."""
+    ssqueezepy = pytest.importorskip("ssqueezepy")
+    config = ScalogramConfig("integer", Wavelet(beta=beta), 24, 2.0, length / 2, "l1")
+    codes = random_codes(1, length)
+    module = Scalogram(config, length)
+    ours = module(codes)[0].numpy().astype(np.float64)
+    ours = ours[0] + 1j * ours[1]
+    n = scalograms.padded_length(config.wavelet, module.periods, length)
+    padded = np.zeros(n)
+    padded[:length] = np.array([1, 2, 3, 4, 0])[codes[0].numpy()]
+    scales = (beta / 3) ** (1 / 3) * module.periods / (2 * np.pi)
+    theirs, _ = ssqueezepy.cwt(
+        padded, ("gmw", {"gamma": 3, "beta": beta}), scales=scales, padtype=None, l1_norm=True
+    )
+    error = np.abs(theirs[:, :length] - ours).max(axis=1) / np.abs(ours).max(axis=1)
+    assert error.max() < 1e-4
+
+
+def test_a_unit_impulse_gives_the_wavelet(transform):
+    signal = torch.zeros(1, 1, LENGTH)
+    signal[0, 0, 30] = 1.0
+    found = transform.transform(signal)[0, 0].numpy()
+    bank = filter_bank(CONFIG.wavelet, transform.periods, 4096)
+    impulse = np.roll(np.fft.ifft(bank, axis=1), 30, axis=1)[:, :LENGTH]
+    coarse = transform.periods > 4.5
+    np.testing.assert_allclose((found[0] + 1j * found[1])[coarse], impulse[coarse], atol=1e-5)
+
+
+def test_shape_and_order_of_channels(transform):
+    codes = random_codes(3)
+    out = transform(codes)
+    assert out.shape == (3, 8, 10, LENGTH)
+    assert transform.shape == (8, 10, LENGTH)
+    assert transform.periods[0] == 2.0
+    only_c = torch.where(codes == 1, 1, 4).to(torch.uint8)
+    lone = transform(only_c)
+    torch.testing.assert_close(out[:, 2:4], lone[:, 2:4])
+    assert lone[:, :2].abs().max() == 0
+
+
+def test_every_output_follows_from_the_coefficients():
+    codes = random_codes(2)
+    parts = Scalogram(CONFIG, LENGTH)(codes)
+    real, imag = parts[:, 0::2], parts[:, 1::2]
+    expected = {
+        "real": real,
+        "imag": imag,
+        "modulus": torch.hypot(real, imag),
+        "power": real**2 + imag**2,
+        "phase": torch.atan2(imag, real),
+    }
+    names = ("phase", "modulus", "power", "imag", "real")
+    config = ScalogramConfig(wavelet=CONFIG.wavelet, n_scales=10, norm="l1", outputs=names)
+    out = Scalogram(config, LENGTH)(codes)
+    for i, name in enumerate(names):
+        torch.testing.assert_close(out[:, i :: len(names)], expected[name], atol=1e-6, rtol=1e-5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**31), st.floats(-3, 3), st.floats(-3, 3))
+def test_the_transform_is_linear(seed, a, b):
+    transform = Scalogram(CONFIG, LENGTH)
+    generator = torch.Generator().manual_seed(seed)
+    x, y = torch.randn(2, 1, 1, LENGTH, generator=generator)
+    both = transform.transform(a * x + b * y)
+    torch.testing.assert_close(
+        both, a * transform.transform(x) + b * transform.transform(y), atol=1e-4, rtol=1e-4
+    )
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 12), st.integers(0, 2**31))
+def test_a_batch_is_a_loop(n, seed):
+    transform = Scalogram(CONFIG, LENGTH)
+    codes = random_codes(n, seed=seed % 1000)
+    loop = torch.cat([transform(row[None]) for row in codes])
+    torch.testing.assert_close(transform(codes), loop, atol=1e-5, rtol=1e-5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 20), st.integers(0, 2**31))
+def test_a_shift_of_the_input_shifts_the_scalogram(shift, seed):
+    transform = Scalogram(CONFIG, LENGTH)
+    signal = torch.zeros(1, 1, LENGTH)
+    signal[..., 5:35] = torch.randn(30, generator=torch.Generator().manual_seed(seed))
+    before, after = transform.transform(signal), transform.transform(signal.roll(shift, -1))
+    torch.testing.assert_close(after[..., shift:], before[..., :-shift], atol=1e-5, rtol=1e-4)
+
+
+def test_the_other_strand_is_the_mirror_image(transform):
+    """Reading a real signal backwards conjugates its coefficients and turns them around."""
+    signal = torch.randn(1, 1, LENGTH, generator=torch.Generator().manual_seed(0))
+    forward = transform.transform(signal)
+    backward = transform.transform(signal.flip(-1)).flip(-1)
+    torch.testing.assert_close(backward[:, :, 0], forward[:, :, 0], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(backward[:, :, 1], -forward[:, :, 1], atol=1e-5, rtol=1e-4)
+
+
+def test_stride_keeps_every_second_position(transform):
+    config = ScalogramConfig(wavelet=CONFIG.wavelet, n_scales=10, norm="l1", stride=2)
+    codes = random_codes(2)
+    torch.testing.assert_close(Scalogram(config, LENGTH)(codes), transform(codes)[..., ::2])
+
+
+def test_gradients_flow_through_every_output():
+    config = ScalogramConfig(
+        "onehot", Wavelet(beta=6.0), 4, outputs=("real", "imag", "modulus", "power", "phase")
+    )
+    transform = Scalogram(config, 16).double()
+
+    def outputs(signals):
+        parts = transform.transform(signals)
+        real, imag = parts[:, :, 0], parts[:, :, 1]
+        return torch.stack([scalograms.part(n, real, imag) for n in config.outputs])
+
+    signals = torch.randn(1, 4, 16, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(outputs, (signals,))
+
+
+def test_a_window_of_unknown_bases_is_zero_and_has_finite_gradients():
+    config = ScalogramConfig(n_scales=8, outputs=("modulus",))
+    transform = Scalogram(config, 32)
+    assert transform(torch.full((1, 32), 4, dtype=torch.uint8)).max() < 1e-15
+    signals = torch.zeros(1, 4, 32, requires_grad=True)
+    parts = transform.transform(signals)
+    scalograms.part("modulus", parts[:, :, 0], parts[:, :, 1]).sum().backward()
+    assert torch.isfinite(signals.grad).all()
+
+
+def test_the_cone_of_influence_of_a_morlet_wavelet():
+    # Torrence & Compo 1998, table 1: the e-folding time is sqrt(2) s and the period 1.03 s.
+    cone = cone_of_influence(Wavelet("morlet", mu=6.0), 101)
+    assert cone[50] == pytest.approx(50.5 * 1.03 / 2**0.5, rel=0.03)
+    assert cone[0] == pytest.approx(cone[100])
+    assert cone.argmax() == 50
+
+
+def test_the_picture_adds_the_power_of_the_channels():
+    codes = random_codes(1)[0].numpy()
+    parts = Scalogram(CONFIG, LENGTH)(torch.from_numpy(codes)[None])[0].double().numpy()
+    expected = np.sqrt((parts**2).sum(axis=0))
+    config = ScalogramConfig(wavelet=CONFIG.wavelet, n_scales=10, norm="l1", stride=2)
+    np.testing.assert_allclose(wavelet_picture(config, codes), expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"outputs": ()}, "needs at least one output"),
+        ({"outputs": ("colour",)}, "output 'colour' is not known"),
+        ({"stride": 0}, "stride must be 1 or more"),
+        ({"n_scales": 0}, "number of scales must be 1 or more"),
+        ({"min_period": 1.0}, "shortest period must be 2 bp or more"),
+        ({"max_period": 2.0}, "must exceed the shortest"),
+        ({"norm": "l0"}, "norm 'l0' is not known"),
+        ({"encoding": "x"}, "encoding 'x' is not known"),
+    ],
+)
+def test_configurations_that_are_not(options, message):
+    with pytest.raises(InputError, match=message):
+        ScalogramConfig(**options)
+
+
+def test_windows_that_do_not_fit(transform):
+    with pytest.raises(InputError, match="is for windows of 60 bp; found 61 bp"):
+        transform(random_codes(1, 61))
+    with pytest.raises(InputError, match="needs a window of 2 bp or more; found 1"):
+        Scalogram(CONFIG, 1)
+    with pytest.raises(InputError, match="raise the stride or lower the number of scales"):
+        Scalogram(CONFIG, 100_000)

@@ -1,0 +1,222 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from wavebind.dataset import open_dataset
+from wavebind.errors import InputError
+from wavebind.models import ModelConfig, load_model
+from wavebind.rundir import RunDir
+from wavebind.training import TrainingConfig, finished_card, train
+
+QUICK = {"batch_size": 40, "max_shift": 0, "patience": 20}
+
+
+def quick(data, out, epochs=2, **options):
+    config = TrainingConfig(epochs=epochs, **{**QUICK, **options})
+    return train(data, out, ModelConfig(data.length), config, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def data(trained):
+    return open_dataset(trained[1])
+
+
+def history(run):
+    return json.loads((run / "history.json").read_text())
+
+
+def without_seconds(entries):
+    return [{k: v for k, v in e.items() if k != "seconds"} for e in entries]
+
+
+def test_a_planted_motif_is_learned(trained):
+    run, _ = trained
+    entries = history(run)
+    assert entries[-1]["loss"] < 0.6 * entries[0]["loss"]
+    assert max(e["valid_auroc"] for e in entries) > 0.97
+
+
+def test_the_best_epoch_on_valid_is_kept(trained):
+    run, _ = trained
+    entries = history(run)
+    _, card = load_model(run / "model.safetensors")
+    best = max(range(len(entries)), key=lambda i: entries[i]["valid_auroc"])
+    assert card.epoch == best + 1
+    assert card.valid["auroc"] == pytest.approx(entries[best]["valid_auroc"])
+    assert not (run / "checkpoints").exists()
+
+
+def test_a_seed_repeats_a_run_bit_for_bit(data, tmp_path):
+    quick(data, tmp_path / "a", seed=1)
+    quick(data, tmp_path / "b", seed=1)
+    quick(data, tmp_path / "c", seed=2)
+    a, b, c = (load_model(tmp_path / x / "model.safetensors")[0].state_dict() for x in "abc")
+    assert all(torch.equal(a[k], b[k]) for k in a)
+    assert not all(torch.equal(a[k], c[k]) for k in a)
+    assert without_seconds(history(tmp_path / "a")) == without_seconds(history(tmp_path / "b"))
+
+
+def test_the_run_says_how_to_repeat_it(trained):
+    stored = json.loads((trained[0] / "run.json").read_text())
+    assert stored["training"]["epochs"] == 12
+    assert stored["training"]["seed"] == 0
+    assert stored["model"]["scalogram"]["outputs"] == ["real", "imag"]
+    assert stored["model"]["options"]["kernel"] == 5
+    assert len(stored["data"]["codes_sha256"]) == 64
+    assert stored["versions"]["torch"] == torch.__version__
+
+
+def test_early_stopping(data, tmp_path):
+    # A learning rate that changes nothing: no epoch is better than the first by much.
+    quick(data, tmp_path / "r", epochs=30, patience=1, learning_rate=1e-9)
+    assert len(history(tmp_path / "r")) < 30
+
+
+def test_shuffled_labels_teach_nothing(data, tmp_path):
+    quick(data, tmp_path / "r", epochs=6, shuffle_labels=True)
+    assert abs(history(tmp_path / "r")[-1]["valid_auroc"] - 0.5) < 0.2
+
+
+def start(data, out, epochs):
+    """A training in a process of its own."""
+    code = (
+        "import sys; from wavebind.cli.main import run; sys.exit(run(sys.argv[1:]))"
+    )
+    arguments = ["train", data.path, "--out", out, "--epochs", epochs, "--batch-size", 40]
+    arguments += ["--max-shift", 0, "--patience", 50, "--device", "cpu"]
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)], stderr=subprocess.DEVNULL
+    )
+
+
+def test_kill_9_then_resume(data, tmp_path):
+    epochs = 8
+    out = tmp_path / "killed"
+    process = start(data, out, epochs)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if (out / "history.json").is_file() and len(history(out)) >= 2:
+            break
+        assert process.poll() is None, "training ended before it could be killed"
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    done = len(history(out))
+    assert 2 <= done < epochs
+    assert not (out / "model.safetensors").exists()
+    assert finished_card(out) is None
+    card = train(
+        data, out, ModelConfig(data.length), TrainingConfig(), device="cpu", resume=True
+    )
+    quick(data, tmp_path / "whole", epochs=epochs, patience=50)
+    resumed, whole = history(out), history(tmp_path / "whole")
+    assert [e["epoch"] for e in resumed] == list(range(1, epochs + 1))
+    # The same seed, the same epochs: not just within noise, but the same run.
+    for a, b in zip(resumed, whole, strict=True):
+        assert a["valid_auroc"] == pytest.approx(b["valid_auroc"], abs=0.02)
+        assert a["loss"] == pytest.approx(b["loss"], abs=0.02)
+    assert (out / "model.safetensors").is_file()
+    assert finished_card(out) == card
+
+
+def test_resume_without_a_checkpoint_starts_at_the_beginning(data, tmp_path):
+    quick(data, tmp_path / "a")
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    (tmp_path / "b" / "model.safetensors").unlink()
+    (tmp_path / "b" / "history.json").unlink()
+    train(data, tmp_path / "b", ModelConfig(200), TrainingConfig(), device="cpu", resume=True)
+    assert without_seconds(history(tmp_path / "a")) == without_seconds(history(tmp_path / "b"))
+
+
+def test_resume_with_other_data_or_no_run(data, tmp_path, trained, table):
+    from wavebind.dataset import write_dataset
+    from wavebind.tables import read_labelled_table
+
+    with pytest.raises(InputError, match="no such run"):
+        finished_card(tmp_path / "none")
+    write_dataset(read_labelled_table(table), tmp_path / "other")
+    other = open_dataset(tmp_path / "other")
+    with pytest.raises(InputError, match="was trained on other data than"):
+        train(other, trained[0], ModelConfig(48), TrainingConfig(), resume=True)
+
+
+def test_a_run_is_not_overwritten(data, tmp_path):
+    out = tmp_path / "r"
+    out.mkdir()
+    (out / "thesis.tex").write_text("x")
+    with pytest.raises(InputError, match="is a folder with other files in it"):
+        quick(data, out)
+    quick(data, tmp_path / "s", epochs=1)
+    with pytest.raises(InputError, match="holds a run already"):
+        quick(data, tmp_path / "s")
+    (tmp_path / "f").write_text("x")
+    with pytest.raises(InputError, match="is a file; a run is a folder"):
+        quick(data, tmp_path / "f")
+
+
+def test_a_run_json_that_is_damaged(run_copy):
+    run, path = run_copy
+    data = open_dataset(path)
+    (run / "run.json").write_text("{}")
+    with pytest.raises(InputError, match="the entry 'data' is missing"):
+        train(data, run, ModelConfig(48), TrainingConfig(), resume=True)
+    (run / "run.json").write_text("{")
+    with pytest.raises(InputError, match="is not JSON"):
+        train(data, run, ModelConfig(48), TrainingConfig(), resume=True)
+
+
+def test_divergence_is_an_error_and_leaves_no_model(data, tmp_path, monkeypatch):
+    def broken(self, codes):
+        return self.backbone(self.scalogram(codes)) * float("nan")
+
+    monkeypatch.setattr("wavebind.models.classifier.Classifier.forward", broken)
+    with pytest.raises(InputError, match="training diverged in epoch 1.*lower --learning-rate"):
+        quick(data, tmp_path / "r")
+    assert not RunDir(tmp_path / "r").model.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0}, "epochs must be 1 or more; found 0"),
+        ({"seed": -1}, "seed must be from 0"),
+        ({"learning_rate": 0.0}, "learning_rate must be above 0"),
+        ({"unbound_ratio": 0.0}, "unbound_ratio must be above 0"),
+        ({"batch_size": 1}, "batch_size must be 2 or more"),
+        ({"patience": 0}, "patience must be 1 or more"),
+        ({"averaging": 1.0}, "averaging must be from 0 to below 1"),
+        ({"max_shift": -1}, "max_shift must be 0 or more"),
+    ],
+)
+def test_settings_out_of_range(options, message):
+    with pytest.raises(InputError, match=message):
+        TrainingConfig(**options)
+
+
+def test_the_average_is_a_moving_average(data, tmp_path):
+    """Against a loop over the weights of every step."""
+    from wavebind.training import _Fit
+
+    config = TrainingConfig(averaging=0.5)
+    from wavebind.models import build_model
+
+    model = build_model(ModelConfig(data.length), torch.Generator().manual_seed(0))
+    fit = _Fit(model, config, 10)
+    name = "backbone.head.weight"
+    expected = model.state_dict()[name].clone()
+    rng = np.random.default_rng(0)
+    for step in range(1, 6):
+        with torch.no_grad():
+            model.state_dict()[name].copy_(torch.from_numpy(rng.normal(size=expected.shape)))
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * model.state_dict()[name]
+        fit.update_average(step)
+        torch.testing.assert_close(fit.average.state_dict()[name], expected)
