@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -216,7 +218,11 @@ def read_explained(out: Path) -> Explained:
     if not path.is_file():
         raise InputError(f"{path}: no such file; make it with 'wavebind explain {out} DATA'")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+        if size > _MAX_ARRAY_BYTES:
+            raise InputError(f"{path}: unpacks to {size:,} bytes; it was not written by wavebind")
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             return Explained(
                 names=[str(x) for x in file["names"]],
                 index=file["index"],
@@ -230,7 +236,7 @@ def read_explained(out: Path) -> Explained:
                 n_mean=int(file["n_mean"]),
                 periods=file["periods"],
             )
-    except Exception as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: is damaged ({error}); run 'wavebind explain' again") from error
 
 

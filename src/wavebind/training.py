@@ -389,11 +389,11 @@ def train(
         or training diverges.
     """
     run = RunDir(out)
+    target = resolve_device(device)
     if resume:
         model, config = _stored_configuration(run, data)
     else:
         _start_run(run, data, model, config, overwrite)
-    target = resolve_device(device)
     labels = data.labels
     indices = {part: data.indices(part) for part in ("train", "valid")}
     if config.shuffle_labels:

@@ -1,0 +1,174 @@
+"""The commands, end to end, by the numbers that come out."""
+
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from conftest import LENGTH, MOTIF, planted_rows, write_table
+from wavebind.dataset import open_dataset
+from wavebind.models import load_model
+from wavebind.prediction import predict_logits, probabilities
+from wavebind.sequences import to_codes
+
+COMMANDS = ["demo", "dataset", "train", "evaluate", "predict", "explain", "scalogram", "report"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(cli, command):
+    code, out, _ = cli(command, "--help")
+    assert code == 0
+    assert f"Example: wavebind {command}" in " ".join(out.split())
+
+
+def test_help_lists_every_command_and_needs_no_heavy_import(cli):
+    code, out, _ = cli("--help")
+    assert code == 0
+    assert all(command in out for command in COMMANDS)
+    probe = (
+        "import sys; from wavebind.cli.main import run; run(['--help']); "
+        "heavy = {'torch', 'numpy', 'matplotlib', 'lightning', 'sklearn', 'pyarrow', 'pydantic'}; "
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("[]")
+
+
+def test_version(cli):
+    from wavebind.provenance import version
+
+    assert cli("--version") == (0, f"wavebind {version()}\n", "")
+
+
+def test_dataset_says_what_it_did(cli, tmp_path):
+    rows = planted_rows(4)
+    rows.append(rows[0])
+    table = write_table(tmp_path / "t.tsv.gz", rows)
+    code, out, _ = cli("dataset", table, "--out", tmp_path / "d")
+    assert code == 0
+    lines = [line.split() for line in out.splitlines()]
+    assert lines[0] == ["24", "windows", "of", "48", "bp"]
+    assert ["train", "4", "4"] in lines
+    assert ["test", "4", "4"] in lines
+    assert "dropped: 1 (same sequence (either strand) as an earlier window of its class)" in out
+    assert (open_dataset(tmp_path / "d").parts == "test").sum() == 8
+
+
+def test_dataset_from_two_fasta_files(cli, tmp_path):
+    rows = planted_rows(4)
+    for label, name in ((1, "p.fa"), (0, "n.fa")):
+        text = "".join(f">{r[0]}:{r[1]}-{r[2]}\n{r[5]}\n" for r in rows if r[3] == label)
+        (tmp_path / name).write_text(text)
+    arguments = ["--positives", tmp_path / "p.fa", "--negatives", tmp_path / "n.fa"]
+    arguments += ["--test-chroms", "chr1", "--valid-chroms", "2", "--out", tmp_path / "d"]
+    code, out, _ = cli("dataset", *arguments)
+    assert code == 0
+    data = open_dataset(tmp_path / "d")
+    assert set(data.chrom[data.indices("test")]) == {"chr1"}
+    assert set(data.chrom[data.indices("valid")]) == {"chr2"}
+    assert data.labels.sum() == 12
+    assert data.description["settings"]["split"] == {"test": ["chr1"], "valid": ["2"]}
+
+
+def test_evaluate_prints_what_it_writes(cli, run_copy):
+    run, data = run_copy
+    code, out, _ = cli("evaluate", run, data, "--device", "cpu")
+    assert code == 0
+    metrics = json.loads((run / "metrics.json").read_text())
+    printed = {line.split()[0]: line.split()[1] for line in out.splitlines() if line.strip()}
+    for name in ("auroc", "auprc", "accuracy", "precision", "recall", "f1", "mcc"):
+        assert printed[name] == f"{metrics[name]['value']:.4f}"
+        assert set(metrics[name]) == {"value", "low", "high"}
+    assert printed["shortcut"] == f"{metrics['best_shortcut']['value']:.4f}"
+    assert "300 windows of the test split, 150 bound" in out
+    code, out, _ = cli("evaluate", run, data, "--split", "valid", "--device", "cpu")
+    assert json.loads((run / "metrics.json").read_text())["split"] == "valid"
+
+
+def test_predict(cli, run_copy, tmp_path):
+    run, _ = run_copy
+    rng = np.random.default_rng(0)
+    plain = "".join(rng.choice(list("ACGT"), LENGTH))
+    bound = plain[:10] + MOTIF + plain[10 + len(MOTIF) :]
+    unknown = "N" * 10 + plain[10:]
+    fasta = tmp_path / "x.fa"
+    fasta.write_text(f">plain\n{plain}\n>bound x\n{bound[:30]}\n{bound[30:]}\n>gap\n{unknown}\n")
+    code, out, err = cli("predict", run, fasta, "--device", "cpu")
+    assert code == 0
+    rows = [line.split("\t") for line in out.splitlines()]
+    assert rows[0] == ["name", "probability", "logit"]
+    assert [r[0] for r in rows[1:]] == ["plain", "bound", "gap"]
+    model, _ = load_model(run / "model.safetensors")
+    logits = predict_logits(model, np.stack([to_codes(plain), to_codes(bound)]))
+    for row, logit in zip(rows[1:3], logits, strict=True):
+        assert float(row[2]) == pytest.approx(logit, rel=1e-4)
+        assert float(row[1]) == pytest.approx(float(probabilities(logit)), rel=1e-4)
+    assert float(rows[2][2]) > float(rows[1][2]) + 1
+    assert rows[3] == ["gap", "NA", "NA"]
+    assert "1 of 3 sequences have more than 10 % unknown bases" in err
+    code, out, _ = cli("predict", run, fasta, "--out", tmp_path / "s.tsv", "--device", "cpu")
+    assert out == ""
+    assert (tmp_path / "s.tsv").read_text().splitlines() == ["\t".join(r) for r in rows]
+
+
+def test_explain_and_report(cli, run_copy):
+    run, data = run_copy
+    code, out, _ = cli("explain", run, data, "--n", "3", "--device", "cpu")
+    assert code == 0
+    assert "3 windows explained; the mean map of 150 bound windows peaks at base" in out
+    assert len(list((run / "explain").glob("*.png"))) == 4
+    assert cli("evaluate", run, data, "--device", "cpu")[0] == 0
+    code, out, _ = cli("report", run, "--device", "cpu")
+    assert code == 0
+    assert out == f"written: {run / 'report.html'}\n"
+
+
+@pytest.mark.parametrize("output", ["modulus", "real", "phase"])
+def test_scalogram_of_letters(cli, tmp_path, output):
+    from PIL import Image
+
+    out = tmp_path / "p.png"
+    code, _, _ = cli("scalogram", "TTGACCACCAGGGGGCGCTAATG", "--out", out, "--output", output)
+    assert code == 0
+    with Image.open(out) as image:
+        assert image.size[0] > 500
+        assert len(image.convert("RGB").resize((64, 64)).getcolors(4096)) > 50
+
+
+def test_scalogram_of_a_file(cli, tmp_path):
+    (tmp_path / "x.fa").write_text(">a\n" + "ACGTTGCA" * 10 + "\n>b\n" + "AATTGGCC" * 9 + "\n")
+    arguments = [tmp_path / "x.fa", "--encoding", "integer", "--scales", "20"]
+    assert cli("scalogram", *arguments, "--out", tmp_path / "p.png")[0] == 0
+
+
+def test_resume_of_a_finished_run(cli, run_copy):
+    run, data = run_copy
+    before = (run / "model.safetensors").read_bytes()
+    code, out, err = cli("train", data, "--out", run, "--resume")
+    assert code == 0
+    assert "training has ended already" in err
+    assert out.startswith("kept epoch ")
+    assert (run / "model.safetensors").read_bytes() == before
+
+
+def test_the_program_itself(tmp_path):
+    """As a user starts it: messages on stderr, exit code, no traceback, quickly."""
+    program = [sys.executable, "-c", "from wavebind.cli.main import main; main()"]
+    started = time.monotonic()
+    done = subprocess.run([*program, "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    # Half a second is the aim; a busy machine gets six times as long before this fails.
+    assert time.monotonic() - started < 3
+    done = subprocess.run(
+        [*program, "predict", tmp_path / "no", tmp_path / "x.fa"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("wavebind: error: ")
+    assert "Traceback" not in done.stderr
