@@ -33,7 +33,9 @@ def naive_grad_cam(model, codes, stage):
     maps = []
     for row in codes:
         kept = []
-        handle = model.stages()[stage].register_forward_hook(lambda m, a, out: kept.append(out))
+        handle = model.stages()[stage].register_forward_hook(
+            lambda m, a, out, kept=kept: kept.append(out)
+        )
         score = model(row[None])[0]
         handle.remove()
         (gradient,) = torch.autograd.grad(score, kept[0])

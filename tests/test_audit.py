@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -15,7 +17,7 @@ def test_dinucleotides_against_a_loop():
     for row, codes in zip(found, windows, strict=True):
         counts = np.zeros(16)
         for strand in (codes, reverse_complement(codes)):
-            for a, b in zip(strand[:-1], strand[1:], strict=True):
+            for a, b in pairwise(strand):
                 if a < 4 and b < 4:
                     counts[4 * a + b] += 1
         np.testing.assert_allclose(row, counts / max(counts.sum(), 1))

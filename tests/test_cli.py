@@ -37,6 +37,18 @@ def test_help_lists_every_command_and_needs_no_heavy_import(cli):
     assert done.stdout.strip().endswith("[]")
 
 
+def test_the_help_of_train_tells_the_true_defaults(cli):
+    from wavebind.training import TrainingConfig
+
+    _, out, _ = cli("train", "--help")
+    text = " ".join(out.replace("│", " ").split())
+    config = TrainingConfig()
+    for name in ("epochs", "seed", "batch_size", "learning_rate", "unbound_ratio", "max_shift"):
+        after = text[text.index("--" + name.replace("_", "-")) :]
+        assert f"(default: {getattr(config, name)})" in after[:250], name
+    assert f"(default: {config.patience})" in text
+
+
 def test_version(cli):
     from wavebind.provenance import version
 
@@ -64,8 +76,7 @@ def test_dataset_from_two_fasta_files(cli, tmp_path):
         (tmp_path / name).write_text(text)
     arguments = ["--positives", tmp_path / "p.fa", "--negatives", tmp_path / "n.fa"]
     arguments += ["--test-chroms", "chr1", "--valid-chroms", "2", "--out", tmp_path / "d"]
-    code, out, _ = cli("dataset", *arguments)
-    assert code == 0
+    assert cli("dataset", *arguments)[0] == 0
     data = open_dataset(tmp_path / "d")
     assert set(data.chrom[data.indices("test")]) == {"chr1"}
     assert set(data.chrom[data.indices("valid")]) == {"chr2"}
@@ -84,7 +95,7 @@ def test_evaluate_prints_what_it_writes(cli, run_copy):
         assert set(metrics[name]) == {"value", "low", "high"}
     assert printed["shortcut"] == f"{metrics['best_shortcut']['value']:.4f}"
     assert "300 windows of the test split, 150 bound" in out
-    code, out, _ = cli("evaluate", run, data, "--split", "valid", "--device", "cpu")
+    assert cli("evaluate", run, data, "--split", "valid", "--device", "cpu")[0] == 0
     assert json.loads((run / "metrics.json").read_text())["split"] == "valid"
 
 

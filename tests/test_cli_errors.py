@@ -69,7 +69,10 @@ def fasta(tmp_path, text):
         ("; nothing\n", "x.fa line 1: found sequence before the first header"),
         ("\n\n", "x.fa: no FASTA record found"),
         (f">a\n{OK}\n>b\nACGT\n", "1 of 2 sequences are not 48 bp long"),
-        (f">a\n{OK[:-2]}@#\n", "2 letters are not nucleotides ('#' '@'); the first is '@' at record 'a'"),
+        (
+            f">a\n{OK[:-2]}@#\n",
+            "2 letters are not nucleotides ('#' '@'); the first is '@' at record 'a'",
+        ),
     ],
 )
 def test_bad_sequences_to_predict(cli, trained, tmp_path, text, message):
@@ -109,7 +112,9 @@ def test_windows_of_another_length(cli, trained, tmp_path):
         (errno.EACCES, "cannot be written: permission denied"),
     ],
 )
-def test_an_output_folder_that_is_read_only(cli, table, trained, tmp_path, monkeypatch, number, message):
+def test_an_output_folder_that_is_read_only(
+    cli, table, trained, tmp_path, monkeypatch, number, message
+):
     def refuse(*_, **__):
         raise OSError(number, os.strerror(number))
 
@@ -180,6 +185,10 @@ def test_splits_that_are_not(cli, trained):
 
 def test_too_many_panels_and_letters_that_are_not(cli, tmp_path):
     text = "".join(f">s{i}\nACGTACGT\n" for i in range(17))
-    check(cli("scalogram", fasta(tmp_path, text), "--out", tmp_path / "p.png"), "holds 17 sequences")
-    check(cli("scalogram", "HELLOWORLD", "--out", tmp_path / "p.png"), "letters are not nucleotides")
+    check(
+        cli("scalogram", fasta(tmp_path, text), "--out", tmp_path / "p.png"), "holds 17 sequences"
+    )
+    check(
+        cli("scalogram", "HELLOWORLD", "--out", tmp_path / "p.png"), "letters are not nucleotides"
+    )
     check(cli("scalogram", "no/such.fa", "--out", tmp_path / "p.png"), "no such file")

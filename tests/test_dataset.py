@@ -4,7 +4,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from conftest import planted_rows, random_dna, write_table
+from conftest import planted_rows, random_dna
 from wavebind.dataset import (
     DROP_CONFLICT,
     DROP_DUPLICATE,
@@ -86,8 +86,9 @@ def test_several_lengths_are_an_error(tmp_path):
     rng = np.random.default_rng(0)
     windows = [*complete(rng), window("ACGTACGT", place="t.tsv line 9"), window("ACGTACGA")]
     with pytest.raises(
-        InputError, match=r"differ in length: 20 bp \(6 windows\) and 8 bp \(2 windows, the first "
-        r"at t.tsv line 9\)"
+        InputError,
+        match=r"differ in length: 20 bp \(6 windows\) and 8 bp \(2 windows, the first "
+        r"at t.tsv line 9\)",
     ):
         write_dataset(windows, tmp_path / "d")
     assert list(tmp_path.iterdir()) == []

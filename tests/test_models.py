@@ -20,7 +20,9 @@ def test_one_logit_a_window():
     model = small().eval()
     logits = model(codes(5))
     assert logits.shape == (5,)
-    torch.testing.assert_close(logits, torch.cat([model(c[None]) for c in codes(5)]), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        logits, torch.cat([model(c[None]) for c in codes(5)]), atol=1e-4, rtol=1e-4
+    )
 
 
 def test_the_seed_decides_the_weights_and_nothing_else_is_seeded():
@@ -73,7 +75,10 @@ def test_configurations_are_resolved_and_checked():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ModelConfig(48, backbone="vgg"), "model 'vgg' is not known; choose one of: scalenet"),
+        (
+            lambda: ModelConfig(48, backbone="vgg"),
+            "model 'vgg' is not known; choose one of: scalenet",
+        ),
         (lambda: ModelConfig(10), "windows of 10 bp are shorter than a binding site"),
         (lambda: ModelConfig(48, options={"size": 3}), "options of scalenet: size: "),
         (lambda: ModelConfig(48, options={"kernel": "x"}), "options of scalenet: kernel: "),
@@ -82,7 +87,10 @@ def test_configurations_are_resolved_and_checked():
         (lambda: ScaleNetConfig(pool=0), "scalenet pool must be 1 or more"),
         (lambda: ScaleNetConfig(band_blocks=-1), "scalenet band_blocks must be 0 or more"),
         (lambda: ScaleNetConfig(dilations=()), "scalenet dilations must be 1 or more"),
-        (lambda: ScaleNet(ScaleNetConfig(), (8, 3, 100)), "at least 4 scales and 4 positions; found 3"),
+        (
+            lambda: ScaleNet(ScaleNetConfig(), (8, 3, 100)),
+            "at least 4 scales and 4 positions; found 3",
+        ),
         (
             lambda: Classifier(ModelConfig(48, ScalogramConfig(n_scales=2))),
             "at least 4 scales",

@@ -91,7 +91,7 @@ def test_a_model_no_better_than_a_shortcut_is_told_so(scored):
 
 def test_reports_that_cannot_be(run_copy):
     run, path = run_copy
-    with pytest.raises(InputError, match="has no metrics.json"):
+    with pytest.raises(InputError, match=r"has no metrics\.json"):
         write_report(run)
     with pytest.raises(InputError, match="score the split with 'wavebind evaluate"):
         read_scores(run, "test")

@@ -70,9 +70,14 @@ def test_sha256_of_a_known_text(tmp_path):
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "out.txt"
     path.write_text("old")
-    with pytest.raises(ZeroDivisionError), replace_file(path) as temporary:
-        temporary.write_text("half")
-        _ = 1 / 0
+
+    def fail():
+        with replace_file(path) as temporary:
+            temporary.write_text("half")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -87,9 +87,7 @@ def test_shuffled_labels_teach_nothing(data, tmp_path):
 
 def start(data, out, epochs):
     """A training in a process of its own."""
-    code = (
-        "import sys; from wavebind.cli.main import run; sys.exit(run(sys.argv[1:]))"
-    )
+    code = "import sys; from wavebind.cli.main import run; sys.exit(run(sys.argv[1:]))"
     arguments = ["train", data.path, "--out", out, "--epochs", epochs, "--batch-size", 40]
     arguments += ["--max-shift", 0, "--patience", 50, "--device", "cpu"]
     return subprocess.Popen(
@@ -113,9 +111,7 @@ def test_kill_9_then_resume(data, tmp_path):
     assert 2 <= done < epochs
     assert not (out / "model.safetensors").exists()
     assert finished_card(out) is None
-    card = train(
-        data, out, ModelConfig(data.length), TrainingConfig(), device="cpu", resume=True
-    )
+    card = train(data, out, ModelConfig(data.length), TrainingConfig(), device="cpu", resume=True)
     quick(data, tmp_path / "whole", epochs=epochs, patience=50)
     resumed, whole = history(out), history(tmp_path / "whole")
     assert [e["epoch"] for e in resumed] == list(range(1, epochs + 1))
@@ -178,7 +174,7 @@ def test_divergence_is_an_error_and_leaves_no_model(data, tmp_path, monkeypatch)
         return self.backbone(self.scalogram(codes)) * float("nan")
 
     monkeypatch.setattr("wavebind.models.classifier.Classifier.forward", broken)
-    with pytest.raises(InputError, match="training diverged in epoch 1.*lower --learning-rate"):
+    with pytest.raises(InputError, match=r"training diverged in epoch 1.*lower --learning-rate"):
         quick(data, tmp_path / "r")
     assert not RunDir(tmp_path / "r").model.exists()
 

@@ -81,7 +81,9 @@ def test_a_sinusoid_gives_its_amplitude_at_its_period(wavelet, n):
     coefficients = np.fft.ifft(np.fft.fft(signal) * bank[0])
     np.testing.assert_allclose(np.abs(coefficients), 3.0, rtol=1e-6)
     expected = 2 * np.pi * cycles * np.arange(n) / n + 0.4
-    np.testing.assert_allclose(np.exp(1j * np.angle(coefficients)), np.exp(1j * expected), atol=1e-6)
+    np.testing.assert_allclose(
+        np.exp(1j * np.angle(coefficients)), np.exp(1j * expected), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("n", [255, 256])

@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 
 from wavebind.audit import best_shortcut, shortcuts
 from wavebind.dataset import Dataset
-from wavebind.devices import resolve_device
 from wavebind.errors import InputError
 from wavebind.evaluation import calibration, evaluate
-from wavebind.models import load_model
-from wavebind.prediction import predict_logits, probabilities
+from wavebind.prediction import load_run, predict_logits, probabilities
 from wavebind.provenance import versions
 from wavebind.rundir import RunDir, write_json
 from wavebind.settings import to_dict
@@ -60,14 +58,9 @@ def assess(
     InputError
         If the run is not a trained one, the lengths differ, or the split lacks a class.
     """
-    run = RunDir(out).require_model()
-    model, card = load_model(run.model, resolve_device(device))
+    model, card = load_run(out, data, device)
+    run = RunDir(out)
     indices = data.indices(part)
-    if data.length != card.model.length:
-        raise InputError(
-            f"{data.path}: has windows of {data.length} bp and {out} was trained on "
-            f"{card.model.length} bp; make a dataset of that length"
-        )
     labels = data.labels[indices].astype(np.int64)
     if not 0 < labels.sum() < len(labels):
         raise InputError(

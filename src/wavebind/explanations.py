@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from wavebind.attribution import default_stages, explain_windows
 from wavebind.dataset import Dataset
-from wavebind.devices import resolve_device
 from wavebind.errors import InputError
-from wavebind.models import ModelConfig, load_model
-from wavebind.prediction import predict_logits, probabilities
+from wavebind.models import ModelConfig
+from wavebind.prediction import load_run, predict_logits, probabilities
 from wavebind.rundir import RunDir, write_json
 from wavebind.sequences import Codes, to_letters
 from wavebind.textfiles import replace_dir, replace_file
@@ -120,13 +119,7 @@ def explain_run(
         raise InputError(f"the number of windows to explain must be 1 or more; found {n}")
     if select not in ("random", "top"):
         raise InputError(f"selection {select!r} is not known; choose random or top")
-    run = RunDir(out).require_model()
-    model, card = load_model(run.model, resolve_device(device))
-    if data.length != card.model.length:
-        raise InputError(
-            f"{data.path}: has windows of {data.length} bp and {out} was trained on "
-            f"{card.model.length} bp; make a dataset of that length"
-        )
+    model, card = load_run(out, data, device)
     indices = data.indices(part)
     bound = indices[data.labels[indices] == 1]
     if not bound.size:
@@ -171,7 +164,7 @@ def explain_run(
         "n_mean": len(averaged),
         "data": {"path": str(data.path.resolve()), "codes_sha256": data.checksum},
     }
-    _write(run, explained, settings)
+    _write(RunDir(out), explained, settings)
     return explained, card.model
 
 

@@ -189,7 +189,8 @@ def draw_explanation(
     position = start + np.arange(len(codes))
     for letter, colour in COLOURS.items():
         here = np.array([c == letter for c in letters])
-        bases.bar(position[here], base_scores[here], width=1.0, color=colour, label=letter)
+        if here.any():
+            bases.bar(position[here], base_scores[here], width=1.0, color=colour, label=letter)
     bases.set_ylabel("score a base")
     bases.set_xlabel("position (bp)" if start == 0 else "coordinate (bp, 0-based)")
     bases.ticklabel_format(axis="x", style="plain", useOffset=False)

@@ -3,17 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from wavebind.devices import autocast, flush_denormals
+from wavebind.dataset import Dataset
+from wavebind.devices import autocast, flush_denormals, resolve_device
 from wavebind.errors import InputError
+from wavebind.models import Classifier, ModelCard, load_model
+from wavebind.rundir import RunDir
 from wavebind.sequences import Codes
 
-__all__ = ["both_strands", "predict_logits", "probabilities", "reverse_complement_batch"]
+__all__ = [
+    "both_strands",
+    "load_run",
+    "predict_logits",
+    "probabilities",
+    "reverse_complement_batch",
+]
+
+
+def load_run(out: Path, data: Dataset, device: str = "auto") -> tuple[Classifier, ModelCard]:
+    """The trained model of a run, for the windows of a dataset.
+
+    Raises
+    ------
+    InputError
+        If the run is not a trained one, or the windows have another length.
+    """
+    run = RunDir(out).require_model()
+    model, card = load_model(run.model, resolve_device(device))
+    if data.length != card.model.length:
+        raise InputError(
+            f"{data.path}: has windows of {data.length} bp and {out} was trained on "
+            f"{card.model.length} bp; make a dataset of that length"
+        )
+    return model, card
 
 
 def reverse_complement_batch(codes: torch.Tensor) -> torch.Tensor:

@@ -31,7 +31,7 @@ def dataset(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[FILE]...",
+            metavar="FILE",
             help="Tab-separated tables, gzipped or not, with columns seq and label (1 bound, 0 "
             "unbound), and chrom, start, end, split where there are.",
         ),

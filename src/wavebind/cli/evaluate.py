@@ -20,8 +20,10 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run, made with 'wavebind train'.")],
-    data: Annotated[Path, typer.Argument(help="A dataset, made with 'wavebind dataset'.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run, made with 'wavebind train'.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="A dataset, made with 'wavebind dataset'.")
+    ],
     split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
     device: Device = "auto",
 ) -> None:

@@ -26,8 +26,10 @@ def register(app: typer.Typer) -> None:
 
 
 def explain(
-    run: Annotated[Path, typer.Argument(help="A run, made with 'wavebind train'.")],
-    data: Annotated[Path, typer.Argument(help="A dataset, made with 'wavebind dataset'.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run, made with 'wavebind train'.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="A dataset, made with 'wavebind dataset'.")
+    ],
     n: Annotated[int, typer.Option("--n", help="How many bound windows.")] = 20,
     split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
     select: Annotated[
@@ -37,7 +39,7 @@ def explain(
     stages: Annotated[
         str | None,
         typer.Option(
-            help="Layers of the network to look at, comma-separated. [default: the last ones]"
+            help="Layers of the network to look at, comma-separated. (default: the last ones)"
         ),
     ] = None,
     device: Device = "auto",

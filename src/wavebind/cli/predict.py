@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="A run, made with 'wavebind train'.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run, made with 'wavebind train'.")],
     fasta: Annotated[
         Path,
         typer.Argument(

@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="A run that was evaluated.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run that was evaluated.")],
     device: Device = "auto",
 ) -> None:
     """Write one HTML page about a run: data, metrics, curves, explanations, configuration."""

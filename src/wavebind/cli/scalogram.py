@@ -47,7 +47,7 @@ def scalogram(
     scales: Annotated[int, typer.Option(help="Number of periods.")] = 64,
     min_period: Annotated[float, typer.Option(help="Shortest period in bp.")] = 2.0,
     max_period: Annotated[
-        float | None, typer.Option(help="Longest period in bp. [default: the length]")
+        float | None, typer.Option(help="Longest period in bp. (default: the length)")
     ] = None,
     wavelet: Annotated[str, typer.Option(help="morse, morlet or dog.")] = "morse",
     beta: Annotated[float, typer.Option(help="Order of the Morse wavelet.")] = 20.0,

@@ -25,24 +25,35 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    data: Annotated[Path, typer.Argument(help="A dataset, made with 'wavebind dataset'.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="A dataset, made with 'wavebind dataset'.")
+    ],
     out: Out,
-    model: Annotated[str | None, typer.Option(help="The network. [default: scalenet]")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Largest number of epochs.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Decides every random choice.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Windows a step.")] = None,
+    model: Annotated[str | None, typer.Option(help="The network. (default: scalenet)")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Largest number of epochs (default: 8).")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Decides every random choice (default: 0).")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Windows a step (default: 128).")] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="The highest of the schedule.")
+        float | None, typer.Option(help="The highest of the schedule (default: 0.002).")
     ] = None,
     unbound_ratio: Annotated[
         float | None,
-        typer.Option(help="Unbound windows an epoch for each bound one, drawn anew each epoch."),
+        typer.Option(
+            help="Unbound windows an epoch for each bound one, drawn anew each epoch "
+            "(default: 2.0)."
+        ),
     ] = None,
     max_shift: Annotated[
-        int | None, typer.Option(help="Largest random shift of a training window, in bp.")
+        int | None,
+        typer.Option(help="Largest random shift of a training window, in bp (default: 4)."),
     ] = None,
     patience: Annotated[
-        int | None, typer.Option(help="Stop after this many epochs without progress on valid.")
+        int | None,
+        typer.Option(help="Stop after this many epochs without progress on valid (default: 4)."),
     ] = None,
     shuffle_labels: Annotated[
         bool,
