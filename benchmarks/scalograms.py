@@ -4,8 +4,8 @@
 
 Every route makes complex Morse coefficients (gamma 3, beta 60) of the integer code at the same
 periods (PyWavelets has no Morse wavelet and takes a complex Morlet one). Ours is measured in
-float32 from codes to a tensor ready for a network; the looped and the batched ssqueezepy get signals
-that are encoded already, which favours them.
+float32 from codes to a tensor ready for a network; the looped and the batched ssqueezepy get
+signals that are encoded already, which favours them.
 """
 
 from __future__ import annotations

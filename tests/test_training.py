@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import shutil
@@ -5,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,17 @@ from wavebind.errors import InputError
 from wavebind.models import ModelConfig, load_model
 from wavebind.rundir import RunDir
 from wavebind.training import TrainingConfig, finished_card, train
+
+
+class Evil:
+    """What a stranger could put into a pickle."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
 
 QUICK = {"batch_size": 40, "max_shift": 0, "patience": 20}
 
@@ -130,6 +143,36 @@ def test_resume_without_a_checkpoint_starts_at_the_beginning(data, tmp_path):
     (tmp_path / "b" / "history.json").unlink()
     train(data, tmp_path / "b", ModelConfig(200), TrainingConfig(), device="cpu", resume=True)
     assert without_seconds(history(tmp_path / "a")) == without_seconds(history(tmp_path / "b"))
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04", b"\x80\x04N.", b""])
+def test_a_checkpoint_that_is_damaged(data, tmp_path, trained, content):
+    run = RunDir(shutil.copytree(trained[0], tmp_path / "r"))
+    run.model.unlink()
+    run.checkpoints.mkdir()
+    (run.checkpoints / "last.ckpt").write_bytes(content)
+    with pytest.raises(InputError, match=r"the checkpoint is damaged .* train anew with --force"):
+        train(data, run.path, ModelConfig(48), TrainingConfig(), device="cpu", resume=True)
+
+
+def test_a_hostile_checkpoint_is_not_executed(data, tmp_path, trained):
+    run = RunDir(shutil.copytree(trained[0], tmp_path / "r"))
+    run.model.unlink()
+    run.checkpoints.mkdir()
+    torch.save({"state_dict": Evil(tmp_path / "was-here")}, run.checkpoints / "last.ckpt")
+    with pytest.raises(InputError, match="the checkpoint is damaged"):
+        train(data, run.path, ModelConfig(48), TrainingConfig(), device="cpu", resume=True)
+    assert not (tmp_path / "was-here").exists()
+
+
+def test_a_full_disk_at_a_checkpoint(data, tmp_path, monkeypatch):
+    def full(path, _):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(InputError, match=r"ckpt: cannot be written: the disk is full"):
+        quick(data, tmp_path / "r")
+    assert list((tmp_path / "r" / "checkpoints").iterdir()) == []
 
 
 def test_resume_with_other_data_or_no_run(data, tmp_path, trained, table):

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import io
 import logging
 import math
+import pickle
 import shutil
 import time
 import warnings
@@ -23,6 +25,7 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from numpy.typing import NDArray
 from torch import nn
 from torch.utils.data import DataLoader, Sampler
@@ -38,6 +41,7 @@ from wavebind.prediction import both_strands, predict_logits, probabilities
 from wavebind.provenance import versions
 from wavebind.rundir import RunDir, read_json, write_json
 from wavebind.settings import from_dict, to_dict
+from wavebind.textfiles import replace_file
 
 __all__ = ["EpochReport", "TrainingConfig", "TrainingMonitor", "finished_card", "train"]
 
@@ -322,6 +326,28 @@ class _Fit(pl.LightningModule):
         self.history = list(checkpoint["history"])
 
 
+class _WholeCheckpoints(TorchCheckpointIO):
+    """Checkpoints that appear under their name only when whole, and are read without unpickling."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
+    ) -> None:
+        # Through memory: a full disk is then an OSError, which replace_file can explain.
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        with replace_file(Path(path)) as temporary:
+            temporary.write_bytes(buffer.getbuffer())
+
+    def load_checkpoint(self, path: Any, *_: Any, **__: Any) -> dict[str, Any]:
+        try:
+            return dict(torch.load(path, map_location="cpu", weights_only=True))
+        except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise InputError(
+                f"{path}: the checkpoint is damaged ({reason}); train anew with --force"
+            ) from error
+
+
 class _Report(Callback):
     """Hands steps and epochs on to a monitor, and keeps ``history.json`` up to date."""
 
@@ -440,6 +466,7 @@ def train(
                 best,
                 last,
             ],
+            plugins=[_WholeCheckpoints()],
             logger=False,
             enable_progress_bar=False,
             enable_model_summary=False,
@@ -512,7 +539,7 @@ def _finish(
     run: RunDir, data: Dataset, fit: _Fit, config: TrainingConfig, device: torch.device
 ) -> ModelCard:
     """Keep the best epoch's weights, with the threshold that valid gives them."""
-    kept = torch.load(run.checkpoints / "best.ckpt", map_location="cpu", weights_only=True)
+    kept = _WholeCheckpoints().load_checkpoint(run.checkpoints / "best.ckpt")
     prefix = "average."
     weights = {
         name[len(prefix) :]: tensor

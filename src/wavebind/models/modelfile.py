@@ -69,11 +69,12 @@ class ModelCard:
 
 def save_model(path: Path, model: Classifier, card: ModelCard) -> None:
     """Write weights and card; the file appears under its name only when whole."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+    data = save(tensors, metadata={_KEY: json.dumps(to_dict(card))})
     with replace_file(path) as temporary:
-        save_file(tensors, temporary, metadata={_KEY: json.dumps(to_dict(card))})
+        temporary.write_bytes(data)
 
 
 def load_model(path: Path, device: torch.device | str = "cpu") -> tuple[Classifier, ModelCard]:
