@@ -123,6 +123,11 @@ def test_predict(cli, run_copy, tmp_path):
     code, out, _ = cli("predict", run, fasta, "--out", tmp_path / "s.tsv", "--device", "cpu")
     assert out == ""
     assert (tmp_path / "s.tsv").read_text().splitlines() == ["\t".join(r) for r in rows]
+    # A pipe is read once.
+    code = "import sys; from wavebind.cli.main import run; sys.exit(run(sys.argv[1:]))"
+    arguments = [sys.executable, "-c", code, "predict", run, "/dev/stdin", "--device", "cpu"]
+    piped = subprocess.run(arguments, input=fasta.read_bytes(), capture_output=True, check=True)
+    assert piped.stdout.decode() == (tmp_path / "s.tsv").read_text()
 
 
 def test_explain_and_report(cli, run_copy):

@@ -145,7 +145,7 @@ def test_resume_without_a_checkpoint_starts_at_the_beginning(data, tmp_path):
     assert without_seconds(history(tmp_path / "a")) == without_seconds(history(tmp_path / "b"))
 
 
-@pytest.mark.parametrize("content", [b"PK\x03\x04", b"\x80\x04N.", b""])
+@pytest.mark.parametrize("content", [b"PK\x03\x04", b"\x80\x02N.", b""])
 def test_a_checkpoint_that_is_damaged(data, tmp_path, trained, content):
     run = RunDir(shutil.copytree(trained[0], tmp_path / "r"))
     run.model.unlink()

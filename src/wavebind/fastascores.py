@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
+from typing import IO, TextIO
 
 import numpy as np
 
 from wavebind.dataset import MAX_UNKNOWN
 from wavebind.devices import resolve_device
 from wavebind.errors import InputError
-from wavebind.models import load_model
+from wavebind.models import Classifier, load_model
 from wavebind.prediction import predict_logits, probabilities
 from wavebind.rundir import RunDir
 from wavebind.sequences import UNKNOWN, FastaRecord, read_fasta
@@ -42,8 +44,8 @@ def score_fasta(
 ) -> FastaSummary:
     """Write ``name``, ``probability`` and ``logit`` of every record, tab-separated.
 
-    The whole file is checked before the first line is written, so that bad input leaves no
-    partial table, even on standard output.
+    The file is read once, so it may be a pipe. The table is kept aside until the whole file has
+    proved right: bad input leaves no partial table, even on standard output.
 
     Parameters
     ----------
@@ -55,7 +57,7 @@ def score_fasta(
         Where the table goes.
     device : str
     progress : callable, optional
-        Called with the number of records scored since the last call.
+        Called with the number of records read since the last call.
 
     Raises
     ------
@@ -64,43 +66,48 @@ def score_fasta(
     """
     run = RunDir(out).require_model()
     model, card = load_model(run.model, resolve_device(device))
-    _check_lengths(fasta, card.model.length)
-    stream.write("name\tprobability\tlogit\n")
-    n_records = n_unknown = 0
-    for records in _chunks(read_fasta(fasta)):
-        codes = np.stack([record.codes for record in records])
-        unknown = (codes == UNKNOWN).sum(axis=1) > MAX_UNKNOWN * codes.shape[1]
-        logits = predict_logits(model, codes, np.flatnonzero(~unknown))
-        scores = iter(zip(probabilities(logits), logits, strict=True))
-        for record, skip in zip(records, unknown, strict=True):
-            if skip:
-                stream.write(f"{record.name}\tNA\tNA\n")
-            else:
-                probability, logit = next(scores)
-                stream.write(f"{record.name}\t{probability:.6g}\t{logit:.6g}\n")
-        n_records += len(records)
-        n_unknown += int(unknown.sum())
-        if progress:
-            progress(len(records))
+    length = card.model.length
+    n_records = n_unknown = n_wrong = 0
+    first_wrong = ""
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as table:
+        table.write("name\tprobability\tlogit\n")
+        for records in _chunks(read_fasta(fasta)):
+            n_records += len(records)
+            wrong = [record for record in records if len(record.codes) != length]
+            if wrong and not first_wrong:
+                bad = wrong[0]
+                first_wrong = f"{bad.name!r} (line {bad.line}) has {len(bad.codes)} bp"
+            n_wrong += len(wrong)
+            if not n_wrong:
+                n_unknown += _write_rows(model, records, table)
+            if progress:
+                progress(len(records))
+        if n_wrong:
+            raise InputError(
+                f"{fasta}: {n_wrong:,} of {n_records:,} sequences are not {length} bp long, the "
+                f"window that the model was trained on; the first is {first_wrong}. Cut windows of "
+                f"{length} bp around the places of interest"
+            )
+        table.seek(0)
+        shutil.copyfileobj(table, stream)
     return FastaSummary(n_records, n_unknown)
+
+
+def _write_rows(model: Classifier, records: list[FastaRecord], table: IO[str]) -> int:
+    """Score records and write their rows; return how many were too unknown to be scored."""
+    codes = np.stack([record.codes for record in records])
+    unknown = (codes == UNKNOWN).sum(axis=1) > MAX_UNKNOWN * codes.shape[1]
+    logits = predict_logits(model, codes, np.flatnonzero(~unknown))
+    scores = iter(zip(probabilities(logits), logits, strict=True))
+    for record, skip in zip(records, unknown, strict=True):
+        if skip:
+            table.write(f"{record.name}\tNA\tNA\n")
+        else:
+            probability, logit = next(scores)
+            table.write(f"{record.name}\t{probability:.6g}\t{logit:.6g}\n")
+    return int(unknown.sum())
 
 
 def _chunks(records: Iterator[FastaRecord]) -> Iterator[list[FastaRecord]]:
     while chunk := list(islice(records, CHUNK)):
         yield chunk
-
-
-def _check_lengths(fasta: Path, length: int) -> None:
-    n = n_wrong = 0
-    first = ""
-    for record in read_fasta(fasta):
-        n += 1
-        if len(record.codes) != length:
-            n_wrong += 1
-            first = first or f"{record.name!r} (line {record.line}) has {len(record.codes)} bp"
-    if n_wrong:
-        raise InputError(
-            f"{fasta}: {n_wrong:,} of {n:,} sequences are not {length} bp long, the window that "
-            f"the model was trained on; the first is {first}. Cut windows of {length} bp around "
-            f"the places of interest"
-        )

@@ -341,7 +341,14 @@ class _WholeCheckpoints(TorchCheckpointIO):
     def load_checkpoint(self, path: Any, *_: Any, **__: Any) -> dict[str, Any]:
         try:
             return dict(torch.load(path, map_location="cpu", weights_only=True))
-        except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        except (
+            OSError,
+            RuntimeError,
+            ValueError,
+            TypeError,
+            EOFError,
+            pickle.UnpicklingError,
+        ) as error:
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise InputError(
                 f"{path}: the checkpoint is damaged ({reason}); train anew with --force"

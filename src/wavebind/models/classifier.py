@@ -18,7 +18,8 @@ __all__ = ["Classifier", "ModelConfig", "build_model"]
 
 
 def _default_scalogram() -> ScalogramConfig:
-    return ScalogramConfig(wavelet=Wavelet(beta=20.0), stride=2)
+    # Short wavelets and no period beyond 64 bp: docs/decisions/accuracy.md has the measurements.
+    return ScalogramConfig(wavelet=Wavelet(beta=4.0), max_period=64.0, stride=2)
 
 
 @dataclass(frozen=True)
