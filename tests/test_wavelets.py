@@ -27,7 +27,7 @@ WAVELETS = [
 
 @pytest.mark.parametrize(("gamma", "beta"), [(3, 60), (3, 4), (1, 2)])
 def test_morse_is_its_formula(gamma, beta):
-    # Lilly & Olhede 2009, eq. 8 and 11
+    # Lilly & Olhede 2009, with the constant that makes the peak 2
     omega = np.linspace(0.1, 6, 50)
     expected = 2 * (math.e * gamma / beta) ** (beta / gamma) * omega**beta * np.exp(-(omega**gamma))
     found = frequency_response(Wavelet(gamma=gamma, beta=beta), omega)

@@ -6,14 +6,24 @@ channels over the positions. ``N`` (code 4) is zero in every channel of every en
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from wavebind.errors import InputError
 
-__all__ = ["ENCODINGS", "Encoding", "encode", "encoding_table", "get_encoding"]
+__all__ = [
+    "ENCODINGS",
+    "Encoding",
+    "complement_matrix",
+    "encode",
+    "encoding_table",
+    "get_encoding",
+    "reverse_complement_signal",
+]
 
 #: Number of distinct codes: A, C, G, T and "not a base".
 N_CODES = 5
@@ -35,6 +45,8 @@ class Encoding:
         What it cannot.
     source : str
         Where the values come from.
+    cumulated : bool
+        Whether the signal is the running sum of these values; it is still zero at ``N``.
     """
 
     name: str
@@ -42,6 +54,7 @@ class Encoding:
     keeps: str
     loses: str
     source: str
+    cumulated: bool = False
 
     def __post_init__(self) -> None:
         if not self.values:
@@ -58,6 +71,8 @@ class Encoding:
         """Number of signal channels."""
         return len(self.values)
 
+
+_ROOT2, _ROOT6 = math.sqrt(2.0), math.sqrt(6.0)
 
 ENCODINGS: dict[str, Encoding] = {
     e.name: e
@@ -77,11 +92,87 @@ ENCODINGS: dict[str, Encoding] = {
             "the published recipe (A C G T = 1 2 3 4)",
         ),
         Encoding(
+            "integer0",
+            ((0, 1, 2, 3),),
+            "every base, as a number",
+            "equal distances, and the difference between A and an unknown base",
+            "A C G T = 0 1 2 3",
+        ),
+        Encoding(
+            "real",
+            ((-1.5, 0.5, -0.5, 1.5),),
+            "every base, as a number; a complement is the negative",
+            "equal distances: A and T stand three apart, A and G one",
+            "Chakravarthy et al. 2004, EURASIP J. Appl. Signal Process. 2004:13",
+        ),
+        Encoding(
+            "complex",
+            ((1, -1, -1, 1), (1, 1, -1, -1)),
+            "every base, as a corner of a square; a complement is the conjugate",
+            "equal distances: A and G stand across the square, A and C along its side",
+            "Anastassiou 2001, IEEE Signal Process. Mag. 18(4):8",
+        ),
+        Encoding(
             "eiip",
             ((0.1260, 0.1340, 0.0806, 0.1335),),
             "the electron-ion interaction potential of each base",
             "almost all difference between C (0.1340) and T (0.1335)",
             "Nair & Sreenadhan 2006, Bioinformation 1:197",
+        ),
+        Encoding(
+            "atomic",
+            ((70, 58, 78, 66),),
+            "every base, as the atomic number of its molecule",
+            "equal distances: A and T stand four apart, C and G twenty",
+            "Holden et al. 2007, Proc. SPIE 6694:669417",
+        ),
+        Encoding(
+            "purine",
+            ((1, -1, 1, -1),),
+            "purine (A, G) or pyrimidine (C, T)",
+            "A from G, and C from T",
+            "Peng et al. 1992, Nature 356:168 (a step of the walk, sign reversed)",
+        ),
+        Encoding(
+            "paired",
+            ((1, -1, -1, 1),),
+            "weak (A, T) or strong (C, G) pairing; both strands read the same",
+            "A from T, and C from G",
+            "Akhtar et al. 2007, IEEE GENSIPS",
+        ),
+        Encoding(
+            "zcurve",
+            ((1, -1, 1, -1), (1, 1, -1, -1), (1, -1, -1, 1)),
+            "every base, with equal distances; the axes are purine, amino and weak",
+            "nothing",
+            "Zhang & Zhang 1994, J. Biomol. Struct. Dyn. 11:767 (increments)",
+        ),
+        Encoding(
+            "zcurve-cumulated",
+            ((1, -1, 1, -1), (1, 1, -1, -1), (1, -1, -1, 1)),
+            "every base, as a step; composition over long stretches as a trend",
+            "nothing, but a single base is small beside the trend",
+            "Zhang & Zhang 1994, J. Biomol. Struct. Dyn. 11:767",
+            cumulated=True,
+        ),
+        Encoding(
+            "tetrahedron",
+            (
+                (0, -_ROOT2 / 3, -_ROOT2 / 3, 2 * _ROOT2 / 3),
+                (0, _ROOT6 / 3, -_ROOT6 / 3, 0),
+                (1, -1 / 3, -1 / 3, -1 / 3),
+            ),
+            "every base, with equal distances, in three channels instead of four",
+            "nothing",
+            "Silverman & Linsker 1986, J. Theor. Biol. 118:295",
+        ),
+        Encoding(
+            "walk",
+            ((-1, 1, -1, 1),),
+            "the balance of pyrimidines (C, T, up) over purines (A, G, down) so far",
+            "A from G, and C from T; a single base is small beside the trend",
+            "Peng et al. 1992, Nature 356:168",
+            cumulated=True,
         ),
     )
 }
@@ -116,7 +207,7 @@ def encoding_table(encoding: Encoding, dtype: torch.dtype = torch.float32) -> to
     return table
 
 
-def encode(codes: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
+def encode(codes: torch.Tensor, table: torch.Tensor, *, cumulated: bool = False) -> torch.Tensor:
     """Turn codes into signals.
 
     Parameters
@@ -125,13 +216,63 @@ def encode(codes: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
         ``uint8``, shape ``(batch, position)``, values 0 to 4.
     table : torch.Tensor
         From :func:`encoding_table`, shape ``(5, channel)``, on the device of `codes`.
+    cumulated : bool
+        Sum along the positions, as :attr:`Encoding.cumulated` says.
 
     Returns
     -------
     torch.Tensor
-        Shape ``(batch, channel, position)``, the dtype of `table`.
+        Shape ``(batch, channel, position)``, the dtype of `table`; zero where the code is 4.
     """
     # One gather a channel writes the result in its final layout; embedding() would need a
     # transpose of the whole batch after it.
     index = codes.long()
-    return torch.stack([column[index] for column in table.T], dim=1)
+    signals = torch.stack([column[index] for column in table.T], dim=1)
+    if not cumulated:
+        return signals
+    known = (codes < N_CODES - 1).unsqueeze(1)
+    return torch.where(known, signals.cumsum(dim=-1), torch.zeros_like(signals))
+
+
+def complement_matrix(encoding: Encoding) -> NDArray[np.float64]:
+    """The linear map of channels that turns a base into its complement.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``float64``, shape ``(channel, channel)``: this matrix times the values of A, C, G and T
+        gives those of T, G, C and A.
+
+    Raises
+    ------
+    InputError
+        If there is none, as for the integer code, or the signal is cumulated.
+    """
+    values = np.array(encoding.values, dtype=np.float64)
+    turned = values[:, ::-1]
+    matrix: NDArray[np.float64] = turned @ np.linalg.pinv(values)
+    if encoding.cumulated or not np.allclose(matrix @ values, turned, atol=1e-9):
+        raise InputError(
+            f"encoding {encoding.name!r} has no reverse complement as an operation on signals; "
+            f"turn the codes around and encode them again"
+        )
+    return matrix
+
+
+def reverse_complement_signal(signals: torch.Tensor, encoding: Encoding) -> torch.Tensor:
+    """The signal of the other strand, from the signal of this one.
+
+    Parameters
+    ----------
+    signals : torch.Tensor
+        Shape ``(batch, channel, position)``.
+    encoding : Encoding
+        The one that made it.
+
+    Raises
+    ------
+    InputError
+        As :func:`complement_matrix`.
+    """
+    matrix = torch.as_tensor(complement_matrix(encoding), dtype=signals.dtype).to(signals.device)
+    return torch.einsum("ij,bjt->bit", matrix, signals.flip(-1))

@@ -227,7 +227,8 @@ class Scalogram(nn.Module):
         # (length, part, scale, position): the product then needs no transpose.
         parts = np.stack([matrix.real, matrix.imag], axis=1).reshape(length, -1)
         self.register_buffer("operator", torch.from_numpy(parts).float(), persistent=False)
-        table = encoding_table(get_encoding(config.encoding))
+        self.encoding = get_encoding(config.encoding)
+        table = encoding_table(self.encoding)
         self.register_buffer("table", table, persistent=False)
 
     @property
@@ -270,7 +271,8 @@ class Scalogram(nn.Module):
             ``float32`` (or the type that autocast chooses), shape
             ``(batch, channel, scale, position)``.
         """
-        parts = self.transform(encode(codes, self.table))
+        signals = encode(codes, self.table, cumulated=self.encoding.cumulated)
+        parts = self.transform(signals)
         if self.config.outputs == ("real", "imag"):
             return parts.flatten(1, 2)
         real, imag = parts[:, :, 0], parts[:, :, 1]

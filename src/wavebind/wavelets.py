@@ -84,7 +84,7 @@ class Wavelet:
 def peak_frequency(wavelet: Wavelet) -> float:
     """Angular frequency (radians) at which the mother wavelet's response is largest.
 
-    Morse: ``(beta / gamma) ** (1 / gamma)`` (Lilly & Olhede 2009, eq. 10). Derivative of Gaussian:
+    Morse: ``(beta / gamma) ** (1 / gamma)`` (Lilly & Olhede 2009). Derivative of Gaussian:
     ``sqrt(order)``. Morlet: the root of the derivative of its response, found by Newton's method
     from `mu`, which it differs from by less than 1e-3 at ``mu = 4`` and 1e-7 at 6.
     """
@@ -148,7 +148,7 @@ def time_spread(wavelet: Wavelet) -> float:
     """Standard deviation of the mother wavelet's energy in time, in periods.
 
     From the Gaussian that matches the curvature of the response at its peak: for Morse
-    ``sqrt(beta * gamma) / (2 pi) / sqrt(2)`` (Lilly & Olhede 2009, eq. 21: the duration is
+    ``sqrt(beta * gamma) / (2 pi) / sqrt(2)`` (Lilly & Olhede 2009: the duration is
     ``sqrt(beta * gamma)``). The edges of a window reach about two such spreads inwards.
     """
     if wavelet.kind == "morse":

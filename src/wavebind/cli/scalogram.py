@@ -40,9 +40,13 @@ def scalogram(
         str, typer.Argument(metavar="SEQUENCE|FILE.fa", help="Letters, or a FASTA file.")
     ],
     out: Out,
-    encoding: Annotated[str, typer.Option(help="Numbers for bases: onehot, integer, eiip.")] = (
-        "onehot"
-    ),
+    encoding: Annotated[
+        str,
+        typer.Option(
+            help="Numbers for bases: onehot, integer, integer0, real, complex, eiip, "
+            "atomic, purine, paired, zcurve, zcurve-cumulated, tetrahedron, walk."
+        ),
+    ] = ("onehot"),
     output: Annotated[Output, typer.Option(help="What is drawn.")] = Output.modulus,
     scales: Annotated[int, typer.Option(help="Number of periods.")] = 64,
     min_period: Annotated[float, typer.Option(help="Shortest period in bp.")] = 2.0,
