@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wavebind.assessment import read_scores
-from wavebind.dataset import open_dataset
+from wavebind.dataset import Dataset, open_dataset
 from wavebind.errors import InputError
 from wavebind.evaluation import METRICS, calibration, curves
 from wavebind.explanations import Explained, explain_run, read_explained
@@ -121,7 +121,7 @@ def write_report(
         explained.mean_map, explained.mean_profile, explained.periods, explained.n_mean
     )
     html = _render(
-        title=f"Run {out.resolve().name}",
+        title=f"{card.model.backbone} on {_data_name(data)}",
         metrics=metrics,
         metric_names=METRICS,
         config=card.model,
@@ -155,6 +155,12 @@ def _explanation(run: RunDir, metrics: dict[str, Any], device: str) -> tuple[Exp
     part = str(metrics["split"])
     explained, _ = explain_run(run.path, data, part=part, n=MAX_EXAMPLES, device=device)
     return explained, part
+
+
+def _data_name(data: Dataset) -> str:
+    """What the windows were made from, for a heading."""
+    inputs = [Path(str(item["path"])).name for item in data.description["inputs"]]
+    return ", ".join(inputs) or data.path.name
 
 
 def _verdict(metrics: dict[str, Any]) -> str:

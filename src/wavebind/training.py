@@ -86,13 +86,13 @@ class TrainingConfig:
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
 
-    epochs: int = 8
+    epochs: int = 10
     seed: int = 0
     batch_size: int = 128
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
     warmup: float = 0.15
-    unbound_ratio: float | None = 2.0
+    unbound_ratio: float | None = 3.0
     max_shift: int = 4
     strand: bool = True
     averaging: float = 0.998

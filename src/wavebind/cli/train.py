@@ -31,7 +31,7 @@ def train(
     out: Out,
     model: Annotated[str | None, typer.Option(help="The network. (default: scalenet)")] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Largest number of epochs (default: 8).")
+        int | None, typer.Option(help="Largest number of epochs (default: 10).")
     ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Decides every random choice (default: 0).")
@@ -44,7 +44,7 @@ def train(
         float | None,
         typer.Option(
             help="Unbound windows an epoch for each bound one, drawn anew each epoch "
-            "(default: 2.0)."
+            "(default: 3.0)."
         ),
     ] = None,
     max_shift: Annotated[
