@@ -80,8 +80,9 @@ class TrainingConfig:
     patience : int
         Stop when valid has not improved for this many epochs.
     shuffle_labels : bool
-        A control: train on labels permuted among the training windows. What such a model scores
-        on test beyond 0.5 is a leak.
+        A control: train on labels permuted among the training windows, to the last epoch, which
+        is kept: choosing one on valid would let true labels in. What such a model scores on test
+        beyond 0.5 is a leak.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
@@ -448,7 +449,7 @@ def train(
     best = ModelCheckpoint(
         dirpath=run.checkpoints,
         filename="best",
-        monitor=MONITOR,
+        monitor=None if config.shuffle_labels else MONITOR,
         mode="max",
         enable_version_counter=False,
         save_weights_only=True,
@@ -460,6 +461,9 @@ def train(
         enable_version_counter=False,
         save_on_train_epoch_end=True,
     )
+    callbacks: list[Callback] = [_Report(run, monitor, len(train_loader)), best, last]
+    if not config.shuffle_labels:
+        callbacks.insert(0, EarlyStopping(MONITOR, mode="max", patience=config.patience))
     with _quiet_lightning(), flush_denormals():
         trainer = pl.Trainer(
             accelerator={"cuda": "gpu"}.get(target.type, target.type),
@@ -467,12 +471,7 @@ def train(
             precision="bf16-mixed" if has_fast_bf16(target) else "32-true",
             max_epochs=config.epochs,
             gradient_clip_val=config.clip,
-            callbacks=[
-                EarlyStopping(MONITOR, mode="max", patience=config.patience),
-                _Report(run, monitor, len(train_loader)),
-                best,
-                last,
-            ],
+            callbacks=callbacks,
             plugins=[_WholeCheckpoints()],
             logger=False,
             enable_progress_bar=False,

@@ -59,8 +59,8 @@ def train(
         bool,
         typer.Option(
             "--shuffle-labels",
-            help="A control: permute the labels of the training windows. The test AUROC of such a "
-            "run must be 0.5.",
+            help="A control: permute the labels of the training windows and keep the last epoch. "
+            "The test AUROC of such a run must be 0.5.",
         ),
     ] = False,
     device: Device = "auto",
