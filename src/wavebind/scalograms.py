@@ -17,23 +17,20 @@ from torch import nn
 
 from wavebind.encodings import encode, encoding_table, get_encoding
 from wavebind.errors import InputError
-from wavebind.wavelets import Norm, Wavelet, filter_bank, log_periods, time_spread
+from wavebind.transforms import METHODS, PADDINGS, Method, Padding, choose_method, make_transform
+from wavebind.wavelets import Norm, Wavelet, log_periods, time_spread
 
 __all__ = [
     "Output",
     "Scalogram",
     "ScalogramConfig",
+    "ScalogramPyramid",
     "cone_of_influence",
-    "wavelet_operator",
     "wavelet_picture",
 ]
 
 Output = Literal["real", "imag", "modulus", "power", "phase"]
 OUTPUTS: tuple[Output, ...] = ("real", "imag", "modulus", "power", "phase")
-#: A wavelet has fallen below 1e-7 of its peak this many spreads from its middle.
-SUPPORT_SPREADS = 8.0
-#: Above this many entries a dense operator is refused: it would not fit a small machine.
-MAX_OPERATOR_ENTRIES = 2**28
 
 
 @dataclass(frozen=True)
@@ -48,6 +45,8 @@ class ScalogramConfig:
         The mother wavelet.
     n_scales : int
         Number of periods, spaced evenly in logarithm.
+    voices : int or None
+        Periods an octave; where given, they decide the number of periods instead of `n_scales`.
     min_period : float
         Shortest period in base pairs, 2 or more.
     max_period : float or None
@@ -60,6 +59,10 @@ class ScalogramConfig:
     stride : int
         Keep one position in `stride`. The coefficients of an analytic wavelet lose nothing at 2,
         where they are sampled at the bandwidth of a real signal.
+    padding : {"zero", "reflect", "periodic"}
+        What lies beyond the edges of a window.
+    method : {"auto", "matrix", "fourier", "convolution"}
+        How it is computed; see :mod:`wavebind.transforms`. All agree.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
@@ -72,6 +75,9 @@ class ScalogramConfig:
     norm: Norm = "l2"
     outputs: tuple[Output, ...] = ("real", "imag")
     stride: int = 1
+    voices: int | None = None
+    padding: Padding = "zero"
+    method: Literal["auto"] | Method = "auto"
 
     def __post_init__(self) -> None:
         get_encoding(self.encoding)
@@ -92,6 +98,16 @@ class ScalogramConfig:
             log_periods(self.min_period, self.min_period, 1)
         if self.n_scales < 1:
             raise InputError(f"the number of scales must be 1 or more; found {self.n_scales}")
+        if self.voices is not None and self.voices < 1:
+            raise InputError(f"voices an octave must be 1 or more; found {self.voices}")
+        if self.padding not in PADDINGS:
+            raise InputError(
+                f"padding {self.padding!r} is not known; choose one of: {', '.join(PADDINGS)}"
+            )
+        if self.method != "auto" and self.method not in METHODS:
+            raise InputError(
+                f"method {self.method!r} is not known; choose one of: auto, {', '.join(METHODS)}"
+            )
 
     @property
     def channels(self) -> int:
@@ -101,41 +117,11 @@ class ScalogramConfig:
     def periods(self, length: int) -> NDArray[np.float64]:
         """The periods in base pairs for windows of `length`, shape ``(scale,)``."""
         longest = float(length) if self.max_period is None else self.max_period
+        if self.voices is not None:
+            n = math.floor(self.voices * math.log2(longest / self.min_period) + 1e-9) + 1
+            longest = self.min_period * 2 ** ((n - 1) / self.voices)
+            return log_periods(self.min_period, longest, n)
         return log_periods(self.min_period, longest, self.n_scales)
-
-
-def padded_length(wavelet: Wavelet, periods: NDArray[np.float64], length: int) -> int:
-    """Length of the Fourier transform in base pairs: no wavelet wraps around within a window."""
-    reach = math.ceil(SUPPORT_SPREADS * time_spread(wavelet) * float(np.max(periods)))
-    return 1 << (2 * length + reach - 1).bit_length()
-
-
-def wavelet_operator(
-    wavelet: Wavelet, periods: NDArray[np.float64], length: int, norm: Norm, stride: int = 1
-) -> NDArray[np.complex128]:
-    """The transform of one window as a matrix: zero padding, exact linear convolution.
-
-    Parameters
-    ----------
-    wavelet : Wavelet
-    periods : numpy.ndarray
-        Shape ``(scale,)``, base pairs.
-    length : int
-        Window length in base pairs.
-    norm : {"l1", "l2"}
-    stride : int
-        One output position in `stride`, from position 0.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``complex128``, shape ``(length, scale, ceil(length / stride))``: entry ``[u, s, t]`` is
-        what a unit impulse at base ``u`` gives at scale ``s`` and position ``stride * t``.
-    """
-    n = padded_length(wavelet, periods, length)
-    impulse = np.fft.ifft(filter_bank(wavelet, periods, n, norm), axis=1)
-    offsets = np.arange(0, length, stride)[None, :] - np.arange(length)[:, None]
-    return np.ascontiguousarray(impulse[:, offsets % n].transpose(1, 0, 2))
 
 
 def cone_of_influence(wavelet: Wavelet, length: int) -> NDArray[np.float64]:
@@ -188,25 +174,29 @@ def wavelet_picture(
 class Scalogram(nn.Module):
     """Codes to scalograms, on the device of the module.
 
-    One matrix product a batch, with the signal channels as its rows. It has no weights: its
-    buffers are made again from the configuration and are not part of a saved model.
+    It has no weights: its buffers are made again from the configuration and are not part of a
+    saved model.
 
     Parameters
     ----------
     config : ScalogramConfig
     length : int
         Window length in base pairs.
+    device : str
+        The kind of device that it is meant for, ``cpu`` or another; decides the method, where
+        that is ``auto``.
 
     Attributes
     ----------
     periods : numpy.ndarray
         ``float64``, shape ``(scale,)``, base pairs.
+    method : str
+        How it is computed.
     """
 
     table: torch.Tensor
-    operator: torch.Tensor
 
-    def __init__(self, config: ScalogramConfig, length: int) -> None:
+    def __init__(self, config: ScalogramConfig, length: int, device: str = "cpu") -> None:
         super().__init__()
         if length < 2:
             raise InputError(f"a scalogram needs a window of 2 bp or more; found {length}")
@@ -214,27 +204,29 @@ class Scalogram(nn.Module):
         self.length = length
         self.periods = config.periods(length)
         self.positions = math.ceil(length / config.stride)
-        entries = 2 * length * config.n_scales * self.positions
-        if entries > MAX_OPERATOR_ENTRIES:
-            raise InputError(
-                f"windows of {length} bp with {config.n_scales} scales at stride {config.stride} "
-                f"need an operator of {entries:,} numbers (the limit is "
-                f"{MAX_OPERATOR_ENTRIES:,}); raise the stride or lower the number of scales"
+        self.method: Method = (
+            config.method
+            if config.method != "auto"
+            else choose_method(
+                config.wavelet, self.periods, length, config.stride, config.padding, device
             )
-        matrix = wavelet_operator(
-            config.wavelet, self.periods, length, config.norm, stride=config.stride
         )
-        # (length, part, scale, position): the product then needs no transpose.
-        parts = np.stack([matrix.real, matrix.imag], axis=1).reshape(length, -1)
-        self.register_buffer("operator", torch.from_numpy(parts).float(), persistent=False)
+        self.coefficients = make_transform(
+            self.method,
+            config.wavelet,
+            self.periods,
+            length,
+            config.norm,
+            config.stride,
+            config.padding,
+        )
         self.encoding = get_encoding(config.encoding)
-        table = encoding_table(self.encoding)
-        self.register_buffer("table", table, persistent=False)
+        self.register_buffer("table", encoding_table(self.encoding), persistent=False)
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """``(channel, scale, position)`` of one scalogram."""
-        return self.config.channels, self.config.n_scales, self.positions
+        return self.config.channels, len(self.periods), self.positions
 
     def transform(self, signals: torch.Tensor) -> torch.Tensor:
         """Coefficients of a batch of signals.
@@ -249,13 +241,12 @@ class Scalogram(nn.Module):
         torch.Tensor
             Shape ``(batch, channel, part, scale, position)``; the parts are real and imaginary.
         """
-        batch, channels, length = signals.shape
-        if length != self.length:
+        if signals.shape[-1] != self.length:
             raise InputError(
-                f"this transform is for windows of {self.length} bp; found {length} bp"
+                f"this transform is for windows of {self.length} bp; found {signals.shape[-1]} bp"
             )
-        flat = signals.reshape(batch * channels, length) @ self.operator
-        return flat.view(batch, channels, 2, self.config.n_scales, self.positions)
+        parts: torch.Tensor = self.coefficients(signals)
+        return parts
 
     def forward(self, codes: torch.Tensor) -> torch.Tensor:
         """Scalograms of a batch of windows.
@@ -294,3 +285,59 @@ def part(name: Output, real: torch.Tensor, imag: torch.Tensor) -> torch.Tensor:
         return power
     # sqrt has no gradient at zero, which is where windows of N are.
     return (power + torch.finfo(power.dtype).tiny).sqrt()
+
+
+class ScalogramPyramid(nn.Module):
+    """Codes to scalograms of several resolutions, for long windows.
+
+    Coefficients at a period of 64 bp change over tens of bases; computing one at every base is a
+    waste. Each octave of periods gets a scalogram of its own, with half the positions of the
+    octave before.
+
+    Parameters
+    ----------
+    config : ScalogramConfig
+        Its stride is that of the finest octave, 1 to 2 bp or 2 to 4, wherever the periods begin.
+    length : int
+        Window length in base pairs.
+    device : str
+        See :class:`Scalogram`.
+
+    Attributes
+    ----------
+    levels : torch.nn.ModuleList
+        A :class:`Scalogram` an octave, finest first; each knows its periods and its stride.
+    """
+
+    def __init__(self, config: ScalogramConfig, length: int, device: str = "cpu") -> None:
+        super().__init__()
+        periods = config.periods(length)
+        octave = np.floor(np.log2(periods / periods[0]) + 1e-9).astype(int)
+        levels = []
+        for k in np.unique(octave):
+            members = periods[octave == k]
+            part = replace(
+                config,
+                min_period=float(members[0]),
+                max_period=float(members[-1]) if len(members) > 1 else None,
+                n_scales=len(members),
+                voices=None,
+                stride=config.stride * 2 ** int(k),
+            )
+            levels.append(Scalogram(part, length, device))
+        self.levels = nn.ModuleList(levels)
+
+    def forward(self, codes: torch.Tensor) -> list[torch.Tensor]:
+        """Scalograms of a batch, one an octave.
+
+        Parameters
+        ----------
+        codes : torch.Tensor
+            ``uint8``, shape ``(batch, position)``.
+
+        Returns
+        -------
+        list of torch.Tensor
+            Each ``(batch, channel, scale, position)``, finest octave first.
+        """
+        return [level(codes) for level in self.levels]

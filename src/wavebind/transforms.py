@@ -4,9 +4,9 @@
 - ``fourier``: a fast Fourier transform a window, one product and one shorter inverse transform a
   scale. Kept positions are computed alone: keeping one in ``stride`` folds the spectrum, so coarse
   output is cheap.
-- ``convolution``: strided convolutions with the wavelets cut at 1e-7 of their peak, scales of
-  similar reach together. Only for scales whose response has died out at the Nyquist frequency;
-  the others take the Fourier route.
+- ``convolution``: strided convolutions with the wavelets cut where 1e-6 of their sum is left,
+  scales of similar reach together. Only for scales whose response has died out at the Nyquist
+  frequency; the others take the Fourier route.
 
 All of them compute the linear convolution with the band-limited wavelet of
 :func:`wavebind.wavelets.filter_bank`, after padding.
@@ -15,7 +15,6 @@ All of them compute the linear convolution with the band-limited wavelet of
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -25,7 +24,14 @@ from torch import nn
 from torch.nn import functional
 
 from wavebind.errors import InputError
-from wavebind.wavelets import Norm, Wavelet, filter_bank, time_spread
+from wavebind.wavelets import (
+    Norm,
+    Wavelet,
+    filter_bank,
+    frequency_response,
+    peak_frequency,
+    time_spread,
+)
 
 __all__ = [
     "METHODS",
@@ -35,6 +41,8 @@ __all__ = [
     "MatrixTransform",
     "Method",
     "Padding",
+    "choose_method",
+    "make_transform",
     "padded_length",
     "wavelet_operator",
 ]
@@ -48,6 +56,10 @@ PADDINGS: tuple[Padding, ...] = ("zero", "reflect", "periodic")
 SUPPORT_SPREADS = 8.0
 #: A response below this fraction of its peak at the Nyquist frequency has died out.
 NYQUIST_LIMIT = 1e-7
+#: What a convolution leaves out of a wavelet, of the sum of its moduli.
+CUT = 1e-6
+#: A dense operator of more numbers (2 GiB) is refused: it would not fit a small machine.
+MAX_OPERATOR_ENTRIES = 2**29
 
 
 def padded_length(wavelet: Wavelet, period: float, length: int, padding: Padding) -> int:
@@ -65,7 +77,8 @@ def padded_length(wavelet: Wavelet, period: float, length: int, padding: Padding
     Returns
     -------
     int
-        With zeros, a power of two long enough that no wavelet wraps around into the window. A
+        With zeros, a power of two long enough that no wavelet wraps around into the window; a
+        wavelet that is still strong at the Nyquist frequency rings on and gets twice the room. A
         periodic signal has its own length, a reflected one (whole-sample, the edges not repeated,
         as in :func:`numpy.pad`) the period ``2 * length - 2``.
     """
@@ -74,15 +87,25 @@ def padded_length(wavelet: Wavelet, period: float, length: int, padding: Padding
     if padding == "reflect":
         return max(2 * length - 2, 1)
     reach = math.ceil(SUPPORT_SPREADS * time_spread(wavelet) * period)
+    if not _dies_out(wavelet, period):
+        reach = max(reach, 2 * length)
     return 1 << (2 * length + reach - 1).bit_length()
+
+
+def _dies_out(wavelet: Wavelet, period: float) -> bool:
+    """Whether the response at the Nyquist frequency is as good as nothing."""
+    peak = peak_frequency(wavelet)
+    size = np.abs(frequency_response(wavelet, np.array([peak * period / 2, peak])))
+    return bool(size[0] < NYQUIST_LIMIT * size[1])
 
 
 def _groups(
     wavelet: Wavelet, periods: NDArray[np.float64], length: int, padding: Padding
 ) -> list[tuple[int, NDArray[np.int64]]]:
-    """Scales that share a length of the Fourier transform, finest first."""
+    """Runs of neighbouring scales that share a length of the Fourier transform, in their order."""
     lengths = np.array([padded_length(wavelet, float(p), length, padding) for p in periods])
-    return [(int(n), np.flatnonzero(lengths == n)) for n in np.unique(lengths)]
+    runs = np.split(np.arange(len(lengths)), np.flatnonzero(np.diff(lengths)) + 1)
+    return [(int(lengths[run[0]]), run) for run in runs]
 
 
 def _sources(n: int, length: int, padding: Padding) -> NDArray[np.int64]:
@@ -247,11 +270,9 @@ class ConvolutionTransform(nn.Module):
         super().__init__()
         self.length, self.stride, self.padding = length, stride, padding
         self.positions = math.ceil(length / stride)
-        bank = filter_bank(wavelet, periods, 4096, norm)
-        at_nyquist = np.abs(bank[:, 2048]) / np.abs(bank).max(axis=1)
-        reach = np.ceil(SUPPORT_SPREADS * time_spread(wavelet) * periods).astype(int)
+        reach = np.array([_reach(wavelet, float(p)) for p in periods])
         # A longer reach than the window is no convolution any more, and reflect has no more.
-        local = (at_nyquist < NYQUIST_LIMIT) & (reach < length - 1)
+        local = reach < length - 1
         self.order: list[int] = []
         self.reaches: list[int] = []
         rest = np.flatnonzero(~local)
@@ -259,8 +280,9 @@ class ConvolutionTransform(nn.Module):
         if rest.size:
             self.rest = FourierTransform(wavelet, periods[rest], length, norm, stride, padding)
             self.order += rest.tolist()
-        for octave in np.unique(np.floor(np.log2(reach[local]))) if local.any() else ():
-            members = np.flatnonzero(local & (np.floor(np.log2(reach)) == octave))
+        octaves = np.floor(np.log2(reach.astype(float)))
+        for octave in np.unique(octaves[local]):
+            members = np.flatnonzero(local & (octaves == octave))
             widest = int(reach[members].max())
             n = 1 << (4 * widest).bit_length()
             impulse = np.fft.ifft(filter_bank(wavelet, periods[members], n, norm), axis=1)
@@ -285,27 +307,84 @@ class ConvolutionTransform(nn.Module):
         return torch.cat(found, dim=3)[:, :, :, np.argsort(self.order).tolist()]
 
 
-def estimated_seconds(
-    method: Method, shape: tuple[int, int, int], stride: int, device: str
-) -> float:
-    """Time of one signal, roughly, to choose a method by.
+def _reach(wavelet: Wavelet, period: float) -> int:
+    """Bases either side of its middle beyond which a wavelet holds 1e-6 of its sum.
 
-    Parameters
-    ----------
-    method : {"matrix", "fourier"}
-    shape : tuple of int
-        Window length, scales, mean padded length.
-    stride : int
-    device : str
-        ``cpu`` or another.
+    Returns
+    -------
+    int
+        A very large number for a wavelet that is still strong at the Nyquist frequency: its
+        response ends there in a step, and a step rings for ever.
     """
-    length, scales, padded = shape
-    # Rates of two laptop cores, and of one data-centre card; only their ratio matters.
-    matrix, fourier = (1e11, 4e9) if device == "cpu" else (2e13, 1e12)
-    if method == "matrix":
-        return 4.0 * length * scales * math.ceil(length / stride) / matrix
-    kept = padded / stride
-    return (8 * scales * padded + 5 * scales * kept * math.log2(max(kept, 2))) / fourier
+    if not _dies_out(wavelet, period):
+        return 2**62
+    n = 1 << math.ceil(64 * max(time_spread(wavelet), 0.5) * period).bit_length()
+    bank = filter_bank(wavelet, np.array([period]), n)[0]
+    size = np.abs(np.fft.ifft(bank))[: n // 2]
+    outside = np.cumsum(size[::-1])[::-1]
+    return int(np.argmax(outside < CUT * size.sum()))
 
 
-Parts = Sequence[torch.Tensor]
+def choose_method(
+    wavelet: Wavelet,
+    periods: NDArray[np.float64],
+    length: int,
+    stride: int,
+    padding: Padding,
+    device: str,
+) -> Method:
+    """The method that is likely to be the fastest.
+
+    A product with a dense operator is limited by arithmetic, which matrix units do at a very
+    high rate; it grows with the square of the window. ``benchmarks/scalograms.py`` measures all
+    three, and these rates were taken from it: on two laptop cores a Fourier transform runs at a
+    twenty-fifth of the operations a second of a matrix product, on one data-centre card at a
+    twentieth.
+    """
+    ratio = 25.0 if device == "cpu" else 20.0
+    kept = math.ceil(length / stride)
+    matrix = 4.0 * length * len(periods) * kept
+    fourier = 0.0
+    for n, members in _groups(wavelet, periods, length, padding):
+        short = max(n / math.gcd(n, stride), 2.0)
+        fourier += 5 * n * math.log2(max(n, 2))
+        fourier += len(members) * (8 * n + 5 * short * math.log2(short))
+    too_large = 2 * length * len(periods) * kept > MAX_OPERATOR_ENTRIES
+    if not too_large and matrix <= ratio * fourier:
+        return "matrix"
+    return "fourier"
+
+
+def make_transform(
+    method: Method,
+    wavelet: Wavelet,
+    periods: NDArray[np.float64],
+    length: int,
+    norm: Norm,
+    stride: int,
+    padding: Padding,
+) -> nn.Module:
+    """A transform by the name of its method.
+
+    Raises
+    ------
+    InputError
+        If the method or the padding is not known, or the operator would not fit into memory.
+    """
+    if padding not in PADDINGS:
+        raise InputError(f"padding {padding!r} is not known; choose one of: {', '.join(PADDINGS)}")
+    if method not in METHODS:
+        raise InputError(f"method {method!r} is not known; choose one of: {', '.join(METHODS)}")
+    entries = 2 * length * len(periods) * math.ceil(length / stride)
+    if method == "matrix" and entries > MAX_OPERATOR_ENTRIES:
+        raise InputError(
+            f"windows of {length} bp with {len(periods)} scales at stride {stride} need an "
+            f"operator of {entries:,} numbers (the limit is {MAX_OPERATOR_ENTRIES:,}); choose the "
+            f"method fourier"
+        )
+    kinds = {
+        "matrix": MatrixTransform,
+        "fourier": FourierTransform,
+        "convolution": ConvolutionTransform,
+    }
+    return kinds[method](wavelet, periods, length, norm, stride, padding)
