@@ -125,6 +125,8 @@ def wavelet_operator(
     norm: Norm,
     stride: int = 1,
     padding: Padding = "zero",
+    *,
+    derivative: bool = False,
 ) -> NDArray[np.complex128]:
     """The transform of one window as a matrix.
 
@@ -139,6 +141,8 @@ def wavelet_operator(
     stride : int
         One output position in `stride`, from position 0.
     padding : {"zero", "reflect", "periodic"}
+    derivative : bool
+        Of the coefficients along the positions, instead of the coefficients.
 
     Returns
     -------
@@ -149,7 +153,8 @@ def wavelet_operator(
     kept = np.arange(0, length, stride)
     operator = np.zeros((length, len(periods), len(kept)), dtype=np.complex128)
     for n, members in _groups(wavelet, periods, length, padding):
-        impulse = np.fft.ifft(filter_bank(wavelet, periods[members], n, norm), axis=1)
+        bank = filter_bank(wavelet, periods[members], n, norm, derivative=derivative)
+        impulse = np.fft.ifft(bank, axis=1)
         for place, source in enumerate(_sources(n, length, padding)):
             if source >= 0:
                 operator[source, members] += impulse[:, (kept - place) % n]
@@ -161,7 +166,7 @@ class MatrixTransform(nn.Module):
 
     Parameters
     ----------
-    wavelet, periods, length, norm, stride, padding
+    wavelet, periods, length, norm, stride, padding, derivative
         As :func:`wavelet_operator`.
     """
 
@@ -175,9 +180,13 @@ class MatrixTransform(nn.Module):
         norm: Norm,
         stride: int,
         padding: Padding,
+        *,
+        derivative: bool = False,
     ) -> None:
         super().__init__()
-        matrix = wavelet_operator(wavelet, periods, length, norm, stride, padding)
+        matrix = wavelet_operator(
+            wavelet, periods, length, norm, stride, padding, derivative=derivative
+        )
         self.shape = (2, matrix.shape[1], matrix.shape[2])
         # (length, part, scale, position): the product then needs no transpose.
         parts = np.stack([matrix.real, matrix.imag], axis=1).reshape(length, -1)
@@ -199,7 +208,7 @@ class FourierTransform(nn.Module):
 
     Parameters
     ----------
-    wavelet, periods, length, norm, stride, padding
+    wavelet, periods, length, norm, stride, padding, derivative
         As :func:`wavelet_operator`.
     """
 
@@ -211,18 +220,19 @@ class FourierTransform(nn.Module):
         norm: Norm,
         stride: int,
         padding: Padding,
+        *,
+        derivative: bool = False,
     ) -> None:
         super().__init__()
         self.length, self.stride, self.padding = length, stride, padding
         self.positions = math.ceil(length / stride)
         self.sizes: list[int] = []
         for i, (n, members) in enumerate(_groups(wavelet, periods, length, padding)):
-            bank = torch.from_numpy(filter_bank(wavelet, periods[members], n, norm))
-            # A wavelet has no use for the bins where it is nothing; an analytic one has no
-            # negative ones. Real and imaginary part apart, so that a module's .double() and
-            # .to(device) treat them as they treat weights.
+            bank = filter_bank(wavelet, periods[members], n, norm, derivative=derivative)
             self.sizes.append(n)
-            parts = torch.view_as_real(bank).float()
+            # Real and imaginary part apart, so that a module's .double() and .to(device) treat
+            # them as they treat weights.
+            parts = torch.view_as_real(torch.from_numpy(bank)).float()
             self.register_buffer(f"bank{i}", parts, persistent=False)
 
     def _padded(self, signals: torch.Tensor, n: int) -> torch.Tensor:
@@ -254,7 +264,7 @@ class ConvolutionTransform(nn.Module):
 
     Parameters
     ----------
-    wavelet, periods, length, norm, stride, padding
+    wavelet, periods, length, norm, stride, padding, derivative
         As :func:`wavelet_operator`.
     """
 
@@ -266,6 +276,8 @@ class ConvolutionTransform(nn.Module):
         norm: Norm,
         stride: int,
         padding: Padding,
+        *,
+        derivative: bool = False,
     ) -> None:
         super().__init__()
         self.length, self.stride, self.padding = length, stride, padding
@@ -278,14 +290,17 @@ class ConvolutionTransform(nn.Module):
         rest = np.flatnonzero(~local)
         self.rest: FourierTransform | None = None
         if rest.size:
-            self.rest = FourierTransform(wavelet, periods[rest], length, norm, stride, padding)
+            self.rest = FourierTransform(
+                wavelet, periods[rest], length, norm, stride, padding, derivative=derivative
+            )
             self.order += rest.tolist()
         octaves = np.floor(np.log2(reach.astype(float)))
         for octave in np.unique(octaves[local]):
             members = np.flatnonzero(local & (octaves == octave))
             widest = int(reach[members].max())
             n = 1 << (4 * widest).bit_length()
-            impulse = np.fft.ifft(filter_bank(wavelet, periods[members], n, norm), axis=1)
+            bank = filter_bank(wavelet, periods[members], n, norm, derivative=derivative)
+            impulse = np.fft.ifft(bank, axis=1)
             # conv1d correlates: entry j of a kernel meets the base j - widest away.
             kernel = impulse[:, -np.arange(-widest, widest + 1) % n]
             weight = torch.from_numpy(np.concatenate([kernel.real, kernel.imag])).float()
@@ -363,6 +378,8 @@ def make_transform(
     norm: Norm,
     stride: int,
     padding: Padding,
+    *,
+    derivative: bool = False,
 ) -> nn.Module:
     """A transform by the name of its method.
 
@@ -387,4 +404,4 @@ def make_transform(
         "fourier": FourierTransform,
         "convolution": ConvolutionTransform,
     }
-    return kinds[method](wavelet, periods, length, norm, stride, padding)
+    return kinds[method](wavelet, periods, length, norm, stride, padding, derivative=derivative)

@@ -195,7 +195,12 @@ def log_periods(min_period: float, max_period: float, n: int) -> NDArray[np.floa
 
 
 def filter_bank(
-    wavelet: Wavelet, periods: NDArray[np.float64], n: int, norm: Norm = "l1"
+    wavelet: Wavelet,
+    periods: NDArray[np.float64],
+    n: int,
+    norm: Norm = "l1",
+    *,
+    derivative: bool = False,
 ) -> NDArray[np.complex128]:
     """The wavelet's response at each period, on the bins of a discrete Fourier transform.
 
@@ -210,6 +215,8 @@ def filter_bank(
         ``"l1"``: every filter peaks at the same height, so a sinusoid gives the same modulus at
         every scale. ``"l2"``: every filter has the same energy (1 in time), so white noise gives
         the same variance at every scale.
+    derivative : bool
+        The response of the transform's derivative along the positions (per base pair) instead.
 
     Returns
     -------
@@ -231,4 +238,4 @@ def filter_bank(
     if norm == "l2":
         energy = np.sqrt((np.abs(bank) ** 2).mean(axis=1, keepdims=True))
         bank = bank / energy
-    return bank
+    return bank * (1j * omega) if derivative else bank
