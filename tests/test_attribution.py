@@ -191,7 +191,9 @@ def test_the_top_windows_are_those_with_the_highest_scores(run_copy):
     bound = np.flatnonzero((data.parts == "test") & (data.labels == 1))
     model, _ = load_model(run / "model.safetensors")
     logits = predict_logits(model, data.codes, bound)
-    assert set(explained.index) == set(bound[np.argsort(-logits)[:4]])
+    # Windows can share a score, so the scores are compared and not the windows.
+    found = predict_logits(model, data.codes, explained.index)
+    np.testing.assert_allclose(found, np.sort(logits)[::-1][:4], atol=0.05)
 
 
 def test_explanations_that_cannot_be(run_copy, monkeypatch):

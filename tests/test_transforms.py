@@ -7,8 +7,10 @@ from wavebind.transforms import (
     METHODS,
     PADDINGS,
     ConvolutionTransform,
+    MatrixTransform,
     choose_method,
     make_transform,
+    wavelet_operator,
 )
 from wavebind.wavelets import Wavelet, filter_bank, log_periods
 
@@ -99,3 +101,31 @@ def test_a_long_window_stays_within_memory(padding):
 def test_names_that_are_not(method, padding, message):
     with pytest.raises(InputError, match=message):
         make_transform(method, Wavelet(), log_periods(2, 8, 3), 20, "l1", 1, padding)
+
+
+def test_low_rank_loses_nothing_that_float32_holds():
+    wavelet, periods = Wavelet(beta=60.0), log_periods(2, 200, 64)
+    dense = wavelet_operator(wavelet, periods, 200, "l1")
+    transform = MatrixTransform(wavelet, periods, 200, "l1", 1, "zero")
+    assert sum(transform.ranks) < 3 * 200
+    signals = torch.randn(4, 2, 200, generator=torch.Generator().manual_seed(0))
+    expected = np.einsum("bcu,ust->bcst", signals.double().numpy(), dense)
+    found = transform(signals).numpy()
+    np.testing.assert_allclose(found[:, :, 0] + 1j * found[:, :, 1], expected, atol=5e-6)
+
+
+def test_the_two_ways_of_the_product_agree_and_autocast_changes_the_type():
+    transform = MatrixTransform(Wavelet(beta=4.0), log_periods(2, 64, 32), 200, "l2", 2, "zero")
+    signals = torch.randn(3, 4, 200, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        written = transform(signals)
+    gathered = transform(signals.requires_grad_())
+    assert gathered.requires_grad
+    torch.testing.assert_close(gathered, written, atol=1e-5, rtol=1e-5)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        half = transform(signals)
+    assert half.dtype == torch.bfloat16
+    error = (half.float() - written).norm() / written.norm()
+    assert error < 1e-2
+    # A copy in another type is made once, and follows a change of type.
+    assert transform.double()(signals.double()).dtype == torch.float64
