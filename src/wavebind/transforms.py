@@ -63,8 +63,8 @@ CUT = 1e-6
 RANK_LIMIT = 1e-7
 #: Bands of scales that share a pair of factors.
 BANDS_AN_OCTAVE = 1
-#: A dense operator of more numbers (2 GiB) is refused: it would not fit a small machine.
-MAX_OPERATOR_ENTRIES = 2**29
+#: A dense operator of more numbers (4 GiB while it is made) is refused.
+MAX_OPERATOR_ENTRIES = 2**28
 
 
 def padded_length(wavelet: Wavelet, period: float, length: int, padding: Padding) -> int:
