@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import nn
 
 from wavebind.errors import InputError
+from wavebind.images import ImageConfig, ScalogramImage
 from wavebind.models.registry import get_backbone
 from wavebind.scalograms import Scalogram, ScalogramConfig
 from wavebind.settings import from_dict, to_dict
@@ -35,6 +36,8 @@ class ModelConfig:
         A name of :data:`wavebind.models.registry.BACKBONES`.
     options : dict
         The backbone's own settings, those that differ from its defaults.
+    image : ImageConfig or None
+        Where given, the backbone sees each scalogram as a colour image.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
@@ -43,6 +46,7 @@ class ModelConfig:
     scalogram: ScalogramConfig = field(default_factory=_default_scalogram)
     backbone: str = "scalenet"
     options: dict[str, Any] = field(default_factory=dict)
+    image: ImageConfig | None = None
 
     def __post_init__(self) -> None:
         if self.length < 16:
@@ -58,9 +62,7 @@ class ModelConfig:
 
     def resolved(self) -> ModelConfig:
         """The same, with every default of the backbone written out."""
-        return ModelConfig(
-            self.length, self.scalogram, self.backbone, to_dict(self.backbone_settings())
-        )
+        return replace(self, options=to_dict(self.backbone_settings()))
 
 
 class Classifier(nn.Module):
@@ -82,8 +84,12 @@ class Classifier(nn.Module):
         super().__init__()
         self.config = config.resolved()
         self.scalogram = Scalogram(config.scalogram, config.length)
+        self.image = None if config.image is None else ScalogramImage(config.image)
+        channels, scales, positions = self.scalogram.shape
+        if config.image is not None:
+            channels, (scales, positions) = 3 * channels, config.image.size or (scales, positions)
         self.backbone = get_backbone(config.backbone).build(
-            config.backbone_settings(), self.scalogram.shape
+            config.backbone_settings(), (channels, scales, positions)
         )
 
     def forward(self, codes: torch.Tensor) -> torch.Tensor:
@@ -99,8 +105,13 @@ class Classifier(nn.Module):
         torch.Tensor
             Shape ``(batch,)``.
         """
-        logits: torch.Tensor = self.backbone(self.scalogram(codes))
+        logits: torch.Tensor = self.backbone(self.features(codes))
         return logits
+
+    def features(self, codes: torch.Tensor) -> torch.Tensor:
+        """What the backbone sees, ``(batch, channel, scale or height, position or width)``."""
+        planes: torch.Tensor = self.scalogram(codes)
+        return planes if self.image is None else self.image(planes)
 
     def stages(self) -> dict[str, nn.Module]:
         """The modules whose output an explanation can look at, first to last."""

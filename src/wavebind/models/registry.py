@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from wavebind.errors import InputError
+from wavebind.models.resnet import ResNet, ResNetConfig
 from wavebind.models.scalenet import ScaleNet, ScaleNetConfig
 
 __all__ = ["BACKBONES", "Backbone", "get_backbone"]
@@ -43,6 +44,12 @@ BACKBONES: dict[str, Backbone] = {
         ScaleNetConfig,
         ScaleNet,
         "compact residual network over scale and position, from scratch",
+    ),
+    "resnet": Backbone(
+        "resnet",
+        ResNetConfig,
+        ResNet,
+        "ResNet-18, -34 or -50 (option depth) under torchvision's names, from scratch",
     ),
 }
 

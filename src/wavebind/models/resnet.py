@@ -1,0 +1,133 @@
+"""ResNet-18, -34 and -50 under torchvision's parameter names.
+
+He et al. 2016, CVPR, p. 770; in the 50-layer network the stride lies in the 3x3 convolution of a
+bottleneck, as in torchvision. The names of all parameters and buffers are those of torchvision, so
+weights published for it fit, apart from the first convolution where the number of channels
+differs, and the last layer, which has one output.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from wavebind.errors import InputError
+
+__all__ = ["ResNet", "ResNetConfig"]
+
+_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
+
+
+@dataclass(frozen=True)
+class ResNetConfig:
+    """Which ResNet.
+
+    Attributes
+    ----------
+    depth : int
+        18, 34 or 50.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+
+    depth: int = 50
+
+    def __post_init__(self) -> None:
+        if self.depth not in _BLOCKS:
+            raise InputError(f"a ResNet has depth 18, 34 or 50 here; found {self.depth}")
+
+
+def _convolution(inner: int, outer: int, size: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inner, outer, size, stride=stride, padding=size // 2, bias=False)
+
+
+def _shortcut(inner: int, outer: int, stride: int) -> nn.Sequential | None:
+    if inner == outer and stride == 1:
+        return None
+    return nn.Sequential(_convolution(inner, outer, 1, stride), nn.BatchNorm2d(outer))
+
+
+class _Basic(nn.Module):
+    expansion = 1
+
+    def __init__(self, inner: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = _convolution(inner, width, 3, stride)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = _convolution(width, width, 3)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.downsample = _shortcut(inner, width, stride)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = functional.relu(self.bn1(self.conv1(x)))
+        y = self.bn2(self.conv2(y))
+        return functional.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class _Bottleneck(nn.Module):
+    expansion = 4
+
+    def __init__(self, inner: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = _convolution(inner, width, 1)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = _convolution(width, width, 3, stride)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = _convolution(width, 4 * width, 1)
+        self.bn3 = nn.BatchNorm2d(4 * width)
+        self.downsample = _shortcut(inner, 4 * width, stride)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = functional.relu(self.bn1(self.conv1(x)))
+        y = functional.relu(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        return functional.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class ResNet(nn.Module):
+    """See the module's docstring.
+
+    Parameters
+    ----------
+    config : ResNetConfig
+    shape : tuple of int
+        ``(channel, height, width)`` of an input.
+    """
+
+    def __init__(self, config: ResNetConfig, shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        block = _Bottleneck if config.depth == 50 else _Basic
+        self.conv1 = nn.Conv2d(shape[0], 64, 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        inner = 64
+        for i, n in enumerate(_BLOCKS[config.depth]):
+            width = 64 * 2**i
+            blocks = []
+            for j in range(n):
+                blocks.append(block(inner, width, 2 if i and not j else 1))
+                inner = width * block.expansion
+            setattr(self, f"layer{i + 1}", nn.Sequential(*blocks))
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(inner, 1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def stages(self) -> dict[str, nn.Module]:
+        """``layer1`` to ``layer3``, and each block of ``layer4``."""
+        stages = {f"layer{i}": getattr(self, f"layer{i}") for i in (1, 2, 3)}
+        last = self.layer4
+        assert isinstance(last, nn.Sequential)  # noqa: S101
+        return {**stages, **{f"layer4.{j}": block for j, block in enumerate(last)}}
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Images ``(batch, channel, height, width)`` to logits ``(batch,)``."""
+        x = self.maxpool(functional.relu(self.bn1(self.conv1(images))))
+        for i in range(1, 5):
+            x = getattr(self, f"layer{i}")(x)
+        logits: torch.Tensor = self.fc(self.avgpool(x).flatten(1)).squeeze(1)
+        return logits
