@@ -14,7 +14,17 @@ from wavebind.models import load_model
 from wavebind.prediction import predict_logits, probabilities
 from wavebind.sequences import to_codes
 
-COMMANDS = ["demo", "dataset", "train", "evaluate", "predict", "explain", "scalogram", "report"]
+COMMANDS = [
+    "demo",
+    "dataset",
+    "train",
+    "evaluate",
+    "predict",
+    "explain",
+    "scalogram",
+    "report",
+    "recipes",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -142,7 +152,7 @@ def test_explain_and_report(cli, run_copy):
     assert out == f"written: {run / 'report.html'}\n"
 
 
-@pytest.mark.parametrize("output", ["modulus", "real", "phase"])
+@pytest.mark.parametrize("output", ["modulus", "real", "phase", "squeezed"])
 def test_scalogram_of_letters(cli, tmp_path, output):
     from PIL import Image
 
@@ -155,9 +165,30 @@ def test_scalogram_of_letters(cli, tmp_path, output):
 
 
 def test_scalogram_of_a_file(cli, tmp_path):
+    from PIL import Image
+
     (tmp_path / "x.fa").write_text(">a\n" + "ACGTTGCA" * 10 + "\n>b\n" + "AATTGGCC" * 9 + "\n")
     arguments = [tmp_path / "x.fa", "--encoding", "integer", "--scales", "20"]
     assert cli("scalogram", *arguments, "--out", tmp_path / "p.png")[0] == 0
+    assert cli("scalogram", *arguments, "--columns", "2", "--out", tmp_path / "q.png")[0] == 0
+    assert cli("scalogram", *arguments, "--out", tmp_path / "p.gif")[0] == 0
+    with Image.open(tmp_path / "p.png") as tall, Image.open(tmp_path / "q.png") as wide:
+        assert tall.size[1] > wide.size[1]
+        assert tall.size[0] < wide.size[0]
+    with Image.open(tmp_path / "p.gif") as film:
+        assert film.n_frames == 2
+
+
+def test_scalogram_by_recipe_and_options(cli, tmp_path):
+    arguments = ["scalogram", "ACGTTGCAACGGTTTACGACGATTTACGAC", "--out"]
+    pictures = []
+    for i, options in enumerate(
+        ([], ["--recipe", "ruggeri2025"], ["--voices", "3"], ["--padding", "periodic"])
+    ):
+        path = tmp_path / f"{i}.png"
+        assert cli(*arguments, path, *options)[0] == 0
+        pictures.append(path.read_bytes())
+    assert len(set(pictures)) == 4
 
 
 def test_resume_of_a_finished_run(cli, run_copy):

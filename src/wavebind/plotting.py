@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from wavebind.evaluation import Calibration, Curves
 from wavebind.scalograms import Output, ScalogramConfig, cone_of_influence, wavelet_picture
 from wavebind.sequences import Codes, to_letters
+from wavebind.synchrosqueezing import squeezed_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +25,7 @@ __all__ = [
     "draw_precision_recall",
     "draw_roc",
     "draw_scalograms",
+    "to_gif",
     "to_png",
 ]
 
@@ -107,10 +109,30 @@ def _letters(axes: Axes, codes: Codes, start: int) -> None:
         axes.tick_params(axis="x", length=0)
 
 
+def to_gif(pictures: list[bytes], seconds: float = 1.0) -> bytes:
+    """PNG pictures of one size as a film that repeats, `seconds` each."""
+    from PIL import Image
+
+    frames = [Image.open(io.BytesIO(picture)).convert("RGB") for picture in pictures]
+    buffer = io.BytesIO()
+    frames[0].save(
+        buffer,
+        format="GIF",
+        save_all=True,
+        append_images=frames[1:],
+        duration=round(1000 * seconds),
+        loop=0,
+    )
+    return buffer.getvalue()
+
+
 def draw_scalograms(
-    windows: list[tuple[str, Codes]], config: ScalogramConfig, output: Output = "modulus"
+    windows: list[tuple[str, Codes]],
+    config: ScalogramConfig,
+    output: Output | Literal["squeezed"] = "modulus",
+    columns: int = 1,
 ) -> Figure:
-    """Scalograms of one or several sequences, one below the other.
+    """Scalograms of one or several sequences, in a grid.
 
     Parameters
     ----------
@@ -120,12 +142,22 @@ def draw_scalograms(
         Its outputs and stride are passed over: the picture has one position a base.
     output : str
         What is drawn. Of an encoding with several channels the modulus and the power are summed
-        over them (as power); of any other output the first channel is drawn.
+        over them (as power); of any other output the first channel is drawn. ``squeezed`` is the
+        modulus after synchrosqueezing, with the norm l1.
+    columns : int
+        Panels side by side.
     """
-    figure = _figure(9, 3.0 * len(windows) + 0.2)
-    panels = figure.subplots(len(windows), 1, squeeze=False)[:, 0]
-    for axes, (name, codes) in zip(panels, windows, strict=True):
-        picture = wavelet_picture(config, codes, output)
+    columns = min(columns, len(windows))
+    rows = -(-len(windows) // columns)
+    figure = _figure(9 * columns**0.5, 3.0 * rows + 0.2)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in panels[len(windows) :]:
+        axes.axis("off")
+    for axes, (name, codes) in zip(panels, windows, strict=False):
+        if output == "squeezed":
+            picture = squeezed_picture(config, codes)
+        else:
+            picture = wavelet_picture(config, codes, output)
         signed = output in ("real", "imag", "phase")
         top = float(np.abs(picture).max()) or 1.0
         mesh = _plane(

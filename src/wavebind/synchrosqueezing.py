@@ -8,9 +8,11 @@ to put the signal together again.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from wavebind.encodings import encode, encoding_table, get_encoding
@@ -18,7 +20,7 @@ from wavebind.errors import InputError
 from wavebind.scalograms import ScalogramConfig
 from wavebind.transforms import choose_method, make_transform
 
-__all__ = ["Synchrosqueezed", "instantaneous_frequency", "squeeze"]
+__all__ = ["Synchrosqueezed", "instantaneous_frequency", "squeeze", "squeezed_picture"]
 
 #: A coefficient below this has no phase worth the name: ten roundings of float32 at one.
 THRESHOLD = 10 * 1.1920929e-07
@@ -48,7 +50,7 @@ def instantaneous_frequency(
 
 
 def squeeze(
-    coefficients: torch.Tensor, frequency: torch.Tensor, periods: np.ndarray
+    coefficients: torch.Tensor, frequency: torch.Tensor, periods: NDArray[np.float64]
 ) -> torch.Tensor:
     """Add every coefficient to the scale whose period its phase turns at.
 
@@ -76,6 +78,27 @@ def squeeze(
     moved = torch.where(usable, coefficients, torch.zeros_like(coefficients)) * step
     target = torch.zeros_like(moved)
     return target.scatter_add(-2, index, moved)
+
+
+def squeezed_picture(config: ScalogramConfig, codes: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Modulus after synchrosqueezing, for people to look at.
+
+    Parameters
+    ----------
+    config : ScalogramConfig
+        Its norm, outputs and stride are passed over.
+    codes : numpy.ndarray
+        ``uint8``, shape ``(position,)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``float64``, shape ``(scale, position)``; the powers of all signal channels are added.
+    """
+    module = Synchrosqueezed(replace(config, norm="l1", stride=1), len(codes))
+    with torch.inference_mode():
+        out = module(torch.from_numpy(np.ascontiguousarray(codes))[None])[0]
+    return np.asarray(out.abs().square().sum(dim=0).sqrt().double())
 
 
 class Synchrosqueezed(nn.Module):

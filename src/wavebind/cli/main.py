@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from wavebind.cli import dataset, demo, evaluate, explain, predict, report, scalogram, train
+from wavebind.cli import (
+    dataset,
+    demo,
+    evaluate,
+    explain,
+    predict,
+    recipes,
+    report,
+    scalogram,
+    train,
+)
 from wavebind.cli.console import note
 from wavebind.errors import WavebindError
 
@@ -44,7 +54,7 @@ def _root(
     pass
 
 
-for _module in (demo, dataset, train, evaluate, predict, explain, scalogram, report):
+for _module in (demo, dataset, train, evaluate, predict, explain, scalogram, report, recipes):
     _module.register(app)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,7 +30,16 @@ def train(
         Path, typer.Argument(metavar="DATA", help="A dataset, made with 'wavebind dataset'.")
     ],
     out: Out,
-    model: Annotated[str | None, typer.Option(help="The network. (default: scalenet)")] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="Representation, network and training: a name of 'wavebind recipes', or a TOML "
+            "file. Other options override it. (default: default)"
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The network, instead of that of the recipe.")
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(help="Largest number of epochs (default: 10).")
     ] = None,
@@ -83,7 +93,8 @@ def train(
     }
     given = {name: value for name, value in given.items() if value is not None}
     if resume:
-        extra = [*given, *(["model"] if model else []), *(["force"] if force else [])]
+        others = {"recipe": recipe, "model": model, "force": force}
+        extra = [*given, *(name for name, value in others.items() if value)]
         if extra:
             names = ", ".join("--" + name.replace("_", "-") for name in extra)
             raise typer.BadParameter(
@@ -91,7 +102,7 @@ def train(
             )
 
     from wavebind.dataset import open_dataset
-    from wavebind.models import ModelConfig
+    from wavebind.recipebook import load_recipe
     from wavebind.settings import from_dict
     from wavebind.training import TrainingConfig, finished_card
     from wavebind.training import train as fit
@@ -101,12 +112,15 @@ def train(
     if card is not None:
         note(f"{out}: training has ended already; nothing to resume")
     else:
-        configuration = from_dict(TrainingConfig, given, "the options")
+        chosen = load_recipe(recipe or "default")
+        if model is not None and model != chosen.backbone:
+            chosen = replace(chosen, backbone=model, options={})
+        configuration = from_dict(TrainingConfig, {**chosen.training, **given}, "the settings")
         with training_monitor() as monitor:
             card = fit(
                 opened,
                 out,
-                ModelConfig(length=opened.length, backbone=model or "scalenet"),
+                chosen.model(opened.length),
                 configuration,
                 device=device,
                 resume=resume,

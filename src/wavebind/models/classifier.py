@@ -15,10 +15,11 @@ from wavebind.scalograms import Scalogram, ScalogramConfig
 from wavebind.settings import from_dict, to_dict
 from wavebind.wavelets import Wavelet
 
-__all__ = ["Classifier", "ModelConfig", "build_model"]
+__all__ = ["Classifier", "ModelConfig", "build_model", "default_scalogram"]
 
 
-def _default_scalogram() -> ScalogramConfig:
+def default_scalogram() -> ScalogramConfig:
+    """The representation of the default recipe."""
     # Short wavelets and no period beyond 64 bp: docs/decisions/accuracy.md has the measurements.
     return ScalogramConfig(wavelet=Wavelet(beta=4.0), max_period=64.0, stride=2)
 
@@ -43,7 +44,7 @@ class ModelConfig:
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
 
     length: int
-    scalogram: ScalogramConfig = field(default_factory=_default_scalogram)
+    scalogram: ScalogramConfig = field(default_factory=default_scalogram)
     backbone: str = "scalenet"
     options: dict[str, Any] = field(default_factory=dict)
     image: ImageConfig | None = None

@@ -1,0 +1,100 @@
+"""Recipes: a representation, a network and a way of training, by name or from a file.
+
+A recipe is a TOML file with the entries ``about``, ``source``, ``backbone`` and the tables
+``scalogram``, ``image``, ``options`` and ``training``; what is left out takes its default.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from wavebind.errors import InputError
+from wavebind.images import ImageConfig
+from wavebind.models import ModelConfig
+from wavebind.models.classifier import default_scalogram
+from wavebind.scalograms import ScalogramConfig
+from wavebind.settings import from_dict
+from wavebind.textfiles import check_readable
+
+__all__ = ["Recipe", "load_recipe", "recipe_names"]
+
+_MAX_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is needed to train, apart from the data.
+
+    Attributes
+    ----------
+    about : str
+        One line for lists.
+    source : str
+        Where the settings come from.
+    scalogram : ScalogramConfig
+    backbone : str
+    options : dict
+        Of the backbone.
+    image : ImageConfig or None
+        Where given, the backbone sees colour images.
+    training : dict
+        Settings of :class:`wavebind.training.TrainingConfig` that differ from its defaults.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+
+    about: str = ""
+    source: str = ""
+    scalogram: ScalogramConfig = field(default_factory=default_scalogram)
+    backbone: str = "scalenet"
+    options: dict[str, Any] = field(default_factory=dict)
+    image: ImageConfig | None = None
+    training: dict[str, Any] = field(default_factory=dict)
+
+    def model(self, length: int) -> ModelConfig:
+        """The network for windows of a length."""
+        return ModelConfig(length, self.scalogram, self.backbone, dict(self.options), self.image)
+
+
+def recipe_names() -> list[str]:
+    """The recipes in the package."""
+    files = (resources.files("wavebind") / "recipes").iterdir()
+    return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
+
+
+def load_recipe(name: str) -> Recipe:
+    """Read a recipe.
+
+    Parameters
+    ----------
+    name : str
+        One of :func:`recipe_names`, or the path of a TOML file.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name, the file is not TOML, or a setting is unknown or wrong.
+    """
+    if re.fullmatch(r"[A-Za-z0-9_-]+", name) and not Path(name).exists():
+        if name not in recipe_names():
+            raise InputError(
+                f"recipe {name!r} is not known; choose one of: {', '.join(recipe_names())}, or "
+                f"give the path of a TOML file"
+            )
+        data = (resources.files("wavebind") / "recipes" / f"{name}.toml").read_bytes()
+    else:
+        path = Path(name)
+        check_readable(path)
+        if path.stat().st_size > _MAX_BYTES:
+            raise InputError(f"{path}: larger than {_MAX_BYTES:,} bytes; it is not a recipe")
+        data = path.read_bytes()
+    try:
+        table = tomllib.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{name}: is not TOML ({error})") from error
+    return from_dict(Recipe, table, name)
