@@ -15,6 +15,7 @@ from wavebind.encodings import (
 )
 from wavebind.errors import InputError
 from wavebind.scalograms import Scalogram, ScalogramConfig
+from wavebind.settings import from_dict, to_dict
 
 CODES = torch.tensor([[0, 1, 2, 3, 4, 2], [4, 3, 3, 0, 1, 0]], dtype=torch.uint8)
 LINEAR = {"onehot", "real", "complex", "purine", "paired", "zcurve", "tetrahedron"}
@@ -81,6 +82,21 @@ def test_every_encoding_has_a_scalogram(name):
     out = Scalogram(config, 32)(torch.randint(0, 5, (3, 32), dtype=torch.uint8))
     assert out.shape == (3, config.channels, 5, 32)
     assert torch.isfinite(out).all()
+
+
+def test_values_of_ones_own():
+    config = from_dict(ScalogramConfig, {"encoding": [0.5, -1, 2, 3], "n_scales": 4}, "x")
+    assert config.channels == 2
+    assert get_encoding(config.encoding).values == ((0.5, -1, 2, 3),)
+    rows = [[1, 0, 0, 1], [0, 1, 1, 0]]
+    two = from_dict(ScalogramConfig, {"encoding": rows, "n_scales": 4}, "x")
+    assert two.channels == 4
+    assert from_dict(ScalogramConfig, to_dict(two), "x") == two
+    signals = encode(CODES, encoding_table(get_encoding(two.encoding)))
+    assert signals[0, 0].tolist() == [1, 0, 0, 1, 0, 0]
+    for wrong in ([1, 2, 3], [[1, 2, 3, 4], [1, 2]], [1, 2, 3, float("inf")], []):
+        with pytest.raises(InputError, match=r"four finite numbers|has no channel"):
+            from_dict(ScalogramConfig, {"encoding": wrong}, "x")
 
 
 def test_encodings_that_are_not():

@@ -229,6 +229,8 @@ def test_windows_that_do_not_fit(transform):
         transform(random_codes(1, 61))
     with pytest.raises(InputError, match="needs a window of 2 bp or more; found 1"):
         Scalogram(CONFIG, 1)
+    with pytest.raises(InputError, match=r"10,000,000 bp with 10 scales needs .* cut the sequence"):
+        Scalogram(replace(CONFIG, max_period=1000.0), 10_000_000)
     dense = replace(CONFIG, method="matrix")
     with pytest.raises(InputError, match="choose the method fourier"):
         Scalogram(dense, 100_000)
@@ -259,3 +261,30 @@ def test_a_pyramid_holds_what_the_whole_scalogram_holds():
         torch.testing.assert_close(out, expected, atol=1e-4, rtol=1e-3)
         first += n
     assert sum(out.numel() for out in outputs) < full.numel() / 2.5
+
+
+def test_a_window_shorter_than_the_longest_period():
+    """Every scale has its row; those beyond the window are what zeros around it make of them."""
+    config = ScalogramConfig(wavelet=Wavelet(beta=6.0), n_scales=8, max_period=64.0)
+    out = Scalogram(config, 20)(random_codes(2, 20))
+    assert out.shape == (2, 8, 8, 20)
+    assert torch.isfinite(out).all()
+    assert (cone_of_influence(config.wavelet, 20) < 64).all()
+
+
+@pytest.mark.parametrize("method", ["matrix", "fourier", "convolution"])
+def test_a_window_of_unknown_bases_gives_nothing(method):
+    config = ScalogramConfig(n_scales=6, outputs=("power",), method=method)
+    assert Scalogram(config, 100)(torch.full((1, 100), 4, dtype=torch.uint8)).abs().max() == 0
+
+
+def test_a_megabase_in_one_window():
+    config = ScalogramConfig("integer", Wavelet(beta=4.0), 6, max_period=64.0, stride=8)
+    out = Scalogram(config, 1_000_000)(random_codes(1, 1_000_000))
+    assert out.shape == (1, 2, 6, 125_000)
+    # The middle of it is what a short window around the middle gives.
+    codes = random_codes(1, 1_000_000)
+    short = Scalogram(config, 8000)(codes[:, 496_000:504_000])
+    torch.testing.assert_close(
+        out[:, :, 1:, 62_250:62_750], short[:, :, 1:, 250:750], atol=2e-3, rtol=1e-3
+    )

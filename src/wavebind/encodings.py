@@ -18,6 +18,7 @@ from wavebind.errors import InputError
 __all__ = [
     "ENCODINGS",
     "Encoding",
+    "EncodingChoice",
     "complement_matrix",
     "encode",
     "encoding_table",
@@ -60,7 +61,7 @@ class Encoding:
         if not self.values:
             raise InputError(f"encoding {self.name!r} has no channel; give at least one")
         for row in self.values:
-            if len(row) != 4 or not np.all(np.isfinite(row)):
+            if not isinstance(row, tuple) or len(row) != 4 or not np.all(np.isfinite(row)):
                 raise InputError(
                     f"encoding {self.name!r}: a channel takes four finite numbers, for A, C, G "
                     f"and T; found {row!r}"
@@ -178,14 +179,30 @@ ENCODINGS: dict[str, Encoding] = {
 }
 
 
-def get_encoding(name: str) -> Encoding:
-    """Look an encoding up by its name.
+#: How a configuration gives an encoding: a name, the four values of one channel, or a row of four
+#: values for each of several.
+EncodingChoice = str | tuple[float, ...] | tuple[tuple[float, ...], ...]
+
+
+def get_encoding(name: EncodingChoice) -> Encoding:
+    """Look an encoding up by its name, or make one of a user's own values.
+
+    Parameters
+    ----------
+    name : str or tuple
+        A name of :data:`ENCODINGS`; or four numbers, for A, C, G and T; or a row of four numbers
+        for each channel.
 
     Raises
     ------
     InputError
-        If there is none of that name; the message lists those there are.
+        If there is none of that name (the message lists those there are), or a channel does not
+        have four finite numbers.
     """
+    if not isinstance(name, str):
+        rows = [row if isinstance(row, tuple) else None for row in name]
+        given = tuple(name) if all(row is not None for row in rows) else (tuple(name),)
+        return Encoding("own", given, "what its values tell apart", "the rest", "configuration")  # type: ignore[arg-type]
     try:
         return ENCODINGS[name]
     except KeyError:

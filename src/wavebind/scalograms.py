@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from wavebind.encodings import encode, encoding_table, get_encoding
+from wavebind.encodings import EncodingChoice, encode, encoding_table, get_encoding
 from wavebind.errors import InputError
 from wavebind.transforms import METHODS, PADDINGS, Method, Padding, choose_method, make_transform
 from wavebind.wavelets import Norm, Wavelet, log_periods, time_spread
@@ -39,8 +39,9 @@ class ScalogramConfig:
 
     Attributes
     ----------
-    encoding : str
-        A name of :data:`wavebind.encodings.ENCODINGS`.
+    encoding : str or tuple
+        A name of :data:`wavebind.encodings.ENCODINGS`, or values of one's own: four numbers, for A,
+        C, G and T, or a row of four for each channel.
     wavelet : Wavelet
         The mother wavelet.
     n_scales : int
@@ -67,7 +68,7 @@ class ScalogramConfig:
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
 
-    encoding: str = "onehot"
+    encoding: EncodingChoice = "onehot"
     wavelet: Wavelet = field(default_factory=Wavelet)
     n_scales: int = 32
     min_period: float = 2.0

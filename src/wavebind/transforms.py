@@ -65,6 +65,10 @@ RANK_LIMIT = 1e-7
 BANDS_AN_OCTAVE = 1
 #: A dense operator of more numbers (4 GiB while it is made) is refused.
 MAX_OPERATOR_ENTRIES = 2**28
+#: Longer windows are not given a matrix unasked.
+MAX_MATRIX_LENGTH = 2048
+#: Spectra of more complex numbers (1 GiB a signal) are refused.
+MAX_SPECTRUM_ENTRIES = 2**27
 
 
 def padded_length(wavelet: Wavelet, period: float, length: int, padding: Padding) -> int:
@@ -429,7 +433,8 @@ def choose_method(
         fourier += 5 * n * math.log2(max(n, 2))
         fourier += len(members) * (8 * n + 5 * short * math.log2(short))
     too_large = 2 * length * len(periods) * kept > MAX_OPERATOR_ENTRIES
-    if not too_large and matrix <= ratio * fourier:
+    # Factoring the operator takes the cube of the length, once: seconds at 2,000 bp.
+    if length <= MAX_MATRIX_LENGTH and not too_large and matrix <= ratio * fourier:
         return "matrix"
     return "fourier"
 
@@ -462,6 +467,13 @@ def make_transform(
             f"windows of {length} bp with {len(periods)} scales at stride {stride} need an "
             f"operator of {entries:,} numbers (the limit is {MAX_OPERATOR_ENTRIES:,}); choose the "
             f"method fourier"
+        )
+    longest = max(padded_length(wavelet, float(p), length, padding) for p in periods)
+    if method != "matrix" and longest * len(periods) > MAX_SPECTRUM_ENTRIES:
+        raise InputError(
+            f"a window of {length:,} bp with {len(periods)} scales needs spectra of "
+            f"{longest * len(periods):,} numbers (the limit is {MAX_SPECTRUM_ENTRIES:,}); cut the "
+            f"sequence into windows, lower the longest period or use fewer scales"
         )
     kinds = {
         "matrix": MatrixTransform,
