@@ -20,11 +20,12 @@ from wavebind.wavelets import Wavelet, filter_bank, log_periods
 
 LENGTH = 60
 CONFIG = ScalogramConfig(wavelet=Wavelet(beta=6.0), n_scales=10, norm="l1")
+TRANSFORM = Scalogram(CONFIG, LENGTH)
 
 
 @pytest.fixture(scope="module")
 def transform():
-    return Scalogram(CONFIG, LENGTH)
+    return TRANSFORM
 
 
 def random_codes(n, length=LENGTH, seed=0):
@@ -119,7 +120,7 @@ def test_every_output_follows_from_the_coefficients():
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**31), st.floats(-3, 3), st.floats(-3, 3))
 def test_the_transform_is_linear(seed, a, b):
-    transform = Scalogram(CONFIG, LENGTH)
+    transform = TRANSFORM
     generator = torch.Generator().manual_seed(seed)
     x, y = torch.randn(2, 1, 1, LENGTH, generator=generator)
     both = transform.transform(a * x + b * y)
@@ -131,7 +132,7 @@ def test_the_transform_is_linear(seed, a, b):
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 12), st.integers(0, 2**31))
 def test_a_batch_is_a_loop(n, seed):
-    transform = Scalogram(CONFIG, LENGTH)
+    transform = TRANSFORM
     codes = random_codes(n, seed=seed % 1000)
     loop = torch.cat([transform(row[None]) for row in codes])
     torch.testing.assert_close(transform(codes), loop, atol=1e-5, rtol=1e-5)
@@ -140,7 +141,7 @@ def test_a_batch_is_a_loop(n, seed):
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 20), st.integers(0, 2**31))
 def test_a_shift_of_the_input_shifts_the_scalogram(shift, seed):
-    transform = Scalogram(CONFIG, LENGTH)
+    transform = TRANSFORM
     signal = torch.zeros(1, 1, LENGTH)
     signal[..., 5:35] = torch.randn(30, generator=torch.Generator().manual_seed(seed))
     before, after = transform.transform(signal), transform.transform(signal.roll(shift, -1))

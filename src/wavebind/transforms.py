@@ -67,6 +67,8 @@ BANDS_AN_OCTAVE = 1
 MAX_OPERATOR_ENTRIES = 2**28
 #: Longer windows are not given a matrix unasked.
 MAX_MATRIX_LENGTH = 2048
+#: Complex numbers of one piece of work: a few megabytes.
+SPECTRUM_CHUNK = 2**20
 #: Spectra of more complex numbers (1 GiB a signal) are refused.
 MAX_SPECTRUM_ENTRIES = 2**27
 
@@ -172,9 +174,11 @@ def wavelet_operator(
 
 def _factor(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The factors of smallest rank whose product is the matrix to :data:`RANK_LIMIT`."""
-    left, sizes, right = np.linalg.svd(matrix, full_matrices=False)
-    rank = max(1, int(np.count_nonzero(sizes > RANK_LIMIT * sizes[0])))
-    return left[:, :rank], sizes[:rank, None] * right[:rank]
+    # The singular vectors of a wide matrix from its small Gram matrix: many times faster, and
+    # good to the square root of float64's rounding, which is below the limit.
+    squares, left = np.linalg.eigh(matrix @ matrix.T)
+    left = left[:, squares > RANK_LIMIT**2 * squares[-1]]
+    return left, left.T @ matrix
 
 
 class MatrixTransform(nn.Module):
@@ -312,19 +316,31 @@ class FourierTransform(nn.Module):
     def forward(self, signals: torch.Tensor) -> torch.Tensor:
         """``(batch, channel, position)`` to ``(batch, channel, part, scale, position)``."""
         signals = signals if signals.dtype == torch.float64 else signals.float()
+        batch, channels, _ = signals.shape
+        flat = signals.reshape(batch * channels, -1)
         found = []
         with torch.autocast(signals.device.type, enabled=False):
             for i, n in enumerate(self.sizes):
                 bank = torch.view_as_complex(getattr(self, f"bank{i}"))
-                spectrum = torch.fft.fft(self._padded(signals, n))
-                product = spectrum.unsqueeze(2) * bank
-                fold = math.gcd(n, self.stride)
-                if fold > 1:
-                    product = product.unflatten(-1, (fold, n // fold)).sum(-2) / fold
-                step = self.stride // fold
-                found.append(torch.fft.ifft(product)[..., ::step][..., : self.positions])
-        whole = torch.cat(found, dim=2)
-        return torch.stack([whole.real, whole.imag], dim=2)
+                # A few signals at a time: the spectra of a whole batch would not fit a cache, nor,
+                # for long windows, the memory.
+                rows = max(1, SPECTRUM_CHUNK // bank.numel())
+                pieces = [self._group(piece, n, bank) for piece in torch.split(flat, rows)]
+                found.append(torch.cat(pieces) if len(pieces) > 1 else pieces[0])
+        whole = torch.cat(found, dim=1) if len(found) > 1 else found[0]
+        parts = torch.stack([whole.real, whole.imag], dim=1)
+        return parts.reshape(batch, channels, *parts.shape[1:])
+
+    def _group(self, signals: torch.Tensor, n: int, bank: torch.Tensor) -> torch.Tensor:
+        """Signals ``(signal, position)`` to complex ``(signal, scale, kept position)``."""
+        spectrum: torch.Tensor = torch.fft.fft(self._padded(signals, n))
+        product = spectrum.unsqueeze(1) * bank
+        fold = math.gcd(n, self.stride)
+        if fold > 1:
+            product = product.reshape(*product.shape[:-1], fold, n // fold).sum(-2) / fold
+        step = self.stride // fold
+        kept: torch.Tensor = torch.fft.ifft(product)[..., ::step][..., : self.positions]
+        return kept
 
 
 class ConvolutionTransform(nn.Module):
