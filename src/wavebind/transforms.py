@@ -119,6 +119,15 @@ def _groups(
     return [(int(lengths[run[0]]), run) for run in runs]
 
 
+def _spectrum_length(
+    wavelet: Wavelet, periods: NDArray[np.float64], length: int, padding: Padding
+) -> int:
+    """Length of the Fourier transform that serves all scales."""
+    if padding == "zero":
+        return 1 << (2 * length - 2).bit_length()
+    return padded_length(wavelet, float(periods[0]), length, padding)
+
+
 def _sources(n: int, length: int, padding: Padding) -> NDArray[np.int64]:
     """For each place of the padded signal the base that it repeats; -1 is zero."""
     place = np.arange(n)
@@ -284,6 +293,8 @@ class FourierTransform(nn.Module):
         As :func:`wavelet_operator`.
     """
 
+    bank: torch.Tensor
+
     def __init__(
         self,
         wavelet: Wavelet,
@@ -298,49 +309,53 @@ class FourierTransform(nn.Module):
         super().__init__()
         self.length, self.stride, self.padding = length, stride, padding
         self.positions = math.ceil(length / stride)
-        self.sizes: list[int] = []
-        for i, (n, members) in enumerate(_groups(wavelet, periods, length, padding)):
+        # Bases of a window are less than its length apart: what a wavelet holds beyond that never
+        # meets one, and twice the length is room enough for any period.
+        self.size = _spectrum_length(wavelet, periods, length, padding)
+        near = np.arange(1 - length, length)
+        banks = []
+        for n, members in _groups(wavelet, periods, length, padding):
             bank = filter_bank(wavelet, periods[members], n, norm, derivative=derivative)
-            self.sizes.append(n)
-            # Real and imaginary part apart, so that a module's .double() and .to(device) treat
-            # them as they treat weights.
-            parts = torch.view_as_real(torch.from_numpy(bank)).float()
-            self.register_buffer(f"bank{i}", parts, persistent=False)
+            if n != self.size:
+                impulse = np.zeros((len(members), self.size), dtype=np.complex128)
+                impulse[:, near % self.size] = np.fft.ifft(bank, axis=1)[:, near % n]
+                bank = np.fft.fft(impulse, axis=1)
+            banks.append(bank)
+        # Real and imaginary part apart, so that a module's .double() and .to(device) treat them as
+        # they treat weights.
+        parts = torch.view_as_real(torch.from_numpy(np.concatenate(banks))).float()
+        self.register_buffer("bank", parts, persistent=False)
 
-    def _padded(self, signals: torch.Tensor, n: int) -> torch.Tensor:
+    def _padded(self, signals: torch.Tensor) -> torch.Tensor:
         if self.padding == "reflect" and self.length > 2:
             inner = signals[..., 1:-1].flip(-1)
             return torch.cat([signals, inner], dim=-1)
-        return functional.pad(signals, (0, n - self.length))
+        return functional.pad(signals, (0, self.size - self.length))
 
     def forward(self, signals: torch.Tensor) -> torch.Tensor:
         """``(batch, channel, position)`` to ``(batch, channel, part, scale, position)``."""
         signals = signals if signals.dtype == torch.float64 else signals.float()
         batch, channels, _ = signals.shape
         flat = signals.reshape(batch * channels, -1)
-        found = []
         with torch.autocast(signals.device.type, enabled=False):
-            for i, n in enumerate(self.sizes):
-                bank = torch.view_as_complex(getattr(self, f"bank{i}"))
-                # A few signals at a time: the spectra of a whole batch would not fit a cache, nor,
-                # for long windows, the memory.
-                rows = max(1, SPECTRUM_CHUNK // bank.numel())
-                pieces = [self._group(piece, n, bank) for piece in torch.split(flat, rows)]
-                found.append(torch.cat(pieces) if len(pieces) > 1 else pieces[0])
-        whole = torch.cat(found, dim=1) if len(found) > 1 else found[0]
-        parts = torch.stack([whole.real, whole.imag], dim=1)
-        return parts.reshape(batch, channels, *parts.shape[1:])
+            bank = torch.view_as_complex(self.bank)
+            # A few signals at a time: the spectra of a whole batch would not fit a cache, nor, for
+            # long windows, the memory.
+            rows = max(1, SPECTRUM_CHUNK // bank.numel())
+            pieces = [self._coefficients(piece, bank) for piece in torch.split(flat, rows)]
+        whole = torch.cat(pieces) if len(pieces) > 1 else pieces[0]
+        return whole.reshape(batch, channels, *whole.shape[1:])
 
-    def _group(self, signals: torch.Tensor, n: int, bank: torch.Tensor) -> torch.Tensor:
-        """Signals ``(signal, position)`` to complex ``(signal, scale, kept position)``."""
-        spectrum: torch.Tensor = torch.fft.fft(self._padded(signals, n))
+    def _coefficients(self, signals: torch.Tensor, bank: torch.Tensor) -> torch.Tensor:
+        """Signals ``(signal, position)`` to ``(signal, part, scale, kept position)``."""
+        spectrum: torch.Tensor = torch.fft.fft(self._padded(signals))
         product = spectrum.unsqueeze(1) * bank
-        fold = math.gcd(n, self.stride)
+        fold = math.gcd(self.size, self.stride)
         if fold > 1:
-            product = product.reshape(*product.shape[:-1], fold, n // fold).sum(-2) / fold
+            product = product.reshape(*product.shape[:-1], fold, self.size // fold).sum(-2) / fold
         step = self.stride // fold
         kept: torch.Tensor = torch.fft.ifft(product)[..., ::step][..., : self.positions]
-        return kept
+        return torch.stack([kept.real, kept.imag], dim=1)
 
 
 class ConvolutionTransform(nn.Module):
@@ -443,11 +458,9 @@ def choose_method(
     ratio = 25.0 if device == "cpu" else 20.0
     kept = math.ceil(length / stride)
     matrix = 4.0 * length * len(periods) * kept
-    fourier = 0.0
-    for n, members in _groups(wavelet, periods, length, padding):
-        short = max(n / math.gcd(n, stride), 2.0)
-        fourier += 5 * n * math.log2(max(n, 2))
-        fourier += len(members) * (8 * n + 5 * short * math.log2(short))
+    n = _spectrum_length(wavelet, periods, length, padding)
+    short = max(n / math.gcd(n, stride), 2.0)
+    fourier = 5 * n * math.log2(max(n, 2)) + len(periods) * (8 * n + 5 * short * math.log2(short))
     too_large = 2 * length * len(periods) * kept > MAX_OPERATOR_ENTRIES
     # Factoring the operator takes the cube of the length, once: seconds at 2,000 bp.
     if length <= MAX_MATRIX_LENGTH and not too_large and matrix <= ratio * fourier:
@@ -484,7 +497,7 @@ def make_transform(
             f"operator of {entries:,} numbers (the limit is {MAX_OPERATOR_ENTRIES:,}); choose the "
             f"method fourier"
         )
-    longest = max(padded_length(wavelet, float(p), length, padding) for p in periods)
+    longest = _spectrum_length(wavelet, periods, length, padding)
     if method != "matrix" and longest * len(periods) > MAX_SPECTRUM_ENTRIES:
         raise InputError(
             f"a window of {length:,} bp with {len(periods)} scales needs spectra of "
