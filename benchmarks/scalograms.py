@@ -11,7 +11,8 @@ signals. A batch is what gives 32 MB of output: beyond that an allocator returns
 system, and getting them back costs more than the transform.
 
 The floor is the larger of the operations over the measured rate of a matrix product and the bytes
-over the measured bandwidth of a copy, for the type and the operations of the row above it.
+over the measured bandwidth of a copy, for the type and the operations of the row above it; for a
+Fourier transform, which is no matrix product, of the bytes alone.
 """
 
 from __future__ import annotations
@@ -58,14 +59,14 @@ def machine_rates(dtype: torch.dtype, seconds: float) -> tuple[float, float]:
 
 def floor(module: Scalogram, dtype: torch.dtype, channels: int, seconds: float) -> float:
     """Windows a second that the machine allows for what a module computes."""
-    transform = module.coefficients
-    if not isinstance(transform, MatrixTransform):
-        return float("nan")
     flops, bandwidth = machine_rates(dtype, seconds)
+    transform = module.coefficients
     _, scales, positions = module.shape
-    operations = 2.0 * module.length * sum(transform.ranks)
-    for rank, (first, stop) in zip(transform.ranks, transform.bands, strict=True):
-        operations += 4.0 * rank * (stop - first) * positions
+    operations = 0.0
+    if isinstance(transform, MatrixTransform):
+        operations = 2.0 * module.length * sum(transform.ranks)
+        for rank, (first, stop) in zip(transform.ranks, transform.bands, strict=True):
+            operations += 4.0 * rank * (stop - first) * positions
     size = torch.empty(0, dtype=dtype).element_size() * (2 * scales * positions + module.length)
     return 1 / (channels * max(operations / flops, size / bandwidth))
 
@@ -138,6 +139,8 @@ def measure(length: int, encoding: str, scales: int, seconds: float) -> list[tup
         module = Scalogram(config, length)
         name = str(dtype).removeprefix("torch.")
         bf16 = dtype == torch.bfloat16
+        if bf16 and module.method != "matrix":
+            continue  # Fourier transforms stay in float32.
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             rows.append(
                 (f"wavebind, {module.method}, {name}", rate(lambda m=module: m(codes), n, seconds))

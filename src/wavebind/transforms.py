@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from wavebind.devices import has_fast_bf16
 from wavebind.errors import InputError
 from wavebind.wavelets import (
     Norm,
@@ -449,13 +450,13 @@ def choose_method(
 ) -> Method:
     """The method that is likely to be the fastest.
 
-    A product with a dense operator is limited by arithmetic, which matrix units do at a very
-    high rate; it grows with the square of the window. ``benchmarks/scalograms.py`` measures all
-    three, and these rates were taken from it: on two laptop cores a Fourier transform runs at a
-    twenty-fifth of the operations a second of a matrix product, on one data-centre card at a
-    twentieth.
+    A product grows with the square of the window, but runs at a far higher rate than a Fourier
+    transform, and in bfloat16 at several times that again. ``benchmarks/scalograms.py`` gave the
+    factor: at 1,000 bp both took the same time in float32 on two cores, and the product a fifth
+    of it in bfloat16.
     """
-    ratio = 25.0 if device == "cpu" else 20.0
+    fast = device != "cpu" or has_fast_bf16(torch.device("cpu"))
+    ratio = 150.0 if fast else 30.0
     kept = math.ceil(length / stride)
     matrix = 4.0 * length * len(periods) * kept
     n = _spectrum_length(wavelet, periods, length, padding)
