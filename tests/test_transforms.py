@@ -61,9 +61,10 @@ def test_the_methods_agree(padding, stride, length, wavelet):
 
 
 def test_convolutions_are_used_where_they_are_exact():
-    transform = ConvolutionTransform(
-        Wavelet(beta=20), log_periods(2, 500, 30), 1000, "l1", 1, "zero"
+    transform = make_transform(
+        "convolution", Wavelet(beta=20), log_periods(2, 500, 30), 1000, "l1", 1, "zero"
     )
+    assert isinstance(transform, ConvolutionTransform)
     assert len(transform.reaches) >= 3
     assert transform.rest is not None
 
@@ -106,7 +107,8 @@ def test_names_that_are_not(method, padding, message):
 def test_low_rank_loses_nothing_that_float32_holds():
     wavelet, periods = Wavelet(beta=60.0), log_periods(2, 200, 64)
     dense = wavelet_operator(wavelet, periods, 200, "l1")
-    transform = MatrixTransform(wavelet, periods, 200, "l1", 1, "zero")
+    transform = make_transform("matrix", wavelet, periods, 200, "l1", 1, "zero")
+    assert isinstance(transform, MatrixTransform)
     assert sum(transform.ranks) < 3 * 200
     signals = torch.randn(4, 2, 200, generator=torch.Generator().manual_seed(0))
     expected = np.einsum("bcu,ust->bcst", signals.double().numpy(), dense)
@@ -115,7 +117,8 @@ def test_low_rank_loses_nothing_that_float32_holds():
 
 
 def test_the_two_ways_of_the_product_agree_and_autocast_changes_the_type():
-    transform = MatrixTransform(Wavelet(beta=4.0), log_periods(2, 64, 32), 200, "l2", 2, "zero")
+    periods = log_periods(2, 64, 32)
+    transform = make_transform("matrix", Wavelet(beta=4.0), periods, 200, "l2", 2, "zero")
     signals = torch.randn(3, 4, 200, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         written = transform(signals)

@@ -16,6 +16,7 @@ All of them compute the linear convolution with the band-limited wavelet of
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -43,6 +44,7 @@ __all__ = [
     "MatrixTransform",
     "Method",
     "Padding",
+    "TransformTask",
     "choose_method",
     "make_transform",
     "padded_length",
@@ -182,6 +184,24 @@ def wavelet_operator(
     return operator
 
 
+@dataclass(frozen=True, eq=False)
+class TransformTask:
+    """What a transform has to compute; the fields are those of :func:`wavelet_operator`."""
+
+    wavelet: Wavelet
+    periods: NDArray[np.float64]
+    length: int
+    norm: Norm
+    stride: int
+    padding: Padding
+    derivative: bool
+
+    def bank(self, members: NDArray[np.int64], n: int) -> NDArray[np.complex128]:
+        """Responses of some of the scales on `n` bins; see :func:`filter_bank`."""
+        periods = self.periods[members]
+        return filter_bank(self.wavelet, periods, n, self.norm, derivative=self.derivative)
+
+
 def _factor(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The factors of smallest rank whose product is the matrix to :data:`RANK_LIMIT`."""
     # The singular vectors of a wide matrix from its small Gram matrix: many times faster, and
@@ -202,26 +222,22 @@ class MatrixTransform(nn.Module):
 
     Parameters
     ----------
-    wavelet, periods, length, norm, stride, padding, derivative
-        As :func:`wavelet_operator`.
+    task : TransformTask
     """
 
     left: torch.Tensor
 
-    def __init__(
-        self,
-        wavelet: Wavelet,
-        periods: NDArray[np.float64],
-        length: int,
-        norm: Norm,
-        stride: int,
-        padding: Padding,
-        *,
-        derivative: bool = False,
-    ) -> None:
+    def __init__(self, task: TransformTask) -> None:
         super().__init__()
+        length, periods = task.length, task.periods
         matrix = wavelet_operator(
-            wavelet, periods, length, norm, stride, padding, derivative=derivative
+            task.wavelet,
+            periods,
+            length,
+            task.norm,
+            task.stride,
+            task.padding,
+            derivative=task.derivative,
         )
         self.shape = (2, matrix.shape[1], matrix.shape[2])
         bands = np.floor(BANDS_AN_OCTAVE * np.log2(periods / periods[0]) + 1e-9).astype(int)
@@ -290,33 +306,23 @@ class FourierTransform(nn.Module):
 
     Parameters
     ----------
-    wavelet, periods, length, norm, stride, padding, derivative
-        As :func:`wavelet_operator`.
+    task : TransformTask
     """
 
     bank: torch.Tensor
 
-    def __init__(
-        self,
-        wavelet: Wavelet,
-        periods: NDArray[np.float64],
-        length: int,
-        norm: Norm,
-        stride: int,
-        padding: Padding,
-        *,
-        derivative: bool = False,
-    ) -> None:
+    def __init__(self, task: TransformTask) -> None:
         super().__init__()
-        self.length, self.stride, self.padding = length, stride, padding
-        self.positions = math.ceil(length / stride)
+        wavelet, periods, length = task.wavelet, task.periods, task.length
+        self.length, self.stride, self.padding = length, task.stride, task.padding
+        self.positions = math.ceil(length / task.stride)
         # Bases of a window are less than its length apart: what a wavelet holds beyond that never
         # meets one, and twice the length is room enough for any period.
-        self.size = _spectrum_length(wavelet, periods, length, padding)
+        self.size = _spectrum_length(wavelet, periods, length, task.padding)
         near = np.arange(1 - length, length)
         banks = []
-        for n, members in _groups(wavelet, periods, length, padding):
-            bank = filter_bank(wavelet, periods[members], n, norm, derivative=derivative)
+        for n, members in _groups(wavelet, periods, length, task.padding):
+            bank = task.bank(members, n)
             if n != self.size:
                 impulse = np.zeros((len(members), self.size), dtype=np.complex128)
                 impulse[:, near % self.size] = np.fft.ifft(bank, axis=1)[:, near % n]
@@ -364,24 +370,14 @@ class ConvolutionTransform(nn.Module):
 
     Parameters
     ----------
-    wavelet, periods, length, norm, stride, padding, derivative
-        As :func:`wavelet_operator`.
+    task : TransformTask
     """
 
-    def __init__(
-        self,
-        wavelet: Wavelet,
-        periods: NDArray[np.float64],
-        length: int,
-        norm: Norm,
-        stride: int,
-        padding: Padding,
-        *,
-        derivative: bool = False,
-    ) -> None:
+    def __init__(self, task: TransformTask) -> None:
         super().__init__()
-        self.length, self.stride, self.padding = length, stride, padding
-        self.positions = math.ceil(length / stride)
+        wavelet, periods, length = task.wavelet, task.periods, task.length
+        self.length, self.stride, self.padding = length, task.stride, task.padding
+        self.positions = math.ceil(length / task.stride)
         reach = np.array([_reach(wavelet, float(p)) for p in periods])
         # A longer reach than the window is no convolution any more, and reflect has no more.
         local = reach < length - 1
@@ -390,17 +386,14 @@ class ConvolutionTransform(nn.Module):
         rest = np.flatnonzero(~local)
         self.rest: FourierTransform | None = None
         if rest.size:
-            self.rest = FourierTransform(
-                wavelet, periods[rest], length, norm, stride, padding, derivative=derivative
-            )
+            self.rest = FourierTransform(replace(task, periods=periods[rest]))
             self.order += rest.tolist()
         octaves = np.floor(np.log2(reach.astype(float)))
         for octave in np.unique(octaves[local]):
             members = np.flatnonzero(local & (octaves == octave))
             widest = int(reach[members].max())
             n = 1 << (4 * widest).bit_length()
-            bank = filter_bank(wavelet, periods[members], n, norm, derivative=derivative)
-            impulse = np.fft.ifft(bank, axis=1)
+            impulse = np.fft.ifft(task.bank(members, n), axis=1)
             # conv1d correlates: entry j of a kernel meets the base j - widest away.
             kernel = impulse[:, -np.arange(-widest, widest + 1) % n]
             weight = torch.from_numpy(np.concatenate([kernel.real, kernel.imag])).float()
@@ -510,4 +503,4 @@ def make_transform(
         "fourier": FourierTransform,
         "convolution": ConvolutionTransform,
     }
-    return kinds[method](wavelet, periods, length, norm, stride, padding, derivative=derivative)
+    return kinds[method](TransformTask(wavelet, periods, length, norm, stride, padding, derivative))
