@@ -9,7 +9,6 @@ from wavebind.dataset import (
     DROP_CONFLICT,
     DROP_DUPLICATE,
     DROP_UNKNOWN,
-    batches,
     epoch_indices,
     open_dataset,
     write_dataset,
@@ -150,8 +149,3 @@ def test_epochs_draw_every_bound_window_and_fresh_unbound_ones():
     assert set(drawn[0]) != set(drawn[2])
     assert sorted(epoch_indices(labels, indices, None, np.random.default_rng(0))) == list(indices)
     assert len(epoch_indices(labels, indices, 1000.0, np.random.default_rng(0))) == 108
-
-
-def test_batches():
-    assert [b.tolist() for b in batches(np.arange(5), 2)] == [[0, 1], [2, 3], [4]]
-    assert [b.tolist() for b in batches(np.arange(5), 2, drop_last=True)] == [[0, 1], [2, 3]]

@@ -289,3 +289,17 @@ def test_a_megabase_in_one_window():
     torch.testing.assert_close(
         out[:, :, 1:, 62_250:62_750], short[:, :, 1:, 250:750], atol=2e-3, rtol=1e-3
     )
+
+
+def test_a_pyramid_may_reach_beyond_the_window():
+    """An octave with a single period, longer than the window, is a level like any other."""
+    config = ScalogramConfig(wavelet=Wavelet(beta=6.0), voices=1, max_period=64.0)
+    outputs = ScalogramPyramid(config, 40)(random_codes(2, 40))
+    assert [tuple(out.shape[2:]) for out in outputs] == [
+        (1, 40),
+        (1, 20),
+        (1, 10),
+        (1, 5),
+        (1, 3),
+        (1, 2),
+    ]

@@ -58,7 +58,7 @@ def test_the_frequency_of_a_sinusoid():
     length, cycles = 240, 20
     module = Synchrosqueezed(config(length, wavelet=Wavelet(beta=20.0)), length).double()
     signal = torch.cos(2 * torch.pi * cycles * torch.arange(length).double() / length)[None, None]
-    w, d = module.coefficients(signal), module.derivatives(signal)
+    w, d = module.scalogram.coefficients(signal), module.derivatives(signal)
     w, d = torch.complex(w[:, :, 0], w[:, :, 1]), torch.complex(d[:, :, 0], d[:, :, 1])
     frequency = instantaneous_frequency(w, d)
     strong = w.abs() > 0.01

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -398,12 +398,3 @@ def epoch_indices(
         n = min(len(unbound), max(1, round(ratio * len(bound))))
         unbound = rng.choice(unbound, n, replace=False)
     return rng.permutation(np.concatenate([bound, unbound]))
-
-
-def batches(
-    indices: NDArray[np.int64], size: int, *, drop_last: bool = False
-) -> Iterator[NDArray[np.int64]]:
-    """Cut indices into batches of `size`; the last may be smaller, or is dropped."""
-    stop = len(indices) - size + 1 if drop_last else len(indices)
-    for start in range(0, stop, size):
-        yield indices[start : start + size]

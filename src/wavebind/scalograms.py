@@ -229,6 +229,10 @@ class Scalogram(nn.Module):
         """``(channel, scale, position)`` of one scalogram."""
         return self.config.channels, len(self.periods), self.positions
 
+    def signals(self, codes: torch.Tensor) -> torch.Tensor:
+        """Codes ``(batch, position)`` to signals ``(batch, channel, position)``, ``float32``."""
+        return encode(codes, self.table, cumulated=self.encoding.cumulated)
+
     def transform(self, signals: torch.Tensor) -> torch.Tensor:
         """Coefficients of a batch of signals.
 
@@ -263,8 +267,7 @@ class Scalogram(nn.Module):
             ``float32`` (or the type that autocast chooses), shape
             ``(batch, channel, scale, position)``.
         """
-        signals = encode(codes, self.table, cumulated=self.encoding.cumulated)
-        parts = self.transform(signals)
+        parts = self.transform(self.signals(codes))
         if self.config.outputs == ("real", "imag"):
             return parts.flatten(1, 2)
         real, imag = parts[:, :, 0], parts[:, :, 1]
@@ -320,7 +323,7 @@ class ScalogramPyramid(nn.Module):
             part = replace(
                 config,
                 min_period=float(members[0]),
-                max_period=float(members[-1]) if len(members) > 1 else None,
+                max_period=float(members[-1]),
                 n_scales=len(members),
                 voices=None,
                 stride=config.stride * 2 ** int(k),

@@ -15,10 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from wavebind.encodings import encode, encoding_table, get_encoding
 from wavebind.errors import InputError
-from wavebind.scalograms import ScalogramConfig
-from wavebind.transforms import choose_method, make_transform
+from wavebind.scalograms import Scalogram, ScalogramConfig
+from wavebind.transforms import make_transform
 
 __all__ = ["Synchrosqueezed", "instantaneous_frequency", "squeeze", "squeezed_picture"]
 
@@ -120,8 +119,6 @@ class Synchrosqueezed(nn.Module):
         If the configuration is not as above.
     """
 
-    table: torch.Tensor
-
     def __init__(self, config: ScalogramConfig, length: int, device: str = "cpu") -> None:
         super().__init__()
         self.periods = config.periods(length)
@@ -135,35 +132,26 @@ class Synchrosqueezed(nn.Module):
                 f"synchrosqueezing needs the norm l1 and two or more scales; found "
                 f"{config.norm} and {len(self.periods)}"
             )
-        method = config.method
-        if method == "auto":
-            method = choose_method(
-                config.wavelet, self.periods, length, config.stride, config.padding, device
-            )
-        self.coefficients, self.derivatives = (
-            make_transform(
-                method,
-                config.wavelet,
-                self.periods,
-                length,
-                config.norm,
-                config.stride,
-                config.padding,
-                derivative=derivative,
-            )
-            for derivative in (False, True)
+        self.scalogram = Scalogram(config, length, device)
+        self.derivatives = make_transform(
+            self.scalogram.method,
+            config.wavelet,
+            self.periods,
+            length,
+            config.norm,
+            config.stride,
+            config.padding,
+            derivative=True,
         )
-        self.encoding = get_encoding(config.encoding)
-        self.register_buffer("table", encoding_table(self.encoding), persistent=False)
 
     def transform(self, signals: torch.Tensor) -> torch.Tensor:
         """Signals ``(batch, channel, position)`` to ``(batch, channel, scale, position)``."""
         with torch.autocast(signals.device.type, enabled=False):
-            w, d = self.coefficients(signals), self.derivatives(signals)
+            w, d = self.scalogram.transform(signals), self.derivatives(signals)
         w = torch.complex(w[:, :, 0], w[:, :, 1])
         d = torch.complex(d[:, :, 0], d[:, :, 1])
         return squeeze(w, instantaneous_frequency(w, d), self.periods)
 
     def forward(self, codes: torch.Tensor) -> torch.Tensor:
         """Codes ``(batch, position)`` to ``(batch, channel, scale, position)``, complex."""
-        return self.transform(encode(codes, self.table, cumulated=self.encoding.cumulated))
+        return self.transform(self.scalogram.signals(codes))
