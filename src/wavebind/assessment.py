@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wavebind.audit import best_shortcut, shortcuts
+from wavebind.audit import audit, to_plain
 from wavebind.dataset import Dataset
 from wavebind.errors import InputError
-from wavebind.evaluation import calibration, evaluate
+from wavebind.evaluation import auroc_with_interval, calibration, evaluate
 from wavebind.prediction import load_run, predict_logits, probabilities
 from wavebind.provenance import versions
 from wavebind.rundir import RunDir, write_json
@@ -20,6 +20,8 @@ from wavebind.settings import to_dict
 from wavebind.textfiles import replace_file
 
 __all__ = ["assess", "read_scores"]
+
+_AUDITED = ("best_shortcut", "shortcuts", "skipped", "leakage", "verdict")
 
 
 def assess(
@@ -51,7 +53,9 @@ def assess(
     dict
         What ``metrics.json`` holds: for each metric ``value``, ``low`` and ``high`` (95 %
         bootstrap over windows), the numbers of windows, the threshold chosen on valid, the split,
-        the seed, the expected calibration error and the AUROC of each shortcut on these windows.
+        the seed, the expected calibration error, the AUROC against each kind of background where
+        there are several, and the audit of these windows: ``shortcuts``, ``best_shortcut``,
+        ``skipped``, ``leakage`` and ``verdict``.
 
     Raises
     ------
@@ -71,8 +75,7 @@ def assess(
     scores = probabilities(logits)
     rng = np.random.default_rng(card.seed)
     metrics = evaluate(labels, scores, card.threshold, rng)
-    found = shortcuts(data, indices, rng)
-    name, best = best_shortcut(found)
+    audited = to_plain(audit(data, part, rng))
     result = {
         "split": part,
         "n_windows": len(labels),
@@ -82,8 +85,8 @@ def assess(
         "epoch": card.epoch,
         **{key: to_dict(estimate) for key, estimate in metrics.items()},
         "calibration_error": calibration(labels, scores).error,
-        "best_shortcut": {"name": name, **to_dict(best)},
-        "shortcuts": {key: to_dict(estimate) for key, estimate in found.items()},
+        "auroc_by_background": _by_background(data, indices, labels, scores, rng),
+        **{key: audited[key] for key in _AUDITED},
         "data": {"path": str(data.path.resolve()), "codes_sha256": data.checksum},
         "trained_on_this_data": card.data.get("codes_sha256") == data.checksum,
         "versions": versions(),
@@ -91,6 +94,26 @@ def assess(
     _write_scores(run.scores(part), data, indices, labels, logits)
     write_json(run.metrics, result)
     return result
+
+
+def _by_background(
+    data: Dataset,
+    indices: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """AUROC of all bound windows against the unbound ones of each kind, where there are several."""
+    source = data.source[indices]
+    kinds = [str(kind) for kind in np.unique(source[labels == 0]) if kind]
+    if len(kinds) < 2:
+        return {}
+    found = {}
+    for kind in kinds:
+        mine = (labels == 1) | (source == kind)
+        estimate = auroc_with_interval(labels[mine], scores[mine], rng)
+        found[kind] = {**to_dict(estimate), "n_windows": int(mine.sum())}
+    return found
 
 
 def _write_scores(

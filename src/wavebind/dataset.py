@@ -1,8 +1,8 @@
 """The labelled set on disk, and as batches.
 
 A dataset is a folder: ``codes.npy`` (``uint8``, window by position, memory-mapped),
-``windows.parquet`` (chrom, start, end, label, split) and ``dataset.json`` (counts, what was dropped
-and why, where everything came from).
+``windows.parquet`` (chrom, start, end, label, split, source, score, repeat) and ``dataset.json``
+(counts, what was dropped and why, where everything came from).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.errors import InputError
+from wavebind.evaluation import ranking_metrics
 from wavebind.provenance import versions
 from wavebind.sequences import UNKNOWN, Codes, reverse_complement
 from wavebind.splits import PARTS, check_parts
@@ -33,7 +34,7 @@ __all__ = [
     "write_dataset",
 ]
 
-FORMAT = 1
+FORMAT = 2
 #: A window with more unknown bases than this fraction is dropped.
 MAX_UNKNOWN = 0.10
 _BUFFER = 4096
@@ -76,7 +77,9 @@ def write_dataset(
     out: Path,
     *,
     inputs: Sequence[Path] = (),
+    checksums: Mapping[Path, str] | None = None,
     settings: dict[str, Any] | None = None,
+    dropped: Mapping[str, int] | None = None,
     overwrite: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> DatasetSummary:
@@ -89,8 +92,12 @@ def write_dataset(
         The folder. It appears only when whole.
     inputs : sequence of pathlib.Path
         Files whose checksums are recorded.
+    checksums : mapping, optional
+        SHA-256 of those inputs for which it is known already.
     settings : dict, optional
         Recorded as they are.
+    dropped : mapping, optional
+        Windows left out before, by reason.
     overwrite : bool
         Whether an older dataset of that name is replaced.
     progress : callable, optional
@@ -107,8 +114,8 @@ def write_dataset(
         written.
     """
     counts: Counter[tuple[str, int]] = Counter()
-    dropped: Counter[str] = Counter()
-    lengths: Counter[int] = Counter()
+    left_out: Counter[str] = Counter(dropped or {})
+    lengths: Counter[tuple[int, int]] = Counter()
     first_place: dict[int, str] = {}
     # 16 bytes a window instead of its sequence: a million windows stay below 150 MB.
     seen: dict[bytes, int] = {}
@@ -116,20 +123,20 @@ def write_dataset(
         with _Writer(folder) as writer:
             for n, window in enumerate(windows, 1):
                 length = len(window.codes)
-                lengths[length] += 1
+                lengths[length, window.label] += 1
                 first_place.setdefault(length, window.place)
-                if len(lengths) > 1:
+                if len(first_place) > 1:
                     # Read on: the message tells how many there are of each.
                     continue
                 reason = _reason_to_drop(window, seen)
                 if reason:
-                    dropped[reason] += 1
+                    left_out[reason] += 1
                 else:
                     writer.add(window)
                     counts[window.part, window.label] += 1
                 if progress and n % _BUFFER == 0:
                     progress(_BUFFER)
-            if len(lengths) > 1:
+            if len(first_place) > 1:
                 raise InputError(_length_message(lengths, first_place))
             writer.finish()
         names = ", ".join(str(p) for p in inputs) or str(out)
@@ -139,7 +146,7 @@ def write_dataset(
             "name chromosomes that have windows with --test-chroms and --valid-chroms, or mend "
             "the split column",
         )
-        summary = DatasetSummary(next(iter(lengths)), dict(counts), dict(dropped))
+        summary = DatasetSummary(next(iter(first_place)), dict(counts), dict(left_out))
         description = {
             "format": FORMAT,
             "length": summary.length,
@@ -151,8 +158,10 @@ def write_dataset(
                 }
                 for part in PARTS
             },
-            "dropped": dict(dropped),
-            "inputs": [{"path": str(p), "sha256": sha256(p)} for p in inputs],
+            "dropped": dict(left_out),
+            "inputs": [
+                {"path": str(p), "sha256": (checksums or {}).get(p) or sha256(p)} for p in inputs
+            ],
             "settings": settings or {},
             "versions": versions(),
             "codes_sha256": sha256(folder / "codes.npy"),
@@ -174,14 +183,31 @@ def _reason_to_drop(window: LabelledWindow, seen: dict[bytes, int]) -> str:
     return DROP_DUPLICATE if seen[digest] == window.label else DROP_CONFLICT
 
 
-def _length_message(lengths: Counter[int], first_place: dict[int, str]) -> str:
-    common, *others = (length for length, _ in lengths.most_common())
+def _length_message(lengths: Counter[tuple[int, int]], first_place: dict[int, str]) -> str:
+    by_length: Counter[int] = Counter()
+    for (length, _), n in lengths.items():
+        by_length[length] += n
+    common, *others = (length for length, _ in by_length.most_common())
     found = "; ".join(
-        f"{n} bp ({lengths[n]:,} windows, the first at {first_place[n]})" for n in others[:5]
+        f"{n} bp ({by_length[n]:,} windows, the first at {first_place[n]})" for n in others[:5]
     )
     return (
-        f"the windows differ in length: {common} bp ({lengths[common]:,} windows) and {found}. "
-        f"A model could tell the classes apart by length alone: cut all windows to one length"
+        f"the windows differ in length: {common} bp ({by_length[common]:,} windows) and {found}. "
+        f"{_length_leak(lengths)}cut all windows to one length"
+    )
+
+
+def _length_leak(lengths: Counter[tuple[int, int]]) -> str:
+    """What length alone would score, if there are two classes."""
+    pairs = sorted(lengths.items())
+    labels = np.concatenate([np.full(n, label) for (_, label), n in pairs])
+    if not 0 < labels.sum() < len(labels):
+        return "A model could tell windows by length alone: "
+    values = np.concatenate([np.full(n, length) for (length, _), n in pairs])
+    auroc, _ = ranking_metrics(labels, values.astype(np.float64))
+    return (
+        f"Length alone tells the classes apart with an AUROC of {max(auroc, 1 - auroc):.3f}, which "
+        f"no model may learn: "
     )
 
 
@@ -200,6 +226,9 @@ class _Writer:
                 ("end", pa.int64()),
                 ("label", pa.int8()),
                 ("split", pa.string()),
+                ("source", pa.string()),
+                ("score", pa.float32()),
+                ("repeat", pa.float32()),
             ]
         )
         self._codes = (folder / "codes.npy").open("wb")
@@ -233,6 +262,9 @@ class _Writer:
             "end": [w.end for w in rows],
             "label": [w.label for w in rows],
             "split": [w.part for w in rows],
+            "source": [w.source for w in rows],
+            "score": [w.score for w in rows],
+            "repeat": [w.repeat for w in rows],
         }
         self._parquet.write_table(self._pa.table(table, schema=self._schema))
         self._n += len(rows)
@@ -266,6 +298,11 @@ class Dataset:
         ``str``, shape ``(window,)``: train, valid or test.
     chrom, start, end : numpy.ndarray
         Shape ``(window,)``; empty and -1 where not known.
+    source : numpy.ndarray
+        ``str``, shape ``(window,)``: peak file or kind of background; empty where not known.
+    score, repeat : numpy.ndarray
+        ``float32``, shape ``(window,)``: strength of the peak, soft-masked fraction; NaN where not
+        known.
     description : dict
         ``dataset.json``.
     """
@@ -277,6 +314,9 @@ class Dataset:
     chrom: NDArray[np.str_]
     start: NDArray[np.int64]
     end: NDArray[np.int64]
+    source: NDArray[np.str_]
+    score: NDArray[np.float32]
+    repeat: NDArray[np.float32]
     description: dict[str, Any]
 
     @property
@@ -359,6 +399,9 @@ def open_dataset(path: Path) -> Dataset:
             chrom=columns["chrom"].astype(str),
             start=columns["start"],
             end=columns["end"],
+            source=columns["source"].astype(str),
+            score=columns["score"],
+            repeat=columns["repeat"],
             description=description,
         )
     except InputError:

@@ -7,7 +7,18 @@ from importlib import metadata
 
 __all__ = ["version", "versions"]
 
-_PACKAGES = ("numpy", "torch", "lightning", "scikit-learn", "pyarrow", "safetensors")
+_PACKAGES = (
+    "numpy",
+    "torch",
+    "lightning",
+    "scikit-learn",
+    "pandas",
+    "pyarrow",
+    "safetensors",
+    "bioframe",
+    "pyfaidx",
+    "py2bit",
+)
 
 
 def version() -> str:

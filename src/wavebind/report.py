@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wavebind.assessment import read_scores
+from wavebind.audit import WORDS
 from wavebind.dataset import Dataset, open_dataset
 from wavebind.errors import InputError
 from wavebind.evaluation import METRICS, calibration, curves
@@ -37,11 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["write_report"]
 
 MAX_EXAMPLES = 6
-SHORTCUT_WORDS = {
-    "gc": "GC content",
-    "cpg": "CpG frequency",
-    "dinucleotides": "dinucleotide frequencies, logistic regression",
-}
 
 
 def write_report(
@@ -127,7 +123,7 @@ def write_report(
         config=card.model,
         n_weights=model.n_weights,
         data=data.description,
-        shortcut_words=SHORTCUT_WORDS,
+        shortcut_words=WORDS,
         verdict=_verdict(metrics),
         warnings=_warnings(metrics, settings),
         curves=[{"png": picture(figure), "caption": caption} for figure, caption in figures],
@@ -166,7 +162,7 @@ def _data_name(data: Dataset) -> str:
 def _verdict(metrics: dict[str, Any]) -> str:
     """In words: how far the model is above the best shortcut."""
     auroc, best = metrics["auroc"], metrics["best_shortcut"]
-    word = SHORTCUT_WORDS[best["name"]]
+    word = WORDS[best["name"]]
     if auroc["low"] > best["high"]:
         return (
             f"The model's AUROC, {auroc['value']:.3f}, is above what composition alone explains: "

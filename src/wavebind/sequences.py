@@ -22,6 +22,8 @@ __all__ = [
     "LetterCheck",
     "Locus",
     "gc_fraction",
+    "letter_codes",
+    "lower_fraction",
     "parse_locus",
     "read_fasta",
     "reverse_complement",
@@ -117,6 +119,25 @@ def to_codes(sequence: str | bytes, check: LetterCheck | None = None, place: str
     return codes
 
 
+def letter_codes(letters: NDArray[np.uint8]) -> Codes:
+    """ASCII letters, of any shape, to codes; what is not a nucleotide becomes 4.
+
+    Parameters
+    ----------
+    letters : numpy.ndarray
+        ``uint8``, already checked, as :meth:`wavebind.genomes.Genome.letters` returns them.
+    """
+    return np.minimum(_TABLE[letters], np.uint8(UNKNOWN))
+
+
+_NOT_LOWER = bytes(b for b in range(256) if not 97 <= b <= 122)
+
+
+def lower_fraction(sequence: str) -> float:
+    """Fraction of lower-case letters, which stand for repeats in a soft-masked sequence."""
+    return len(sequence.encode("ascii", "replace").translate(None, _NOT_LOWER)) / len(sequence)
+
+
 def to_letters(codes: Codes) -> str:
     """Codes to upper-case letters; code 4 becomes ``N``."""
     return _LETTERS[codes].tobytes().decode("ascii")
@@ -187,11 +208,24 @@ def parse_locus(name: str, length: int) -> Locus | None:
 
 @dataclass(frozen=True)
 class FastaRecord:
-    """One record: the first word of its header, its codes, and the line its header stands on."""
+    """One record.
+
+    Attributes
+    ----------
+    name : str
+        The first word of its header.
+    codes : numpy.ndarray
+        ``uint8``, shape ``(position,)``.
+    line : int
+        The line of its header.
+    repeat : float
+        Fraction of its letters that are lower case, which is to say soft-masked.
+    """
 
     name: str
     codes: Codes
     line: int
+    repeat: float
 
 
 def read_fasta(path: Path) -> Iterator[FastaRecord]:
@@ -223,7 +257,9 @@ def read_fasta(path: Path) -> Iterator[FastaRecord]:
         if not sequence:
             raise InputError(f"{path} line {header_line}: record {name!r} has no sequence")
         place = f"record {name!r} (line {header_line})"
-        return FastaRecord(name, to_codes(sequence, check, place), header_line)
+        return FastaRecord(
+            name, to_codes(sequence, check, place), header_line, lower_fraction(sequence)
+        )
 
     for number, line in read_lines(path):
         text = line.strip()

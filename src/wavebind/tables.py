@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from wavebind.errors import InputError
-from wavebind.sequences import Codes, LetterCheck, parse_locus, read_fasta, to_codes
+from wavebind.sequences import Codes, LetterCheck, lower_fraction, parse_locus, read_fasta, to_codes
 from wavebind.splits import PARTS, ChromosomeSplit
 from wavebind.textfiles import read_lines
 
@@ -32,6 +33,13 @@ class LabelledWindow:
         0-based, half-open; -1 where not known.
     place : str
         File and line, for messages.
+    source : str
+        The peak file of a bound window, the kind of background of an unbound one; empty where it
+        is not known.
+    score : float
+        Strength of the peak; NaN where there is none.
+    repeat : float
+        Fraction of the bases that are soft-masked; NaN where the sequence has no place.
     """
 
     codes: Codes
@@ -41,6 +49,9 @@ class LabelledWindow:
     start: int
     end: int
     place: str
+    source: str = ""
+    score: float = math.nan
+    repeat: float = math.nan
 
 
 def read_labelled_table(
@@ -52,8 +63,9 @@ def read_labelled_table(
     ----------
     path : pathlib.Path
         The first line names the columns. ``seq`` and ``label`` (0 or 1) must be there; ``chrom``,
-        ``start``, ``end`` (0-based, half-open) and ``split`` (train, valid or test) may be; any
-        other is passed over.
+        ``start``, ``end`` (0-based, half-open), ``split`` (train, valid or test), ``source`` and
+        ``score`` (strength of the peak) may be; any other is passed over. Lower-case bases of
+        ``seq`` are soft-masked ones.
     split : ChromosomeSplit, optional
         Splits by chromosome, whatever the ``split`` column says. Needed where there is none.
 
@@ -127,7 +139,18 @@ def read_labelled_table(
             if part not in PARTS:
                 raise InputError(f"{place}: split {part!r} is not train, valid or test")
         codes = to_codes(sequence, check, place)
-        yield LabelledWindow(codes, int(label), part, chrom, start, end, place)
+        yield LabelledWindow(
+            codes=codes,
+            label=int(label),
+            part=part,
+            chrom=chrom,
+            start=start,
+            end=end,
+            place=place,
+            source=cells[where["source"]].strip() if "source" in where else "",
+            score=_score(cells[where["score"]], place) if "score" in where else math.nan,
+            repeat=lower_fraction(sequence),
+        )
     if not n_rows:
         raise InputError(f"{path}: the table has a header and no rows")
     check.raise_if_any(str(path))
@@ -149,6 +172,15 @@ def _interval(cells: Sequence[str], where: dict[str, int], place: str) -> tuple[
             f"and half-open, so 0 <= start < end"
         )
     return start, end
+
+
+def _score(cell: str, place: str) -> float:
+    if cell.strip() in ("", ".", "NA", "nan"):
+        return math.nan
+    try:
+        return float(cell)
+    except ValueError:
+        raise InputError(f"{place}: score {cell[:40]!r} is not a number") from None
 
 
 def read_labelled_fasta(path: Path, label: int, split: ChromosomeSplit) -> Iterator[LabelledWindow]:
@@ -177,4 +209,13 @@ def read_labelled_fasta(path: Path, label: int, split: ChromosomeSplit) -> Itera
                 f"records so (bedtools getfasta does), or give a table with a split column"
             )
         part = split.part(locus.chrom)
-        yield LabelledWindow(record.codes, label, part, locus.chrom, locus.start, locus.end, place)
+        yield LabelledWindow(
+            record.codes,
+            label,
+            part,
+            locus.chrom,
+            locus.start,
+            locus.end,
+            place,
+            repeat=record.repeat,
+        )

@@ -34,13 +34,19 @@ def check_readable(path: Path) -> None:
         raise InputError(f"{path}: the file is empty")
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+def read_lines(
+    path: Path, *, max_line: int = MAX_LINE, unix_ends: bool = False
+) -> Iterator[tuple[int, str]]:
     """Stream the lines of a text file.
 
     Parameters
     ----------
     path : pathlib.Path
         Plain or gzipped, whatever it is called: the first two bytes tell.
+    max_line : int
+        The longest line that is read, in characters; memory stays bounded by it.
+    unix_ends : bool
+        Whether lines that end in CR LF are refused, as other tools for such files do.
 
     Yields
     ------
@@ -51,23 +57,30 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     ------
     InputError
         If the file is missing, a folder, empty, unreadable, not text, a truncated or damaged
-        gzip file, or has a line of more than :data:`MAX_LINE` characters.
+        gzip file, has a line of more than `max_line` characters, or, with `unix_ends`, one that
+        ends in CR LF.
     """
     check_readable(path)
     number = 0
+    newline = "\n" if unix_ends else None
     try:
         with path.open("rb") as raw, contextlib.ExitStack() as stack:
             text: IO[str]
             if raw.peek(2)[:2] == b"\x1f\x8b":
-                text = stack.enter_context(gzip.open(raw, "rt", encoding="utf-8"))
+                text = stack.enter_context(gzip.open(raw, "rt", encoding="utf-8", newline=newline))
             else:
-                text = stack.enter_context(io.TextIOWrapper(raw, encoding="utf-8"))
-            while line := text.readline(MAX_LINE + 1):
+                text = stack.enter_context(io.TextIOWrapper(raw, encoding="utf-8", newline=newline))
+            while line := text.readline(max_line + 1):
                 number += 1
-                if len(line) > MAX_LINE:
+                if len(line) > max_line:
                     raise InputError(
-                        f"{path} line {number}: longer than {MAX_LINE:,} characters; is it text "
+                        f"{path} line {number}: longer than {max_line:,} characters; is it text "
                         f"with line ends?"
+                    )
+                if unix_ends and line.endswith(("\r\n", "\r")):
+                    raise InputError(
+                        f"{path} line {number}: ends in a carriage return, as files from Windows "
+                        f"do; convert the file with 'dos2unix' or \"tr -d '\\r'\""
                     )
                 yield number, line.rstrip("\r\n")
     except UnicodeDecodeError as error:

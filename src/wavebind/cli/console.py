@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["Device", "Out", "metrics_table", "note", "progress_bar"]
+__all__ = ["Device", "Out", "audit_table", "metrics_table", "note", "progress_bar"]
 
 Device = Annotated[
     str,
@@ -58,6 +58,26 @@ def progress_bar(description: str, total: int | None) -> Iterator[Callable[[int]
         yield lambda n: progress.advance(task, n)
 
 
+def audit_table(found: Mapping[str, Any]) -> str:
+    """The audit as aligned text: each shortcut's AUROC, and the verdict."""
+    from wavebind.audit import WORDS
+
+    width = max(len(words) for words in WORDS.values()) + 2
+    lines = [
+        f"audit of the {found['split']} split, {found['n_windows']:,} windows, "
+        f"{found['n_bound']:,} bound",
+        f"{'shortcut':<{width}}{'AUROC':>7}   95 % interval     windows",
+    ]
+    for name, words in WORDS.items():
+        if name in found["shortcuts"]:
+            s = found["shortcuts"][name]
+            interval = f"{s['low']:.4f} - {s['high']:.4f}"
+            lines.append(f"{words:<{width}}{s['value']:>7.4f}   {interval}   {s['n_windows']:>7,}")
+        else:
+            lines.append(f"{words:<{width}}{'-':>7}   not measured: {found['skipped'][name]}")
+    return "\n".join([*lines, *(f"* {line}" for line in found["verdict"])])
+
+
 def metrics_table(metrics: Mapping[str, Any]) -> str:
     """The metrics of ``metrics.json`` as aligned text, the best shortcut beside them."""
     from wavebind.evaluation import METRICS
@@ -71,6 +91,11 @@ def metrics_table(metrics: Mapping[str, Any]) -> str:
         f"{'shortcut':<12}{best['value']:>8.4f}   {best['low']:.4f} - {best['high']:.4f}   "
         f"(AUROC of {best['name']} alone)"
     )
+    for kind, found in metrics["auroc_by_background"].items():
+        lines.append(
+            f"{'auroc':<12}{found['value']:>8.4f}   {found['low']:.4f} - {found['high']:.4f}   "
+            f"(against {kind} windows alone)"
+        )
     lines.append(
         f"{metrics['n_windows']:,} windows of the {metrics['split']} split, "
         f"{metrics['n_bound']:,} bound; threshold {metrics['threshold']:.4f} (chosen on valid); "

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wavebind.cli.console import Out, progress_bar
+from wavebind.cli.audit import audit_dataset
+from wavebind.cli.console import Out, audit_table, note, progress_bar
 
 if TYPE_CHECKING:
     from wavebind.dataset import DatasetSummary
+    from wavebind.peakdataset import PeakDatasetConfig
+    from wavebind.splits import BlockSplit, ChromosomeSplit
 
 __all__ = ["register", "summary_table"]
+
+_WINDOWS = "Labelled windows"
+_PEAKS = "Peaks and a genome"
+_BACKGROUND = "Background"
+_SPLIT = "Split"
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         name="dataset",
-        epilog="Example: wavebind dataset windows.tsv.gz --out ctcf    or: wavebind dataset "
-        "--positives bound.fa --negatives open.fa --test-chroms chr20 --valid-chroms chr18 "
-        "--out ctcf",
+        epilog="Examples: wavebind dataset --peaks CTCF.narrowPeak.gz --genome hg38.2bit "
+        "--background gc --out ctcf    or: wavebind dataset windows.tsv.gz --out ctcf    or: "
+        "wavebind dataset --positives bound.fa --negatives open.fa --test-chroms chr20 "
+        "--valid-chroms chr18 --out ctcf",
     )(dataset)
 
 
@@ -33,43 +43,250 @@ def dataset(
         typer.Argument(
             metavar="FILE",
             help="Tab-separated tables, gzipped or not, with columns seq and label (1 bound, 0 "
-            "unbound), and chrom, start, end, split where there are.",
+            "unbound), and chrom, start, end, split, source, score where there are. With --peaks: "
+            "further peak files.",
         ),
     ] = None,
     positives: Annotated[
-        Path | None, typer.Option(help="FASTA of bound windows, named chrom:start-end.")
+        Path | None,
+        typer.Option(
+            help="FASTA of bound windows, named chrom:start-end.", rich_help_panel=_WINDOWS
+        ),
     ] = None,
     negatives: Annotated[
-        Path | None, typer.Option(help="FASTA of unbound windows, named chrom:start-end.")
+        Path | None,
+        typer.Option(
+            help="FASTA of unbound windows, named chrom:start-end.", rich_help_panel=_WINDOWS
+        ),
     ] = None,
+    peaks: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="narrowPeak, or BED of three columns or more; give it again for replicates or "
+            "other cells: windows that overlap become one.",
+            rich_help_panel=_PEAKS,
+        ),
+    ] = None,
+    genome: Annotated[
+        Path | None,
+        typer.Option(help="FASTA, gzipped in any way or not, or 2bit.", rich_help_panel=_PEAKS),
+    ] = None,
+    length: Annotated[
+        int, typer.Option(help="Of every window, in base pairs.", rich_help_panel=_PEAKS)
+    ] = 200,
+    top: Annotated[
+        int | None,
+        typer.Option(help="Only so many bound windows, by signal.", rich_help_panel=_PEAKS),
+    ] = None,
+    centre: Annotated[
+        str,
+        typer.Option(
+            help="Where windows of a narrowPeak are centred: summit or middle.",
+            rich_help_panel=_PEAKS,
+        ),
+    ] = "summit",
+    chroms: Annotated[
+        str | None,
+        typer.Option(help="Only these chromosomes, comma-separated.", rich_help_panel=_PEAKS),
+    ] = None,
+    exclude: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="BED of regions that no window may touch (a blacklist).", rich_help_panel=_PEAKS
+        ),
+    ] = None,
+    background: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="accessible, gc, flank or shuffle; several comma-separated or given again.",
+            rich_help_panel=_BACKGROUND,
+        ),
+    ] = None,
+    accessible: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="BED of open chromatin, for the accessible background.",
+            rich_help_panel=_BACKGROUND,
+        ),
+    ] = None,
+    ratio: Annotated[
+        str,
+        typer.Option(
+            help="Unbound windows of each kind for each bound one, in each split; 'all' takes "
+            "every accessible or flanking one.",
+            rich_help_panel=_BACKGROUND,
+        ),
+    ] = "1",
+    gap: Annotated[
+        int,
+        typer.Option(
+            help="Base pairs around a peak that no unbound window touches.",
+            rich_help_panel=_BACKGROUND,
+        ),
+    ] = 300,
+    match_gc: Annotated[
+        bool,
+        typer.Option(
+            "--match-gc",
+            help="Match accessible and flanking windows in GC and repeats, too.",
+            rich_help_panel=_BACKGROUND,
+        ),
+    ] = False,
+    gc_tolerance: Annotated[
+        float,
+        typer.Option(
+            help="How far the GC fraction of a matched window may be off.",
+            rich_help_panel=_BACKGROUND,
+        ),
+    ] = 0.02,
     test_chroms: Annotated[
         str | None,
         typer.Option(
-            help="Chromosomes held out for the test, comma-separated. Overrides a split column."
+            help="Chromosomes held out for the test, comma-separated. Overrides a split column.",
+            rich_help_panel=_SPLIT,
         ),
     ] = None,
     valid_chroms: Annotated[
         str | None,
-        typer.Option(help="Chromosomes held out for validation, comma-separated."),
+        typer.Option(
+            help="Chromosomes held out for validation, comma-separated.", rich_help_panel=_SPLIT
+        ),
     ] = None,
+    split_blocks: Annotated[
+        bool,
+        typer.Option(
+            "--split-blocks",
+            help="Split by contiguous blocks, for a genome of too few chromosomes.",
+            rich_help_panel=_SPLIT,
+        ),
+    ] = False,
+    block_size: Annotated[
+        int, typer.Option(help="Of a block, in base pairs.", rich_help_panel=_SPLIT)
+    ] = 1_000_000,
+    block_gap: Annotated[
+        int,
+        typer.Option(
+            help="Base pairs between blocks of different splits in which no window lies.",
+            rich_help_panel=_SPLIT,
+        ),
+    ] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, help="Of the choice of unbound windows.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace an older dataset.")] = False,
 ) -> None:
-    """Turn labelled windows into a dataset on disk: one byte a base, memory-mapped."""
+    """Make a dataset from peaks and a genome, or from labelled windows; and audit it.
+
+    A dataset is one byte a base on disk, memory-mapped, split by chromosome, with the audit beside
+    it: what a model could cheat with.
+    """
+    if (test_chroms is None) != (valid_chroms is None):
+        raise typer.BadParameter("--test-chroms and --valid-chroms belong together; give both")
+    if split_blocks and test_chroms is not None:
+        raise typer.BadParameter("--split-blocks and --test-chroms are two ways to split; give one")
+    from wavebind.splits import BlockSplit, ChromosomeSplit
+
+    split: ChromosomeSplit | BlockSplit | None = None
+    if test_chroms is not None and valid_chroms is not None:
+        split = ChromosomeSplit(_names(test_chroms), _names(valid_chroms))
+    elif split_blocks:
+        split = BlockSplit(block_size, block_gap)
+    if peaks:
+        if genome is None:
+            raise typer.BadParameter("--peaks needs the --genome that they lie on")
+        if positives or negatives:
+            raise typer.BadParameter("give either --peaks, or --positives and --negatives")
+        if not background:
+            raise typer.BadParameter(
+                "--peaks needs a --background: accessible, gc, flank or shuffle"
+            )
+        from wavebind.backgrounds import BackgroundConfig
+        from wavebind.peakdataset import PeakDatasetConfig
+
+        config = PeakDatasetConfig(
+            length=length,
+            top=top,
+            centre=centre,
+            chroms=_names(chroms or ""),
+            background=BackgroundConfig(
+                kinds=tuple(k for text in background for k in _names(text)),
+                ratio=_ratio(ratio),
+                gap=gap,
+                match_gc=match_gc,
+                gc_tolerance=gc_tolerance,
+            ),
+            split=split or ChromosomeSplit(),
+            seed=seed,
+        )
+        summary = _from_peaks(
+            out, [*peaks, *(files or [])], genome, config, accessible or [], exclude or [], force
+        )
+    else:
+        if genome or background or accessible or exclude:
+            raise typer.BadParameter(
+                "--genome, --background, --accessible and --exclude need --peaks"
+            )
+        if isinstance(split, BlockSplit):
+            raise typer.BadParameter("--split-blocks needs --peaks and a --genome")
+        summary = _from_windows(out, files or [], positives, negatives, split, force)
+    typer.echo(summary_table(summary))
+    typer.echo(audit_table(audit_dataset(out, "test", seed)))
+    typer.echo(f"written: {out}")
+
+
+def _from_peaks(
+    out: Path,
+    peaks: Sequence[Path],
+    genome: Path,
+    config: PeakDatasetConfig,
+    accessible: Sequence[Path],
+    exclude: Sequence[Path],
+    force: bool,
+) -> DatasetSummary:
+    from wavebind.dataset import write_dataset
+    from wavebind.genomes import open_genome
+    from wavebind.peakdataset import choose_windows
+    from wavebind.settings import to_dict
+
+    with progress_bar("reading the genome", None) as advance:
+        opened = open_genome(genome, progress=advance)
+    with opened:
+        chosen = choose_windows(
+            opened, peaks, config, accessible=accessible, exclude=exclude, stages=progress_bar
+        )
+        for line in chosen.notes:
+            note(f"wavebind: {line}")
+        with progress_bar("writing windows", len(chosen)) as advance:
+            return write_dataset(
+                chosen.read(),
+                out,
+                inputs=[*peaks, genome, *accessible, *exclude],
+                checksums={genome: opened.checksum},
+                settings={**to_dict(config), "notes": chosen.notes},
+                dropped=chosen.dropped,
+                overwrite=force,
+                progress=advance,
+            )
+
+
+def _from_windows(
+    out: Path,
+    tables: Sequence[Path],
+    positives: Path | None,
+    negatives: Path | None,
+    split: ChromosomeSplit | None,
+    force: bool,
+) -> DatasetSummary:
     from wavebind.dataset import write_dataset
     from wavebind.splits import ChromosomeSplit
     from wavebind.tables import read_labelled_fasta, read_labelled_table
 
-    tables = files or []
     fastas = positives is not None or negatives is not None
     if bool(tables) == fastas:
-        raise typer.BadParameter("give either tables, or both --positives and --negatives")
+        raise typer.BadParameter(
+            "give tables, or --positives and --negatives, or --peaks and a --genome"
+        )
     if fastas and (positives is None or negatives is None):
         raise typer.BadParameter("--positives and --negatives belong together; give both")
-    if (test_chroms is None) != (valid_chroms is None):
-        raise typer.BadParameter("--test-chroms and --valid-chroms belong together; give both")
-    split = None
-    if test_chroms is not None and valid_chroms is not None:
-        split = ChromosomeSplit(_names(test_chroms), _names(valid_chroms))
+    inputs: Sequence[Path] = tables
     if positives is not None and negatives is not None:
         split = split or ChromosomeSplit()
         inputs = [positives, negatives]
@@ -77,7 +294,6 @@ def dataset(
             read_labelled_fasta(positives, 1, split), read_labelled_fasta(negatives, 0, split)
         )
     else:
-        inputs = tables
         windows = chain.from_iterable(read_labelled_table(path, split) for path in tables)
     settings: dict[str, Any] = {
         "split": "by the split column"
@@ -85,15 +301,22 @@ def dataset(
         else {"test": list(split.test), "valid": list(split.valid)}
     }
     with progress_bar("reading windows", None) as advance:
-        summary = write_dataset(
+        return write_dataset(
             windows, out, inputs=inputs, settings=settings, overwrite=force, progress=advance
         )
-    typer.echo(summary_table(summary))
-    typer.echo(f"written: {out}")
 
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _ratio(text: str) -> float | None:
+    if text.strip().lower() == "all":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"--ratio {text!r} is neither a number nor 'all'") from None
 
 
 def summary_table(summary: DatasetSummary) -> str:

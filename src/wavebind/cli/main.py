@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 
 from wavebind.cli import (
+    audit,
     dataset,
     demo,
     evaluate,
     explain,
+    fetch,
     predict,
     recipes,
     report,
@@ -54,7 +56,19 @@ def _root(
     pass
 
 
-for _module in (demo, dataset, train, evaluate, predict, explain, scalogram, report, recipes):
+for _module in (
+    demo,
+    fetch,
+    dataset,
+    audit,
+    train,
+    evaluate,
+    predict,
+    explain,
+    scalogram,
+    report,
+    recipes,
+):
     _module.register(app)
 
 
