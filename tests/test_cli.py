@@ -6,7 +6,9 @@ import sys
 import time
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from conftest import LENGTH, MOTIF, planted_rows, write_table
 from wavebind.dataset import open_dataset
@@ -16,7 +18,9 @@ from wavebind.sequences import to_codes
 
 COMMANDS = [
     "demo",
+    "fetch",
     "dataset",
+    "audit",
     "train",
     "evaluate",
     "predict",
@@ -219,3 +223,28 @@ def test_the_program_itself(tmp_path):
     assert done.stdout == ""
     assert done.stderr.startswith("wavebind: error: ")
     assert "Traceback" not in done.stderr
+
+
+def test_the_auroc_against_each_background(cli, run_copy, tmp_path):
+    rows = [
+        (*row, "bound" if row[3] else ("near", "far")[i % 3 == 0])
+        for i, row in enumerate(planted_rows(60, seed=9))
+    ]
+    header = "chrom\tstart\tend\tlabel\tsplit\tseq\tsource"
+    table = write_table(tmp_path / "t.tsv", rows, header)
+    assert cli("dataset", table, "--out", tmp_path / "d")[0] == 0
+    code, out, err = cli("evaluate", run_copy[0], tmp_path / "d")
+    assert code == 0, err
+    metrics = json.loads((run_copy[0] / "metrics.json").read_text())
+    data = open_dataset(tmp_path / "d")
+    scores = pq.read_table(run_copy[0] / "scores_test.parquet").to_pandas()
+    source = data.source[scores["index"]]
+    assert set(metrics["auroc_by_background"]) == {"near", "far"}
+    for kind, found in metrics["auroc_by_background"].items():
+        mine = (scores["label"] == 1) | (source == kind)
+        expected = roc_auc_score(scores["label"][mine], scores["logit"][mine])
+        assert found["value"] == pytest.approx(expected)
+        assert found["n_windows"] == mine.sum()
+        assert f"(against {kind} windows alone)" in out
+    assert cli("report", run_copy[0])[0] == 0
+    assert "Against each background" in (run_copy[0] / "report.html").read_text()

@@ -34,6 +34,16 @@ def check(result, message, code=1):
             "the windows differ in length: 48 bp (12 windows) and 5 bp (1 windows, the first at",
         ),
         (
+            lambda p: write_table(
+                p,
+                [
+                    row if row[3] else (row[0], row[1], row[2] - 8, *row[3:5], row[5][8:])
+                    for row in planted_rows(5)
+                ],
+            ),
+            "Length alone tells the classes apart with an AUROC of 1.000, which no model may learn",
+        ),
+        (
             lambda p: write_table(p, [r for r in planted_rows(2) if r[3] == 0]),
             "there is no bound (label 1) window; training needs windows of both classes",
         ),
@@ -150,8 +160,11 @@ def test_a_disk_that_is_full(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["dataset", "--out", "d"], "give either tables, or both --positives and --negatives"),
-        (["dataset", "a", "--positives", "b", "--out", "d"], "give either tables, or both"),
+        (["dataset", "--out", "d"], "give tables, or --positives and --negatives, or --peaks"),
+        (
+            ["dataset", "a", "--positives", "b", "--out", "d"],
+            "give tables, or --positives and --negatives",
+        ),
         (["dataset", "--positives", "b", "--out", "d"], "belong together; give both"),
         (["dataset", "a", "--test-chroms", "chr1", "--out", "d"], "belong together; give both"),
         (["dataset", "a"], "Missing option '--out'"),

@@ -5,7 +5,6 @@ import stat
 
 import pytest
 
-from wavebind import textfiles
 from wavebind.errors import InputError
 from wavebind.textfiles import read_lines, replace_dir, replace_file, sha256
 
@@ -53,12 +52,11 @@ def test_files_that_cannot_be_read(tmp_path, kind, message):
         list(read_lines(bad_file(tmp_path, kind)))
 
 
-def test_a_line_without_end_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(textfiles, "MAX_LINE", 100)
+def test_a_line_without_end_is_refused(tmp_path):
     path = tmp_path / "long"
     path.write_text("short\n" + "A" * 1000)
     with pytest.raises(InputError, match="line 2: longer than 100 characters"):
-        list(read_lines(path))
+        list(read_lines(path, max_line=100))
 
 
 def test_sha256_of_a_known_text(tmp_path):

@@ -7,6 +7,7 @@ measured on.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,7 +170,10 @@ def _features(data: Dataset, indices: NDArray[np.int64]) -> dict[str, NDArray[np
 
 
 def shortcuts(
-    data: Dataset, indices: NDArray[np.int64], rng: np.random.Generator
+    data: Dataset,
+    indices: NDArray[np.int64],
+    rng: np.random.Generator,
+    progress: Callable[[int], None] | None = None,
 ) -> tuple[dict[str, Shortcut], dict[str, str]]:
     """AUROC of each shortcut on some windows.
 
@@ -180,6 +184,8 @@ def shortcuts(
         The windows to score.
     rng : numpy.random.Generator
         For the bootstrap, and for a sample of the training windows where there are very many.
+    progress : callable, optional
+        Called with 1 for each shortcut.
 
     Returns
     -------
@@ -194,6 +200,8 @@ def shortcuts(
     found: dict[str, Shortcut] = {}
     skipped: dict[str, str] = {}
     for name in WORDS:
+        if progress:
+            progress(1)
         if name == "repeat" and not np.nanmax(np.r_[train[name], scored[name], 0.0]) > 0:
             skipped[name] = "no sequence is soft-masked"
             continue
@@ -238,7 +246,12 @@ def best_shortcut(found: dict[str, Shortcut]) -> tuple[str, Shortcut]:
     return max(found.items(), key=lambda item: item[1].value)
 
 
-def audit(data: Dataset, part: str, rng: np.random.Generator) -> Audit:
+def audit(
+    data: Dataset,
+    part: str,
+    rng: np.random.Generator,
+    progress: Callable[[int], None] | None = None,
+) -> Audit:
     """Look for whatever but the motif could tell the classes apart on one split.
 
     Parameters
@@ -247,6 +260,8 @@ def audit(data: Dataset, part: str, rng: np.random.Generator) -> Audit:
     part : str
         ``train``, ``valid`` or ``test``.
     rng : numpy.random.Generator
+    progress : callable, optional
+        Called with 1 for each of the shortcuts and for the search for duplicates.
 
     Raises
     ------
@@ -254,8 +269,10 @@ def audit(data: Dataset, part: str, rng: np.random.Generator) -> Audit:
         If the split is not known, or lacks a class.
     """
     indices = data.indices(part)
-    found, skipped = shortcuts(data, indices, rng)
+    found, skipped = shortcuts(data, indices, rng, progress)
     leakage = None if part == "train" else find_leakage(data, part)
+    if progress:
+        progress(1)
     return Audit(
         split=part,
         n_windows=len(indices),

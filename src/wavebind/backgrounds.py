@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from wavebind.errors import InputError
 from wavebind.genomes import Genome
 from wavebind.intervals import overlapping
+from wavebind.matching import Tolerance, match_composition
 from wavebind.peaks import not_overlapping, windows_around
 
 if TYPE_CHECKING:
@@ -28,11 +29,13 @@ __all__ = [
     "flank_candidates",
     "flanks_each_side",
     "genomic_starts",
-    "match_composition",
+    "n_tilings",
     "needed",
     "shortfall",
 ]
 
+#: Windows of a genome that are looked at for a matched background, at most, if it is small.
+_MAX_CANDIDATES = 8_000_000
 #: In the order in which they are chosen: a later kind keeps clear of the earlier ones.
 KINDS = ("accessible", "flank", "gc", "shuffle")
 _LOOSER = {
@@ -40,9 +43,11 @@ _LOOSER = {
     "--ratio all to take what there is",
     "flank": "lower --ratio or --gap, pass --ratio all to take what there is, or add another "
     "background",
-    "gc": "lower --ratio or --gap, raise --gc-tolerance, or use more chromosomes",
     "shuffle": "lower --ratio, or use another background",
 }
+_MATCHED = (
+    "lower --ratio or --gap, raise --gc-tolerance, or use more chromosomes or accessible regions"
+)
 
 
 @dataclass(frozen=True)
@@ -148,10 +153,20 @@ def flank_candidates(near: pd.DataFrame, length: int, n_each: int, genome: Genom
     return not_overlapping(table, -table["rank"].to_numpy(dtype=np.float64))
 
 
+def n_tilings(n_bases: int, length: int) -> int:
+    """How many times a genome is tiled for candidates: up to four times where it is small.
+
+    Tilings are shifted against each other, so that windows of different ones overlap; more of
+    them find more windows of a rare composition, and take more memory.
+    """
+    return int(np.clip(_MAX_CANDIDATES * length // max(n_bases, 1), 1, min(4, length)))
+
+
 def genomic_starts(
     chrom: str,
     chrom_length: int,
     length: int,
+    tilings: int,
     forbidden: pd.DataFrame,
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
@@ -160,12 +175,13 @@ def genomic_starts(
     Returns
     -------
     numpy.ndarray
-        ``int64``, shape ``(window,)``, ascending.
+        ``int64``, shape ``(window,)``, ascending, about `length` / `tilings` apart.
     """
     if chrom_length < length:
         return np.empty(0, dtype=np.int64)
-    offset = int(rng.integers(0, min(length, chrom_length - length + 1)))
-    start = np.arange(offset, chrom_length - length + 1, length, dtype=np.int64)
+    step = max(1, length // tilings)
+    offset = int(rng.integers(0, min(step, chrom_length - length + 1)))
+    start = np.arange(offset, chrom_length - length + 1, step, dtype=np.int64)
     return start[~overlapping(chrom, start, start + length, forbidden)]
 
 
@@ -174,109 +190,15 @@ def needed(ratio: float, n_bound: int) -> int:
     return max(1, round(ratio * n_bound))
 
 
-def shortfall(kind: str, part: str, wanted: int, found: int, detail: str = "") -> InputError:
+def shortfall(
+    kind: str, part: str, wanted: int, found: int, detail: str = "", *, matched: bool = False
+) -> InputError:
     """The error for too few candidates."""
+    looser = _MATCHED if matched else _LOOSER[kind]
     return InputError(
         f"background {kind!r}: the {part} part needs {wanted:,} windows and {found:,} "
-        f"candidates were found{detail}; {_LOOSER[kind]}"
+        f"candidates were found{detail}; {looser}"
     )
-
-
-def match_composition(
-    target_gc: NDArray[np.float64],
-    target_repeat: NDArray[np.float64],
-    gc: NDArray[np.float64],
-    repeat: NDArray[np.float64],
-    n: int,
-    config: BackgroundConfig,
-    rng: np.random.Generator,
-) -> NDArray[np.int64]:
-    """Choose candidates with the GC and repeat content of the bound windows.
-
-    Every bound window asks for its share of the `n`. It is served by a random candidate of its
-    own 1 % step of GC and 20 % step of repeats, and where those are used up by one of the nearest
-    step within the tolerances; of two that are equally near, the one with more candidates left.
-
-    Parameters
-    ----------
-    target_gc, target_repeat : numpy.ndarray
-        Fractions of the bound windows, shape ``(bound,)``.
-    gc, repeat : numpy.ndarray
-        Fractions of the candidates, shape ``(candidate,)``.
-    n : int
-        How many to choose.
-    config : BackgroundConfig
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    numpy.ndarray
-        ``int64``, ascending indices of candidates; fewer than `n` where they do not suffice.
-    """
-    reach_gc, reach_repeat = math.floor(config.gc_tolerance * 100), _steps(config.repeat_tolerance)
-    # Every bound window once, as often as it goes; the rest at random.
-    whole = np.tile(np.arange(len(target_gc)), n // len(target_gc))
-    rest = rng.choice(len(target_gc), n - len(whole), replace=False)
-    asking = np.concatenate([whole, rest])
-    wanted = _bins(target_gc, target_repeat)[asking]
-    have = _bins(gc, repeat)
-    order = rng.permutation(len(gc))
-    order = order[np.argsort(have[order], kind="stable")]
-    values, first = np.unique(have[order], return_index=True)
-    # Of each step, the stretch of `order` that is still to be had.
-    stock = {
-        int(v): [int(a), int(b)]
-        for v, a, b in zip(values, first, np.r_[first[1:], len(order)], strict=True)
-    }
-
-    def left_in(step: int) -> int:
-        a, b = stock.get(step, (0, 0))
-        return b - a
-
-    steps = sorted(
-        (
-            (i, j)
-            for i in range(-reach_gc, reach_gc + 1)
-            for j in range(-reach_repeat, reach_repeat + 1)
-        ),
-        key=lambda s: abs(s[0]) / (reach_gc + 1) + abs(s[1]) / (reach_repeat + 1),
-    )
-    groups: dict[float, list[tuple[int, int]]] = {}
-    for i, j in steps:
-        distance = round(abs(i) / (reach_gc + 1) + abs(j) / (reach_repeat + 1), 9)
-        groups.setdefault(distance, []).append((i, j))
-    # Near steps for everyone before far ones for anyone.
-    chosen: list[NDArray[np.int64]] = []
-    asked = {int(v): int(c) for v, c in zip(*np.unique(wanted, return_counts=True), strict=True)}
-    for group in groups.values():
-        for step in asked:
-            near = [step + _STRIDE * i + j for i, j in group]
-            while asked[step]:
-                best = max(near, key=left_in)
-                take = min(asked[step], left_in(best) if len(near) == 1 else min(left_in(best), 1))
-                if not take:
-                    break
-                stock[best][1] -= take
-                chosen.append(order[stock[best][1] : stock[best][1] + take])
-                asked[step] -= take
-    return np.sort(np.concatenate(chosen)) if chosen else np.empty(0, dtype=np.int64)
-
-
-#: Steps of repeats are numbered from 0 within a step of GC; far apart enough not to run over.
-_STRIDE = 64
-_REPEAT_STEPS = 5
-
-
-def _steps(tolerance: float) -> int:
-    return math.floor(tolerance * _REPEAT_STEPS)
-
-
-def _bins(gc: NDArray[np.float64], repeat: NDArray[np.float64]) -> NDArray[np.int64]:
-    step = np.ceil(np.clip(repeat, 0, 1) * _REPEAT_STEPS - 1e-9).astype(np.int64)
-    found: NDArray[np.int64] = (
-        _STRIDE * (np.floor(gc * 100 + 1e-9).astype(np.int64) + 1) + 16 + step
-    )
-    return found
 
 
 def choose(
@@ -286,6 +208,7 @@ def choose(
     bound: pd.DataFrame,
     config: BackgroundConfig,
     rng: np.random.Generator,
+    notes: list[str],
 ) -> NDArray[np.int64]:
     """Choose the windows of one kind for one part.
 
@@ -297,6 +220,8 @@ def choose(
         windows are matched, and ``rank`` for flanks.
     config : BackgroundConfig
     rng : numpy.random.Generator
+    notes : list of str
+        Where it is said how many windows are matched less closely than asked.
 
     Returns
     -------
@@ -315,15 +240,20 @@ def choose(
         return np.arange(found)
     n = needed(config.ratio, len(bound))
     if config.matched(kind):
-        target_gc, target_repeat = bound["gc"].to_numpy(), bound["repeat"].to_numpy()
-        gc, repeat = table["gc"].to_numpy(), table["repeat"].to_numpy()
-        chosen = match_composition(target_gc, target_repeat, gc, repeat, n, config, rng)
+        tolerance = Tolerance(config.gc_tolerance, config.repeat_tolerance)
+        chosen, n_far = match_composition(bound, table, n, tolerance, rng)
         if len(chosen) < n:
             detail = (
                 f" that match in GC within {config.gc_tolerance:.0%} and in repeats within "
                 f"{config.repeat_tolerance:.0%}, of {found:,} in all"
             )
-            raise shortfall(kind, part, n, len(chosen), detail)
+            raise shortfall(kind, part, n, len(chosen), detail, matched=True)
+        if n_far:
+            notes.append(
+                f"background {kind!r}, {part}: {n_far:,} of {n:,} windows match a bound window of "
+                f"rare composition less closely than GC within {config.gc_tolerance:.0%} and "
+                f"repeats within {config.repeat_tolerance:.0%}"
+            )
         return chosen
     if found < n:
         raise shortfall(kind, part, n, found)

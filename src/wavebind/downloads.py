@@ -33,7 +33,8 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 _MAX_METADATA = 16 * 2**20
 #: 100 GB: larger than any genome or peak file.
 _MAX_SIZE = 100 * 10**9
-_CHUNK = 2**20
+#: What is lost of a transfer that breaks off is less than this.
+_CHUNK = 2**16
 _TIMEOUT = (20.0, 60.0)
 
 
@@ -213,7 +214,7 @@ def download(
     file : RemoteFile
     folder : pathlib.Path
     attempts : int
-        How often a transfer that breaks off is taken up again where it stopped.
+        How often a transfer may break off at one place; it is taken up where it stopped.
     wait : float
         Seconds before the second attempt; doubled before each further one.
     progress : callable, optional
@@ -242,22 +243,18 @@ def download(
                 f"{target}: is there already and is not the server's file (another MD5); move it "
                 f"away first"
             )
-        problem = ""
-        for attempt in range(attempts):
-            if attempt:
-                time.sleep(wait * 2 ** (attempt - 1))
-            before = part.stat().st_size if part.is_file() else 0
-            problem = _transfer(file, part, report)
-            if not problem:
-                break
-            if part.is_file() and part.stat().st_size > before:
-                continue
-        if problem:
+        failures, farthest = 0, part.stat().st_size if part.is_file() else 0
+        while problem := _transfer(file, part, report):
             done = part.stat().st_size if part.is_file() else 0
-            raise InputError(
-                f"{file.url}: {problem}, {attempts} times; {done:,} bytes are kept in {part}, run "
-                f"the command again to go on from there"
-            )
+            # A transfer that got further may break off as often as it likes.
+            failures = 1 if done > farthest else failures + 1
+            farthest = max(done, farthest)
+            if failures >= attempts:
+                raise InputError(
+                    f"{file.url}: {problem}, {failures} times at one place; {done:,} bytes are "
+                    f"kept in {part}, run the command again to go on from there"
+                )
+            time.sleep(wait * 2 ** (failures - 1))
         found = _md5(part)
         if found != file.md5:
             part.unlink()

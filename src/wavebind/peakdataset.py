@@ -23,6 +23,7 @@ from wavebind.backgrounds import (
     flank_candidates,
     flanks_each_side,
     genomic_starts,
+    n_tilings,
     needed,
     shortfall,
 )
@@ -311,7 +312,7 @@ def choose_windows(
         for i, part in enumerate(PARTS):
             here = pool[pool["part"].to_numpy() == i].reset_index(drop=True)
             mine = positives[positives["part"].to_numpy() == i]
-            rows = choose(kind, part, here, mine, background, rng)
+            rows = choose(kind, part, here, mine, background, rng, notes)
             chosen.append(here.iloc[rows].assign(label=0, score=np.nan, source=kind))
     shuffled: dict[str, int] = {}
     if "shuffle" in background.kinds and background.ratio is not None:
@@ -372,13 +373,14 @@ def _count(
 
     length = config.length
     kinds = ["bound", *(k for k in KINDS if k in config.background.kinds and k != "shuffle")]
+    tilings = n_tilings(sum(genome.lengths[c] for c in chroms), length)
     found: dict[str, list[pd.DataFrame]] = {kind: [] for kind in kinds}
     for chrom in chroms:
         size = genome.lengths[chrom]
         letters = genome.letters(chrom)
         for kind in kinds:
             if kind == "gc":
-                start = genomic_starts(chrom, size, length, forbidden, rng)
+                start = genomic_starts(chrom, size, length, tilings, forbidden, rng)
                 table = pd.DataFrame({"start": start})
             else:
                 source = bound if kind == "bound" else candidates[kind]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from wavebind.cli.console import audit_table
+from wavebind.cli.console import audit_table, progress_bar
 
 __all__ = ["audit_dataset", "register"]
 
@@ -21,12 +21,13 @@ def audit_dataset(path: Path, split: str, seed: int) -> dict[str, Any]:
     """Audit a dataset and write ``audit.json`` into it."""
     import numpy as np
 
+    from wavebind.audit import WORDS, to_plain
     from wavebind.audit import audit as look
-    from wavebind.audit import to_plain
     from wavebind.dataset import open_dataset
     from wavebind.rundir import write_json
 
-    found = to_plain(look(open_dataset(path), split, np.random.default_rng(seed)))
+    with progress_bar("auditing", len(WORDS) + 1) as advance:
+        found = to_plain(look(open_dataset(path), split, np.random.default_rng(seed), advance))
     write_json(path / "audit.json", found)
     return found
 

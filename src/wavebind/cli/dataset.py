@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         name="dataset",
-        epilog="Examples: wavebind dataset --peaks CTCF.narrowPeak.gz --genome hg38.2bit "
+        epilog="Example: wavebind dataset --peaks CTCF.narrowPeak.gz --genome hg38.2bit "
         "--background gc --out ctcf    or: wavebind dataset windows.tsv.gz --out ctcf    or: "
         "wavebind dataset --positives bound.fa --negatives open.fa --test-chroms chr20 "
         "--valid-chroms chr18 --out ctcf",

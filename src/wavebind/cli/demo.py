@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from wavebind.cli.console import Device, metrics_table, note, progress_bar
+from wavebind.cli.audit import audit_dataset
+from wavebind.cli.console import Device, audit_table, metrics_table, note, progress_bar
 from wavebind.cli.dataset import summary_table
 from wavebind.cli.train import training_monitor
 
@@ -32,12 +33,13 @@ def demo(
     """
     from wavebind.assessment import assess
     from wavebind.dataset import open_dataset, write_dataset
-    from wavebind.demodata import DEMO_TRAINING, demo_table
+    from wavebind.demodata import demo_table
     from wavebind.explanations import explain_run, explanation_size, write_pictures
-    from wavebind.models import ModelConfig
+    from wavebind.recipebook import load_recipe
     from wavebind.report import write_report
+    from wavebind.settings import from_dict
     from wavebind.tables import read_labelled_table
-    from wavebind.training import train
+    from wavebind.training import TrainingConfig, train
 
     data_dir, run = out / "data", out / "run"
     with demo_table() as table:
@@ -45,13 +47,15 @@ def demo(
             read_labelled_table(table), data_dir, inputs=[table], overwrite=force
         )
     note(summary_table(summary))
+    note(audit_table(audit_dataset(data_dir, "test", 0)))
     data = open_dataset(data_dir)
+    recipe = load_recipe("small")
     with training_monitor() as monitor:
         train(
             data,
             run,
-            ModelConfig(length=data.length),
-            DEMO_TRAINING,
+            recipe.model(data.length),
+            from_dict(TrainingConfig, recipe.training, "small"),
             device=device,
             overwrite=force,
             monitor=monitor,

@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         name="fetch",
-        epilog="Examples: wavebind fetch ENCFF002CEL --out data    or: wavebind fetch genome hg38 "
+        epilog="Example: wavebind fetch ENCFF002CEL --out data    or: wavebind fetch genome hg38 "
         "--out data",
     )(fetch)
 
@@ -42,7 +42,7 @@ def fetch(
         str, typer.Option(envvar="WAVEBIND_UCSC_URL", help="Base address of UCSC's downloads.")
     ] = UCSC_URL,
     attempts: Annotated[
-        int, typer.Option(min=1, help="How often a broken transfer is taken up again.")
+        int, typer.Option(min=1, help="How often a transfer may break off at one place.")
     ] = 5,
 ) -> None:
     """Download ENCODE files and UCSC genomes, checked against the size and checksum they announce.

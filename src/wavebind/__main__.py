@@ -1,0 +1,5 @@
+"""``python -m wavebind``."""
+
+from wavebind.cli.main import main
+
+main()
