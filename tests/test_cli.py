@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from conftest import LENGTH, MOTIF, planted_rows, write_table
 from wavebind.dataset import open_dataset
 from wavebind.models import load_model
-from wavebind.prediction import predict_logits, probabilities
+from wavebind.prediction import predict_logits
 from wavebind.sequences import to_codes
 
 COMMANDS = [
@@ -126,11 +126,11 @@ def test_predict(cli, run_copy, tmp_path):
     rows = [line.split("\t") for line in out.splitlines()]
     assert rows[0] == ["name", "probability", "logit"]
     assert [r[0] for r in rows[1:]] == ["plain", "bound", "gap"]
-    model, _ = load_model(run / "model.safetensors")
+    model, card = load_model(run / "model.safetensors")
     logits = predict_logits(model, np.stack([to_codes(plain), to_codes(bound)]))
     for row, logit in zip(rows[1:3], logits, strict=True):
         assert float(row[2]) == pytest.approx(logit, rel=1e-4)
-        assert float(row[1]) == pytest.approx(float(probabilities(logit)), rel=1e-4)
+        assert float(row[1]) == pytest.approx(float(card.probabilities(logit)), rel=1e-4)
     assert float(rows[2][2]) > float(rows[1][2]) + 1
     assert rows[3] == ["gap", "NA", "NA"]
     assert "1 of 3 sequences have more than 10 % unknown bases" in err

@@ -6,8 +6,9 @@ import pytest
 
 from genome_files import FORMATS, fasta_text, random_genome, twobit, write_genome
 from wavebind import genomes
+from wavebind.caching import cache_folder
 from wavebind.errors import InputError
-from wavebind.genomes import cache_folder, match_chromosomes, open_genome
+from wavebind.genomes import match_chromosomes, open_genome
 
 GENOME = random_genome()
 

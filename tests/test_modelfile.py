@@ -20,7 +20,7 @@ def model():
 @pytest.fixture
 def saved(model, tmp_path):
     path = tmp_path / "model.safetensors"
-    save_model(path, model, ModelCard(model.config, 0.25, seed=3, epoch=2))
+    save_model(path, model, ModelCard(model.config, (0.25,), seed=3, epoch=2))
     return path
 
 
@@ -114,9 +114,11 @@ def test_files_that_are_not_models(saved, kind, message):
         (drop, None, "'backbone.head.bias' is missing"),
         (nan, None, "'backbone.head.bias' holds numbers that are not finite"),
         (shape, None, r"has shape \(2,\); the configuration gives \(1,\)"),
-        (None, {"format": 2}, "format 2; this version .* reads format 1"),
-        (None, {"threshold": 7.0}, "the threshold must be a probability"),
-        (None, {"threshold": "x"}, "threshold: Input should be a valid number"),
+        (None, {"format": 3}, "format 3; this version .* reads format 2"),
+        (None, {"thresholds": [0.5, 0.5]}, "has 1 outputs and 2 entries of thresholds"),
+        (None, {"calibration": [{"slope": -1.0}]}, "a calibration has a positive slope"),
+        (None, {"thresholds": [7.0]}, "the threshold must be a probability"),
+        (None, {"thresholds": ["x"]}, "thresholds.0: Input should be a valid number"),
         (None, {"model": {"length": 48, "backbone": "vgg"}}, "model 'vgg' is not known"),
         (None, {"model": {"length": 48, "code": "x"}}, "model.code: "),
         (None, {"surprise": 1}, "surprise: "),

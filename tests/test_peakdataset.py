@@ -379,7 +379,7 @@ def test_peaks_that_can_hardly_be_shuffled(build, cli, tmp_path):
         (["x.tsv", "--split-blocks", "--out", "d"], "--split-blocks needs --peaks"),
         (
             ["--peaks", "p", "--genome", "g", "--positives", "f", "--out", "d"],
-            "give either --peaks",
+            "give either --peaks, or windows",
         ),
         (
             ["--peaks", "p", "--genome", "g", "--background", "gc", "--ratio", "x", "--out", "d"],

@@ -7,10 +7,10 @@ from wavebind.augmentation import augment, shift_windows
 from wavebind.devices import resolve_device
 from wavebind.errors import InputError
 from wavebind.models import ModelConfig, build_model
+from wavebind.calibration import Calibration
 from wavebind.prediction import (
     both_strands,
     predict_logits,
-    probabilities,
     reverse_complement_batch,
 )
 from wavebind.sequences import reverse_complement
@@ -88,7 +88,7 @@ def test_logits_that_are_not_finite():
 
 
 def test_probabilities_without_overflow():
-    found = probabilities(np.array([-1e4, -2.0, 0.0, 2.0, 1e4]))
+    found = Calibration().probabilities(np.array([-1e4, -2.0, 0.0, 2.0, 1e4]))
     np.testing.assert_allclose(found, [0, 1 / (1 + np.exp(2)), 0.5, 1 / (1 + np.exp(-2)), 1])
 
 

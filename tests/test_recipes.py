@@ -61,8 +61,8 @@ def test_a_recipe_of_ones_own(cli, trained, tmp_path):
 def test_an_image_network_trains_and_explains(cli, trained, tmp_path):
     path = tmp_path / "image.toml"
     path.write_text(
-        'backbone = "resnet"\n[scalogram]\nencoding = "integer"\nn_scales = 8\n'
-        'outputs = ["modulus"]\n[image]\nsize = [32, 32]\n[options]\ndepth = 18\n'
+        'backbone = "resnet18"\n[scalogram]\nencoding = "integer"\nn_scales = 8\n'
+        'outputs = ["modulus"]\n[image]\nsize = [32, 32]\n'
         "[training]\nepochs = 1\nbatch_size = 64\n"
     )
     out = tmp_path / "run"

@@ -9,7 +9,6 @@ from wavebind.assessment import assess, read_scores
 from wavebind.dataset import open_dataset
 from wavebind.errors import InputError
 from wavebind.evaluation import evaluate
-from wavebind.prediction import probabilities
 from wavebind.report import write_report
 
 
@@ -35,9 +34,9 @@ def scored(run_copy):
 
 def test_metrics_are_those_of_the_scores(scored):
     run, data, metrics = scored
-    labels, logits = read_scores(run, "test")
+    labels, scores = read_scores(run, "test")
     assert np.array_equal(labels, data.labels[data.indices("test")])
-    again = evaluate(labels, probabilities(logits), metrics["threshold"], np.random.default_rng(0))
+    again = evaluate(labels, scores, metrics["threshold"], np.random.default_rng(0))
     for name, estimate in again.items():
         assert metrics[name]["value"] == pytest.approx(estimate.value)
         assert metrics[name]["low"] <= metrics[name]["value"] <= metrics[name]["high"]

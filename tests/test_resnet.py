@@ -15,14 +15,14 @@ PUBLISHED = {18: 11_689_512, 34: 21_797_672, 50: 25_557_032}
 
 @pytest.mark.parametrize("depth", PUBLISHED)
 def test_the_number_of_weights_is_the_published_one(depth):
-    network = ResNet(ResNetConfig(depth), (3, 64, 64))
+    network = ResNet(depth, ResNetConfig(), (3, 64, 64))
     width = network.fc.in_features
     n = sum(p.numel() for p in network.parameters())
     assert n - (width + 1) + 1000 * (width + 1) == PUBLISHED[depth]
 
 
 def test_names_are_those_of_torchvision():
-    names = set(ResNet(ResNetConfig(50), (3, 64, 64)).state_dict())
+    names = set(ResNet(50, ResNetConfig(), (3, 64, 64)).state_dict())
     for name in (
         "conv1.weight",
         "bn1.running_mean",
@@ -39,7 +39,7 @@ def test_names_are_those_of_torchvision():
 
 def test_a_block_is_its_formula():
     """Halved size at the 3x3 convolution, projection on the short cut, addition before the relu."""
-    network = ResNet(ResNetConfig(50), (3, 64, 64)).eval()
+    network = ResNet(50, ResNetConfig(), (3, 64, 64)).eval()
     block = network.layer2[0]
     x = torch.randn(1, 256, 16, 16, generator=torch.Generator().manual_seed(0)).relu()
     y = torch.relu(block.bn1(torch.nn.functional.conv2d(x, block.conv1.weight)))
@@ -56,8 +56,8 @@ def test_scalograms_as_images_go_in_and_one_logit_a_window_comes_out():
     config = ModelConfig(
         48,
         ScalogramConfig("integer", outputs=("modulus",), n_scales=16),
-        "resnet",
-        {"depth": 18},
+        "resnet18",
+        {},
         ImageConfig(size=(32, 32)),
     )
     model = build_model(config, torch.Generator().manual_seed(0)).eval()
@@ -68,10 +68,10 @@ def test_scalograms_as_images_go_in_and_one_logit_a_window_comes_out():
 
 
 def test_any_number_of_channels():
-    model = Classifier(ModelConfig(48, backbone="resnet", options={"depth": 18}))
+    model = Classifier(ModelConfig(48, backbone="resnet18"))
     assert model.backbone.conv1.in_channels == 8
 
 
-def test_other_depths():
-    with pytest.raises(InputError, match="depth 18, 34 or 50 here; found 101"):
-        ResNetConfig(101)
+def test_there_is_nothing_to_choose():
+    with pytest.raises(InputError, match="options of resnet18: depth"):
+        ModelConfig(48, backbone="resnet18", options={"depth": 101})

@@ -16,7 +16,7 @@ from wavebind.dataset import open_dataset
 from wavebind.errors import InputError
 from wavebind.models import ModelConfig, load_model
 from wavebind.rundir import RunDir
-from wavebind.training import TrainingConfig, finished_card, train
+from wavebind.training import Devices, TrainingConfig, finished_card, train
 
 
 class Evil:
@@ -34,7 +34,7 @@ QUICK = {"batch_size": 40, "max_shift": 0, "patience": 20}
 
 def quick(data, out, epochs=2, **options):
     config = TrainingConfig(epochs=epochs, **{**QUICK, **options})
-    return train(data, out, ModelConfig(data.length), config, device="cpu")
+    return train(data, out, ModelConfig(data.length), config, devices=Devices("cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_kill_9_then_resume(data, tmp_path):
     assert 2 <= done < epochs
     assert not (out / "model.safetensors").exists()
     assert finished_card(out) is None
-    card = train(data, out, ModelConfig(data.length), TrainingConfig(), device="cpu", resume=True)
+    card = train(data, out, ModelConfig(data.length), TrainingConfig(), devices=Devices("cpu"), resume=True)
     quick(data, tmp_path / "whole", epochs=epochs, patience=50)
     resumed, whole = history(out), history(tmp_path / "whole")
     assert [e["epoch"] for e in resumed] == list(range(1, epochs + 1))
@@ -144,7 +144,7 @@ def test_resume_without_a_checkpoint_starts_at_the_beginning(data, tmp_path):
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     (tmp_path / "b" / "model.safetensors").unlink()
     (tmp_path / "b" / "history.json").unlink()
-    train(data, tmp_path / "b", ModelConfig(200), TrainingConfig(), device="cpu", resume=True)
+    train(data, tmp_path / "b", ModelConfig(200), TrainingConfig(), devices=Devices("cpu"), resume=True)
     assert without_seconds(history(tmp_path / "a")) == without_seconds(history(tmp_path / "b"))
 
 
@@ -155,7 +155,7 @@ def test_a_checkpoint_that_is_damaged(data, tmp_path, trained, content):
     run.checkpoints.mkdir()
     (run.checkpoints / "last.ckpt").write_bytes(content)
     with pytest.raises(InputError, match=r"the checkpoint is damaged .* train anew with --force"):
-        train(data, run.path, ModelConfig(48), TrainingConfig(), device="cpu", resume=True)
+        train(data, run.path, ModelConfig(48), TrainingConfig(), devices=Devices("cpu"), resume=True)
 
 
 def test_a_hostile_checkpoint_is_not_executed(data, tmp_path, trained):
@@ -164,7 +164,7 @@ def test_a_hostile_checkpoint_is_not_executed(data, tmp_path, trained):
     run.checkpoints.mkdir()
     torch.save({"state_dict": Evil(tmp_path / "was-here")}, run.checkpoints / "last.ckpt")
     with pytest.raises(InputError, match="the checkpoint is damaged"):
-        train(data, run.path, ModelConfig(48), TrainingConfig(), device="cpu", resume=True)
+        train(data, run.path, ModelConfig(48), TrainingConfig(), devices=Devices("cpu"), resume=True)
     assert not (tmp_path / "was-here").exists()
 
 
@@ -217,7 +217,7 @@ def test_a_run_json_that_is_damaged(run_copy):
 
 def test_divergence_is_an_error_and_leaves_no_model(data, tmp_path, monkeypatch):
     def broken(self, codes):
-        return self.backbone(self.scalogram(codes)) * float("nan")
+        return self.finish(self.backbone(self.scalogram(codes))) * float("nan")
 
     monkeypatch.setattr("wavebind.models.classifier.Classifier.forward", broken)
     with pytest.raises(InputError, match=r"training diverged in epoch 1.*lower --learning-rate"):
@@ -245,13 +245,13 @@ def test_settings_out_of_range(options, message):
 
 def test_the_average_is_a_moving_average(data, tmp_path):
     """Against a loop over the weights of every step."""
-    from wavebind.training import _Fit
+    from wavebind.fitting import Fit
 
     config = TrainingConfig(averaging=0.5)
     from wavebind.models import build_model
 
     model = build_model(ModelConfig(data.length), torch.Generator().manual_seed(0))
-    fit = _Fit(model, config, 10)
+    fit = Fit(model, config, 10)
     name = "backbone.head.weight"
     expected = model.state_dict()[name].clone()
     rng = np.random.default_rng(0)

@@ -13,7 +13,8 @@ from wavebind.audit import audit, to_plain
 from wavebind.dataset import Dataset
 from wavebind.errors import InputError
 from wavebind.evaluation import auroc_with_interval, calibration, evaluate
-from wavebind.prediction import load_run, predict_logits, probabilities
+from wavebind.models import ModelCard
+from wavebind.prediction import load_run, predict_logits
 from wavebind.provenance import versions
 from wavebind.rundir import RunDir, write_json
 from wavebind.settings import to_dict
@@ -29,13 +30,14 @@ def assess(
     data: Dataset,
     part: str = "test",
     *,
+    output: str | None = None,
     device: str = "auto",
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
     """Score a trained run on one split of a dataset.
 
-    Writes ``metrics.json`` and ``scores_SPLIT.parquet`` (name, label, logit, probability) into the
-    run directory.
+    Writes ``metrics.json`` and ``scores_SPLIT.parquet`` (name, label, logit, probability; of a
+    model of several outputs also ``label:NAME`` and so on) into the run directory.
 
     Parameters
     ----------
@@ -44,6 +46,9 @@ def assess(
     data : Dataset
     part : str
         ``train``, ``valid`` or ``test``.
+    output : str, optional
+        Of a model of several outputs, the one that stands first; the only one where the data have
+        one label.
     device : str
     progress : callable, optional
         Called with the number of windows done since the last call.
@@ -55,45 +60,104 @@ def assess(
         bootstrap over windows), the numbers of windows, the threshold chosen on valid, the split,
         the seed, the expected calibration error, the AUROC against each kind of background where
         there are several, and the audit of these windows: ``shortcuts``, ``best_shortcut``,
-        ``skipped``, ``leakage`` and ``verdict``.
+        ``skipped``, ``leakage`` and ``verdict``. Of a model of several outputs the same for each
+        of them under ``outputs``.
 
     Raises
     ------
     InputError
-        If the run is not a trained one, the lengths differ, or the split lacks a class.
+        If the run is not a trained one, the lengths or labels differ, or the split lacks a class.
     """
     model, card = load_run(out, data, device)
     run = RunDir(out)
+    names = _outputs(card.model.outputs, data, output, out)
     indices = data.indices(part)
-    labels = data.labels[indices].astype(np.int64)
+    logits = predict_logits(model, data.codes, indices, progress=progress)
+    columns: dict[str, Any] = {"name": data.names(indices), "index": indices}
+    found: dict[str, dict[str, Any]] = {}
+    for name in names:
+        j = card.output(name)
+        view = data.of(name) if len(data.outputs) > 1 and len(card.model.outputs) > 1 else data
+        mine = logits if logits.ndim == 1 else logits[:, j]
+        labels = view.labels[indices].astype(np.int64)
+        scores = card.probabilities(mine, j)
+        found[name] = _assess_one(view, part, labels, scores, card, j)
+        for suffix in ("", f":{name}") if len(names) > 1 else ("",):
+            if suffix or name == names[0]:
+                columns[f"label{suffix}"] = labels.astype(np.int8)
+                columns[f"logit{suffix}"] = mine
+                columns[f"probability{suffix}"] = scores
+    result = {
+        **found[names[0]],
+        "output": names[0],
+        "outputs": found if len(names) > 1 else {},
+        "data": {"path": str(data.path.resolve()), "codes_sha256": data.checksum},
+        "trained_on_this_data": card.data.get("codes_sha256") == data.checksum,
+        "versions": versions(),
+    }
+    _write_scores(run.scores(part), columns)
+    write_json(run.metrics, result)
+    return result
+
+
+def _outputs(
+    outputs: tuple[str, ...], data: Dataset, wanted: str | None, out: Path
+) -> tuple[str, ...]:
+    """The outputs to score, the wanted one first."""
+    if wanted is not None and wanted not in outputs:
+        raise InputError(
+            f"{out}: the model has no output {wanted!r}; choose one of: {', '.join(outputs)}"
+        )
+    if len(outputs) == 1:
+        return outputs
+    if len(data.outputs) == 1:
+        if wanted is None:
+            raise InputError(
+                f"{data.path}: has one label and the model {len(outputs)} outputs; say with "
+                f"--output which of {', '.join(outputs)} it is"
+            )
+        return (wanted,)
+    missing = [name for name in outputs if name not in data.outputs]
+    if missing:
+        raise InputError(
+            f"{data.path}: has no label {missing[0]!r}, which the model was trained on; it has "
+            f"{', '.join(data.outputs)}"
+        )
+    first = wanted or outputs[0]
+    return (first, *(name for name in outputs if name != first))
+
+
+def _assess_one(
+    data: Dataset,
+    part: str,
+    labels: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    card: ModelCard,
+    output: int,
+) -> dict[str, Any]:
+    """Metrics and audit of one output; labels of -1 are left out."""
+    known = labels >= 0
+    labels, scores = labels[known], scores[known]
     if not 0 < labels.sum() < len(labels):
         raise InputError(
             f"{data.path}: the {part} split has {int(labels.sum()):,} bound windows of "
             f"{len(labels):,}; metrics need both classes"
         )
-    logits = predict_logits(model, data.codes, indices, progress=progress)
-    scores = probabilities(logits)
     rng = np.random.default_rng(card.seed)
-    metrics = evaluate(labels, scores, card.threshold, rng)
+    threshold = card.thresholds[output]
     audited = to_plain(audit(data, part, rng))
-    result = {
+    return {
         "split": part,
         "n_windows": len(labels),
         "n_bound": int(labels.sum()),
-        "threshold": card.threshold,
+        "threshold": threshold,
         "seed": card.seed,
         "epoch": card.epoch,
-        **{key: to_dict(estimate) for key, estimate in metrics.items()},
+        **{k: to_dict(v) for k, v in evaluate(labels, scores, threshold, rng).items()},
         "calibration_error": calibration(labels, scores).error,
-        "auroc_by_background": _by_background(data, indices, labels, scores, rng),
+        "auroc_by_background": _by_background(data, data.indices(part), labels, scores, rng),
         **{key: audited[key] for key in _AUDITED},
-        "data": {"path": str(data.path.resolve()), "codes_sha256": data.checksum},
-        "trained_on_this_data": card.data.get("codes_sha256") == data.checksum,
-        "versions": versions(),
     }
-    _write_scores(run.scores(part), data, indices, labels, logits)
-    write_json(run.metrics, result)
-    return result
 
 
 def _by_background(
@@ -116,36 +180,22 @@ def _by_background(
     return found
 
 
-def _write_scores(
-    path: Path,
-    data: Dataset,
-    indices: NDArray[np.int64],
-    labels: NDArray[np.int64],
-    logits: NDArray[np.float64],
-) -> None:
+def _write_scores(path: Path, columns: dict[str, Any]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.table(
-        {
-            "name": data.names(indices),
-            "index": indices,
-            "label": labels.astype(np.int8),
-            "logit": logits,
-            "probability": probabilities(logits),
-        }
-    )
     with replace_file(path) as temporary:
-        pq.write_table(table, temporary)
+        pq.write_table(pa.table(columns), temporary)
 
 
 def read_scores(out: Path, part: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Labels and logits that :func:`assess` wrote.
+    """Labels and probabilities that :func:`assess` wrote, of the output that stands first.
 
     Returns
     -------
     tuple of numpy.ndarray
-        ``int64`` labels and ``float64`` logits, both of shape ``(window,)``.
+        ``int64`` labels and ``float64`` probabilities, both of shape ``(window,)``; windows whose
+        label is not known are left out.
 
     Raises
     ------
@@ -162,10 +212,9 @@ def read_scores(out: Path, part: str) -> tuple[NDArray[np.int64], NDArray[np.flo
             f"{part}'"
         )
     try:
-        table = pq.read_table(path, columns=["label", "logit"])
-        return (
-            table.column("label").to_numpy().astype(np.int64),
-            table.column("logit").to_numpy().astype(np.float64),
-        )
+        table = pq.read_table(path, columns=["label", "probability"])
+        labels = table.column("label").to_numpy().astype(np.int64)
+        scores = table.column("probability").to_numpy().astype(np.float64)
+        return labels[labels >= 0], scores[labels >= 0]
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: is damaged ({error}); run 'wavebind evaluate' again") from error

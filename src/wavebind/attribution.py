@@ -72,7 +72,7 @@ def _one_strand(model: Classifier, codes: torch.Tensor, modules: list[nn.Module]
     with torch.enable_grad(), _recorded(modules) as outputs:
         # The input asks for gradients, so that frozen weights make no difference.
         features = model.features(codes).detach().requires_grad_()
-        logits = model.backbone(features)
+        logits = model.from_features(features)
         gradients = torch.autograd.grad(logits.sum(), outputs)
     total = torch.zeros(len(codes), model.scalogram.shape[1], codes.shape[1], device=codes.device)
     for output, gradient in zip(outputs, gradients, strict=True):

@@ -10,9 +10,15 @@ __all__ = ["augment", "shift_windows"]
 
 
 def augment(
-    codes: torch.Tensor, generator: torch.Generator, *, strand: bool = True, max_shift: int = 0
+    codes: torch.Tensor,
+    generator: torch.Generator,
+    *,
+    strand: bool = True,
+    max_shift: int = 0,
+    mutation: float = 0.0,
+    share: tuple[int, int] = (0, 1),
 ) -> torch.Tensor:
-    """A random strand, and a random small shift, for each window of a batch.
+    """A random strand, a random small shift, and random mutations, for each window of a batch.
 
     Parameters
     ----------
@@ -23,14 +29,26 @@ def augment(
         Replace each window by its reverse complement with probability one half.
     max_shift : int
         Move each window by up to this many bases either way; what comes in is unknown.
+    mutation : float
+        Probability of each known base to become one of the three others.
+    share : tuple of int
+        Rank and number of processes that hold one joint batch: each draws for all of it and takes
+        its own, so that the joint batch does not depend on how many processes hold it.
     """
-    n = len(codes)
+    rank, n_processes = share
+    n, total = len(codes), len(codes) * n_processes
+    mine = slice(rank * n, (rank + 1) * n)
     if strand:
-        flip = torch.rand(n, generator=generator) < 0.5
+        flip = (torch.rand(total, generator=generator) < 0.5)[mine]
         codes = torch.where(flip[:, None], reverse_complement_batch(codes), codes)
     if max_shift:
-        shifts = torch.randint(-max_shift, max_shift + 1, (n,), generator=generator)
+        shifts = torch.randint(-max_shift, max_shift + 1, (total,), generator=generator)[mine]
         codes = shift_windows(codes, shifts)
+    if mutation:
+        shape = (total, codes.shape[1])
+        hit = (torch.rand(shape, generator=generator) < mutation)[mine] & (codes < 4)
+        step = torch.randint(1, 4, shape, generator=generator, dtype=torch.uint8)[mine]
+        codes = torch.where(hit, (codes + step) % 4, codes)
     return codes
 
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,14 @@ FORMAT = 2
 #: A window with more unknown bases than this fraction is dropped.
 MAX_UNKNOWN = 0.10
 _BUFFER = 4096
+#: What the names of columns with one of several labels begin with.
+_TARGET = "label:"
 #: Length of the header of ``codes.npy``; a multiple of 64, as the format asks.
 _NPY_HEADER = 128
 #: The largest metadata file that is read.
 _MAX_JSON = 16 * 2**20
 
+DROP_NO_LABEL = "none of its labels is known"
 DROP_UNKNOWN = "more than 10 % unknown bases"
 DROP_DUPLICATE = "same sequence (either strand) as an earlier window of its class"
 DROP_CONFLICT = "same sequence (either strand) as an earlier window of the other class"
@@ -78,6 +81,7 @@ def write_dataset(
     *,
     inputs: Sequence[Path] = (),
     checksums: Mapping[Path, str] | None = None,
+    outputs: Sequence[str] = (),
     settings: dict[str, Any] | None = None,
     dropped: Mapping[str, int] | None = None,
     overwrite: bool = False,
@@ -94,6 +98,8 @@ def write_dataset(
         Files whose checksums are recorded.
     checksums : mapping, optional
         SHA-256 of those inputs for which it is known already.
+    outputs : sequence of str
+        Names of the labels, where windows have several.
     settings : dict, optional
         Recorded as they are.
     dropped : mapping, optional
@@ -120,7 +126,7 @@ def write_dataset(
     # 16 bytes a window instead of its sequence: a million windows stay below 150 MB.
     seen: dict[bytes, int] = {}
     with replace_dir(out, overwrite=overwrite, marker="dataset.json") as folder:
-        with _Writer(folder) as writer:
+        with _Writer(folder, outputs) as writer:
             for n, window in enumerate(windows, 1):
                 length = len(window.codes)
                 lengths[length, window.label] += 1
@@ -128,7 +134,7 @@ def write_dataset(
                 if len(first_place) > 1:
                     # Read on: the message tells how many there are of each.
                     continue
-                reason = _reason_to_drop(window, seen)
+                reason = _reason_to_drop(window, seen, outputs)
                 if reason:
                     left_out[reason] += 1
                 else:
@@ -162,6 +168,7 @@ def write_dataset(
             "inputs": [
                 {"path": str(p), "sha256": (checksums or {}).get(p) or sha256(p)} for p in inputs
             ],
+            "outputs": list(outputs),
             "settings": settings or {},
             "versions": versions(),
             "codes_sha256": sha256(folder / "codes.npy"),
@@ -170,8 +177,10 @@ def write_dataset(
     return summary
 
 
-def _reason_to_drop(window: LabelledWindow, seen: dict[bytes, int]) -> str:
+def _reason_to_drop(window: LabelledWindow, seen: dict[bytes, int], outputs: Sequence[str]) -> str:
     codes = window.codes
+    if outputs and max(window.targets) < 0:
+        return DROP_NO_LABEL
     if np.count_nonzero(codes == UNKNOWN) > MAX_UNKNOWN * len(codes):
         return DROP_UNKNOWN
     # The smaller of the two strands stands for both.
@@ -214,7 +223,7 @@ def _length_leak(lengths: Counter[tuple[int, int]]) -> str:
 class _Writer:
     """Appends windows to ``codes.npy`` and ``windows.parquet``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, outputs: Sequence[str] = ()) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -229,8 +238,10 @@ class _Writer:
                 ("source", pa.string()),
                 ("score", pa.float32()),
                 ("repeat", pa.float32()),
+                *((f"{_TARGET}{name}", pa.int8()) for name in outputs),
             ]
         )
+        self._outputs = tuple(outputs)
         self._codes = (folder / "codes.npy").open("wb")
         self._codes.write(b"\0" * _NPY_HEADER)
         self._parquet = pq.ParquetWriter(folder / "windows.parquet", self._schema)
@@ -265,6 +276,10 @@ class _Writer:
             "source": [w.source for w in rows],
             "score": [w.score for w in rows],
             "repeat": [w.repeat for w in rows],
+            **{
+                f"{_TARGET}{name}": [w.targets[i] for w in rows]
+                for i, name in enumerate(self._outputs)
+            },
         }
         self._parquet.write_table(self._pa.table(table, schema=self._schema))
         self._n += len(rows)
@@ -303,6 +318,10 @@ class Dataset:
     score, repeat : numpy.ndarray
         ``float32``, shape ``(window,)``: strength of the peak, soft-masked fraction; NaN where not
         known.
+    outputs : tuple of str
+        Names of the labels; ``bound`` alone where there is one.
+    targets : numpy.ndarray
+        ``int8``, shape ``(window, output)``: 1, 0, or -1 where not known.
     description : dict
         ``dataset.json``.
     """
@@ -317,6 +336,8 @@ class Dataset:
     source: NDArray[np.str_]
     score: NDArray[np.float32]
     repeat: NDArray[np.float32]
+    outputs: tuple[str, ...]
+    targets: NDArray[np.int8]
     description: dict[str, Any]
 
     @property
@@ -343,6 +364,21 @@ class Dataset:
         if not found.size:
             raise InputError(f"{self.path}: the {part} split has no windows")
         return found
+
+    def of(self, output: str) -> Dataset:
+        """The set as one of its labels sees it; windows without that label are in no part.
+
+        Raises
+        ------
+        InputError
+            If there is no such label.
+        """
+        if output not in self.outputs:
+            raise InputError(
+                f"{self.path}: has no label {output!r}; it has {', '.join(self.outputs)}"
+            )
+        labels = self.targets[:, self.outputs.index(output)]
+        return replace(self, labels=labels, parts=np.where(labels >= 0, self.parts, ""))
 
     def names(self, indices: NDArray[np.int64]) -> list[str]:
         """``chrom:start-end`` of windows, or ``window_I`` where coordinates are not known."""
@@ -385,6 +421,8 @@ def open_dataset(path: Path) -> Dataset:
         table = pq.read_table(path / "windows.parquet")
         columns = {name: table.column(name).to_numpy() for name in table.column_names}
         labels = columns["label"].astype(np.int8)
+        outputs = tuple(str(name) for name in description["outputs"])
+        targets = [columns[f"{_TARGET}{name}"].astype(np.int8) for name in outputs]
         shape = (description["n_windows"], description["length"])
         if codes.dtype != np.uint8 or codes.shape != shape or len(labels) != shape[0]:
             raise InputError(
@@ -402,6 +440,8 @@ def open_dataset(path: Path) -> Dataset:
             source=columns["source"].astype(str),
             score=columns["score"],
             repeat=columns["repeat"],
+            outputs=outputs or ("bound",),
+            targets=np.stack(targets or [labels], axis=1),
             description=description,
         )
     except InputError:

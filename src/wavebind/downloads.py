@@ -47,13 +47,16 @@ class RemoteFile:
     url, name : str
     size : int or None
         In bytes; None where only the download itself tells.
-    md5 : str
+    digest : str
+        Of the whole file, in hexadecimal; the first digits will do.
+    algorithm : {"md5", "sha256"}
     """
 
     url: str
     name: str
     size: int | None
-    md5: str
+    digest: str
+    algorithm: str = "md5"
 
 
 def _no_network(url: str, error: Exception) -> InputError:
@@ -237,11 +240,11 @@ def download(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if target.is_file():
-            if _md5(target) == file.md5:
+            if _digest(target, file.algorithm).startswith(file.digest):
                 return target
             raise InputError(
-                f"{target}: is there already and is not the server's file (another MD5); move it "
-                f"away first"
+                f"{target}: is there already and is not the server's file (another "
+                f"{file.algorithm.upper()}); move it away first"
             )
         failures, farthest = 0, part.stat().st_size if part.is_file() else 0
         while problem := _transfer(file, part, report):
@@ -255,12 +258,12 @@ def download(
                     f"kept in {part}, run the command again to go on from there"
                 )
             time.sleep(wait * 2 ** (failures - 1))
-        found = _md5(part)
-        if found != file.md5:
+        found = _digest(part, file.algorithm)
+        if not found.startswith(file.digest):
             part.unlink()
             raise InputError(
-                f"{file.url}: what the server sent has MD5 {found}, and it announced {file.md5}; "
-                f"nothing was kept, try again"
+                f"{file.url}: what the server sent has {file.algorithm.upper()} {found}, and it "
+                f"announced {file.digest}; nothing was kept, try again"
             )
         part.replace(target)
     except OSError as error:
@@ -291,7 +294,8 @@ def _transfer(file: RemoteFile, part: Path, report: Callable[[int, int | None], 
     with response:
         if response.status_code == 416:
             # Nothing is left to send, or what we have is not the beginning of this file.
-            return "" if _md5(part) == file.md5 else _discard(part, "the server refuses to go on")
+            whole = _digest(part, file.algorithm).startswith(file.digest)
+            return "" if whole else _discard(part, "the server refuses to go on")
         if response.status_code not in (200, 206):
             if response.status_code >= 500:
                 return f"the server answers {response.status_code} {response.reason}"
@@ -333,6 +337,8 @@ def _discard(part: Path, problem: str) -> str:
     return problem
 
 
-def _md5(path: Path) -> str:
+def _digest(path: Path, algorithm: str) -> str:
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        return hashlib.file_digest(
+            stream, lambda: hashlib.new(algorithm, usedforsecurity=False)
+        ).hexdigest()

@@ -17,7 +17,7 @@ from wavebind.attribution import default_stages, explain_windows
 from wavebind.dataset import Dataset
 from wavebind.errors import InputError
 from wavebind.models import ModelConfig
-from wavebind.prediction import load_run, predict_logits, probabilities
+from wavebind.prediction import load_run, predict_logits
 from wavebind.rundir import RunDir, write_json
 from wavebind.sequences import Codes, to_letters
 from wavebind.textfiles import replace_dir, replace_file
@@ -84,6 +84,7 @@ def explain_run(
     select: Select = "random",
     seed: int = 0,
     stages: Sequence[str] | None = None,
+    output: str | None = None,
     device: str = "auto",
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Explained, ModelConfig]:
@@ -106,6 +107,8 @@ def explain_run(
         Decides the random choice.
     stages : sequence of str, optional
         See :func:`wavebind.attribution.grad_cam`.
+    output : str, optional
+        Of a model of several outputs, which one; the first by default.
     device : str
     progress : callable, optional
         Called with the number of windows done since the last call.
@@ -120,6 +123,11 @@ def explain_run(
     if select not in ("random", "top"):
         raise InputError(f"selection {select!r} is not known; choose random or top")
     model, card = load_run(out, data, device)
+    which = card.output(output)
+    if len(card.model.outputs) > 1:
+        model.selected = which
+        if len(data.outputs) > 1:
+            data = data.of(card.model.outputs[which])
     indices = data.indices(part)
     bound = indices[data.labels[indices] == 1]
     if not bound.size:
@@ -145,7 +153,7 @@ def explain_run(
         index=chosen,
         start=data.start[chosen],
         codes=np.asarray(data.codes[chosen]),
-        probability=probabilities(predict_logits(model, data.codes, chosen)),
+        probability=card.probabilities(predict_logits(model, data.codes, chosen), which),
         maps=maps,
         base_scores=base_scores,
         mean_map=mean,
@@ -156,6 +164,7 @@ def explain_run(
     settings = {
         "method": "gradcam",
         "class": 1,
+        "output": card.model.outputs[which],
         "stages": list(names),
         "split": part,
         "select": select,

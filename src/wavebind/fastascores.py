@@ -15,8 +15,8 @@ import numpy as np
 from wavebind.dataset import MAX_UNKNOWN
 from wavebind.devices import resolve_device
 from wavebind.errors import InputError
-from wavebind.models import Classifier, load_model
-from wavebind.prediction import predict_logits, probabilities
+from wavebind.models import Classifier, ModelCard, load_model
+from wavebind.prediction import predict_logits
 from wavebind.rundir import RunDir
 from wavebind.sequences import UNKNOWN, FastaRecord, read_fasta
 
@@ -44,6 +44,8 @@ def score_fasta(
 ) -> FastaSummary:
     """Write ``name``, ``probability`` and ``logit`` of every record, tab-separated.
 
+    Of a model of several outputs ``probability:NAME`` and ``logit:NAME`` of each.
+
     The file is read once, so it may be a pipe. The table is kept aside until the whole file has
     proved right: bad input leaves no partial table, even on standard output.
 
@@ -70,7 +72,9 @@ def score_fasta(
     n_records = n_unknown = n_wrong = 0
     first_wrong = ""
     with tempfile.TemporaryFile("w+", encoding="utf-8") as table:
-        table.write("name\tprobability\tlogit\n")
+        outputs = card.model.outputs
+        suffixes = [""] if len(outputs) == 1 else [f":{name}" for name in outputs]
+        table.write("\t".join(["name", *(f"probability{s}\tlogit{s}" for s in suffixes)]) + "\n")
         for records in _chunks(read_fasta(fasta)):
             n_records += len(records)
             wrong = [record for record in records if len(record.codes) != length]
@@ -79,7 +83,7 @@ def score_fasta(
                 first_wrong = f"{bad.name!r} (line {bad.line}) has {len(bad.codes)} bp"
             n_wrong += len(wrong)
             if not n_wrong:
-                n_unknown += _write_rows(model, records, table)
+                n_unknown += _write_rows(model, card, records, table)
             if progress:
                 progress(len(records))
         if n_wrong:
@@ -93,18 +97,24 @@ def score_fasta(
     return FastaSummary(n_records, n_unknown)
 
 
-def _write_rows(model: Classifier, records: list[FastaRecord], table: IO[str]) -> int:
+def _write_rows(
+    model: Classifier, card: ModelCard, records: list[FastaRecord], table: IO[str]
+) -> int:
     """Score records and write their rows; return how many were too unknown to be scored."""
     codes = np.stack([record.codes for record in records])
     unknown = (codes == UNKNOWN).sum(axis=1) > MAX_UNKNOWN * codes.shape[1]
     logits = predict_logits(model, codes, np.flatnonzero(~unknown))
-    scores = iter(zip(probabilities(logits), logits, strict=True))
+    columns = logits.reshape(-1, len(card.model.outputs))
+    rows = iter(columns)
     for record, skip in zip(records, unknown, strict=True):
+        cells = [record.name]
         if skip:
-            table.write(f"{record.name}\tNA\tNA\n")
+            cells += ["NA", "NA"] * columns.shape[1]
         else:
-            probability, logit = next(scores)
-            table.write(f"{record.name}\t{probability:.6g}\t{logit:.6g}\n")
+            for output, logit in enumerate(next(rows)):
+                probability = float(card.probabilities(logit, output))
+                cells += [f"{probability:.6g}", f"{logit:.6g}"]
+        table.write("\t".join(cells) + "\n")
     return int(unknown.sum())
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import os
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -18,11 +17,12 @@ from typing import IO, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from wavebind.caching import cache_folder
 from wavebind.errors import InputError
 from wavebind.sequences import LetterCheck, to_codes
 from wavebind.textfiles import MAX_LINE, check_readable, replace_file, sha256
 
-__all__ = ["Genome", "cache_folder", "match_chromosomes", "open_genome"]
+__all__ = ["Genome", "match_chromosomes", "open_genome"]
 
 Letters = NDArray[np.uint8]
 
@@ -111,17 +111,6 @@ class Genome:
         return found
 
 
-def cache_folder() -> Path:
-    """Where unpacked genomes and indices are kept.
-
-    ``WAVEBIND_CACHE`` if it is set, otherwise ``wavebind`` in ``XDG_CACHE_HOME`` or ``~/.cache``.
-    """
-    own = os.environ.get("WAVEBIND_CACHE")
-    if own:
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wavebind"
-
-
 def open_genome(
     path: Path,
     *,
@@ -137,7 +126,7 @@ def open_genome(
     cache : pathlib.Path, optional
         Where the index of a FASTA file, and what is unpacked from a gzipped one, is kept, under
         the SHA-256 of the file: a changed file is never read through an old index. By default
-        :func:`cache_folder`.
+        :func:`wavebind.caching.cache_folder`.
     progress : callable, optional
         Called with the number of bytes unpacked or looked through since the last call.
 

@@ -21,18 +21,28 @@ __all__ = [
     "both_strands",
     "load_run",
     "predict_logits",
-    "probabilities",
     "reverse_complement_batch",
 ]
 
 
-def load_run(out: Path, data: Dataset, device: str = "auto") -> tuple[Classifier, ModelCard]:
+def load_run(
+    out: Path, data: Dataset, device: str = "auto", output: str | None = None
+) -> tuple[Classifier, ModelCard]:
     """The trained model of a run, for the windows of a dataset.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+    data : Dataset
+    device : str
+    output : str, optional
+        Of a model of several outputs, the one whose logit the model is to give alone.
 
     Raises
     ------
     InputError
-        If the run is not a trained one, or the windows have another length.
+        If the run is not a trained one, the windows have another length, or there is no such
+        output.
     """
     run = RunDir(out).require_model()
     model, card = load_model(run.model, resolve_device(device))
@@ -41,6 +51,8 @@ def load_run(out: Path, data: Dataset, device: str = "auto") -> tuple[Classifier
             f"{data.path}: has windows of {data.length} bp and {out} was trained on "
             f"{card.model.length} bp; make a dataset of that length"
         )
+    if output is not None:
+        model.selected = card.output(output)
     return model, card
 
 
@@ -91,7 +103,8 @@ def predict_logits(
     Returns
     -------
     numpy.ndarray
-        ``float64``, shape ``(window,)``. The same whatever the batch size, to rounding.
+        ``float64``, shape ``(window,)``, or ``(window, output)`` where the model has several. The
+        same whatever the batch size, to rounding.
 
     Raises
     ------
@@ -101,26 +114,22 @@ def predict_logits(
     chosen = np.arange(len(codes)) if indices is None else indices
     device = next(model.parameters()).device
     was_training = model.training
-    logits = np.empty(len(chosen), dtype=np.float64)
+    parts: list[NDArray[np.float64]] = []
     model.eval()
     try:
         with torch.inference_mode(), flush_denormals(), autocast(device, bf16):
             for start in range(0, len(chosen), batch_size):
                 part = chosen[start : start + batch_size]
                 batch = torch.from_numpy(np.ascontiguousarray(codes[part])).to(device)
-                logits[start : start + len(part)] = both_strands(model, batch).cpu().numpy()
+                parts.append(both_strands(model, batch).cpu().numpy().astype(np.float64))
                 if progress:
                     progress(len(part))
     finally:
         model.train(was_training)
+    logits = np.concatenate(parts) if parts else np.empty(0)
     if not np.all(np.isfinite(logits)):
         raise InputError(
-            f"{int(np.sum(~np.isfinite(logits))):,} of {len(logits):,} logits are not finite; "
+            f"{int(np.sum(~np.isfinite(logits))):,} of {logits.size:,} logits are not finite; "
             f"the model is damaged or its training diverged"
         )
     return logits
-
-
-def probabilities(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Logistic function of logits, without overflow."""
-    return 0.5 * (1 + np.tanh(0.5 * logits))

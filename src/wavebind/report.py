@@ -27,7 +27,6 @@ from wavebind.plotting import (
     draw_roc,
     to_png,
 )
-from wavebind.prediction import probabilities
 from wavebind.provenance import versions
 from wavebind.rundir import RunDir, read_json
 from wavebind.textfiles import replace_file
@@ -77,8 +76,7 @@ def write_report(
     part = str(metrics["split"])
     data = open_dataset(Path(metrics["data"]["path"]))
     explained, explain_split = _explanation(run, metrics, device)
-    labels, logits = read_scores(out, part)
-    scores = probabilities(logits)
+    labels, scores = read_scores(out, part)
     points = curves(labels, scores)
     step = progress or (lambda _: None)
 
@@ -145,11 +143,15 @@ def _explanation(run: RunDir, metrics: dict[str, Any], device: str) -> tuple[Exp
     if file.is_file():
         settings = read_json(file)
         same = settings["data"]["codes_sha256"] == metrics["data"]["codes_sha256"]
+        same = same and settings["output"] == metrics["output"]
         if same and settings["split"] == metrics["split"]:
             return read_explained(run.path), str(settings["split"])
     data = open_dataset(Path(metrics["data"]["path"]))
     part = str(metrics["split"])
-    explained, _ = explain_run(run.path, data, part=part, n=MAX_EXAMPLES, device=device)
+    output = str(metrics["output"]) if metrics["outputs"] else None
+    explained, _ = explain_run(
+        run.path, data, part=part, n=MAX_EXAMPLES, output=output, device=device
+    )
     return explained, part
 
 

@@ -40,6 +40,8 @@ class LabelledWindow:
         Strength of the peak; NaN where there is none.
     repeat : float
         Fraction of the bases that are soft-masked; NaN where the sequence has no place.
+    targets : tuple of int
+        Of a set with several labels, each of them: 1, 0, or -1 where it is not known.
     """
 
     codes: Codes
@@ -52,10 +54,11 @@ class LabelledWindow:
     source: str = ""
     score: float = math.nan
     repeat: float = math.nan
+    targets: tuple[int, ...] = ()
 
 
 def read_labelled_table(
-    path: Path, split: ChromosomeSplit | None = None
+    path: Path, split: ChromosomeSplit | None = None, labels: Sequence[str] = ()
 ) -> Iterator[LabelledWindow]:
     """Stream the windows of a tab-separated table, gzipped or not.
 
@@ -68,6 +71,9 @@ def read_labelled_table(
         ``seq`` are soft-masked ones.
     split : ChromosomeSplit, optional
         Splits by chromosome, whatever the ``split`` column says. Needed where there is none.
+    labels : sequence of str
+        Columns to take as labels in place of ``label``: 1 bound, 0 unbound, and anything of
+        :data:`NOT_KNOWN`. A window counts as bound if it is bound in any of them.
 
     Yields
     ------
@@ -87,11 +93,12 @@ def read_labelled_table(
     if len(where) != len(columns):
         twice = sorted({c for c in columns if columns.count(c) > 1})
         raise InputError(f"{path} line 1: column {', '.join(twice)} is there more than once")
-    missing = [name for name in ("seq", "label") if name not in where]
+    missing = [name for name in ("seq", *(labels or ("label",))) if name not in where]
     if missing:
         raise InputError(
             f"{path} line 1: column {' and '.join(missing)} missing; the first line of a table "
-            f"names its tab-separated columns, seq and label among them; found: "
+            f"names its tab-separated columns, seq and {' '.join(labels) or 'label'} among them; "
+            f"found: "
             f"{', '.join(columns[:12])[:300]}"
         )
     if split is None and "split" not in where:
@@ -117,7 +124,8 @@ def read_labelled_table(
                 f"{len(columns)}"
             )
         n_rows += 1
-        label = cells[where["label"]].strip()
+        targets = tuple(_target(cells[where[name]], name, place) for name in labels)
+        label = str(int(1 in targets)) if labels else cells[where["label"]].strip()
         if label not in ("0", "1"):
             raise InputError(f"{place}: label {label!r} is not 1 (bound) or 0 (unbound)")
         chrom = cells[where["chrom"]].strip() if "chrom" in where else ""
@@ -150,6 +158,7 @@ def read_labelled_table(
             source=cells[where["source"]].strip() if "source" in where else "",
             score=_score(cells[where["score"]], place) if "score" in where else math.nan,
             repeat=lower_fraction(sequence),
+            targets=targets,
         )
     if not n_rows:
         raise InputError(f"{path}: the table has a header and no rows")
@@ -172,6 +181,22 @@ def _interval(cells: Sequence[str], where: dict[str, int], place: str) -> tuple[
             f"and half-open, so 0 <= start < end"
         )
     return start, end
+
+
+#: What stands in a column of labels where a window is neither bound nor unbound.
+NOT_KNOWN = ("", ".", "NA", "nan", "-1", "2")
+
+
+def _target(cell: str, name: str, place: str) -> int:
+    text = cell.strip()
+    if text in ("0", "1"):
+        return int(text)
+    if text in NOT_KNOWN:
+        return -1
+    raise InputError(
+        f"{place}: {name} {text[:40]!r} is not 1 (bound), 0 (unbound) or one of "
+        f"{', '.join(repr(x) for x in NOT_KNOWN)} (not known)"
+    )
 
 
 def _score(cell: str, place: str) -> float:

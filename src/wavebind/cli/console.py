@@ -10,11 +10,15 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["Device", "Out", "audit_table", "metrics_table", "note", "progress_bar"]
+__all__ = ["Device", "Out", "Output", "audit_table", "metrics_table", "note", "progress_bar"]
 
 Device = Annotated[
     str,
     typer.Option(help="auto, cpu, cuda, cuda:N or mps.", show_default=True),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(help="Of a model of several outputs, the one to look at. (default: the first)"),
 ]
 Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
 
@@ -82,7 +86,17 @@ def metrics_table(metrics: Mapping[str, Any]) -> str:
     """The metrics of ``metrics.json`` as aligned text, the best shortcut beside them."""
     from wavebind.evaluation import METRICS
 
-    lines = [f"{'metric':<12}{'value':>8}   95 % interval"]
+    lines = []
+    for name, m in metrics["outputs"].items():
+        lines.append(
+            f"{name:<24} AUROC {m['auroc']['value']:.4f} ({m['auroc']['low']:.4f} - "
+            f"{m['auroc']['high']:.4f})   AUPRC {m['auprc']['value']:.4f}   best shortcut "
+            f"{m['best_shortcut']['value']:.4f}   {m['n_windows']:,} windows, "
+            f"{m['n_bound']:,} bound"
+        )
+    if lines:
+        lines.append(f"{metrics['output']}:")
+    lines.append(f"{'metric':<12}{'value':>8}   95 % interval")
     for name in METRICS:
         m = metrics[name]
         lines.append(f"{name:<12}{m['value']:>8.4f}   {m['low']:.4f} - {m['high']:.4f}")

@@ -47,6 +47,14 @@ def dataset(
             "further peak files.",
         ),
     ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="Columns of a table to take as labels, comma-separated: one network with an "
+            "output for each. 1 bound, 0 unbound, -1, 2, NA or empty not known.",
+            rich_help_panel=_WINDOWS,
+        ),
+    ] = None,
     positives: Annotated[
         Path | None,
         typer.Option(
@@ -192,8 +200,11 @@ def dataset(
     if peaks:
         if genome is None:
             raise typer.BadParameter("--peaks needs the --genome that they lie on")
-        if positives or negatives:
-            raise typer.BadParameter("give either --peaks, or --positives and --negatives")
+        if positives or negatives or labels:
+            raise typer.BadParameter(
+                "give either --peaks, or windows of your own (a table with --labels, --positives "
+                "and --negatives)"
+            )
         if not background:
             raise typer.BadParameter(
                 "--peaks needs a --background: accessible, gc, flank or shuffle"
@@ -226,7 +237,8 @@ def dataset(
             )
         if isinstance(split, BlockSplit):
             raise typer.BadParameter("--split-blocks needs --peaks and a --genome")
-        summary = _from_windows(out, files or [], positives, negatives, split, force)
+        columns = _names(labels or "")
+        summary = _from_windows(out, files or [], columns, positives, negatives, split, force)
     typer.echo(summary_table(summary))
     typer.echo(audit_table(audit_dataset(out, "test", seed)))
     typer.echo(f"written: {out}")
@@ -270,6 +282,7 @@ def _from_peaks(
 def _from_windows(
     out: Path,
     tables: Sequence[Path],
+    labels: Sequence[str],
     positives: Path | None,
     negatives: Path | None,
     split: ChromosomeSplit | None,
@@ -284,6 +297,8 @@ def _from_windows(
         raise typer.BadParameter(
             "give tables, or --positives and --negatives, or --peaks and a --genome"
         )
+    if labels and (fastas or len(labels) < 2):
+        raise typer.BadParameter("--labels names two columns or more of a table")
     if fastas and (positives is None or negatives is None):
         raise typer.BadParameter("--positives and --negatives belong together; give both")
     inputs: Sequence[Path] = tables
@@ -294,7 +309,7 @@ def _from_windows(
             read_labelled_fasta(positives, 1, split), read_labelled_fasta(negatives, 0, split)
         )
     else:
-        windows = chain.from_iterable(read_labelled_table(path, split) for path in tables)
+        windows = chain.from_iterable(read_labelled_table(path, split, labels) for path in tables)
     settings: dict[str, Any] = {
         "split": "by the split column"
         if split is None
@@ -302,7 +317,13 @@ def _from_windows(
     }
     with progress_bar("reading windows", None) as advance:
         return write_dataset(
-            windows, out, inputs=inputs, settings=settings, overwrite=force, progress=advance
+            windows,
+            out,
+            inputs=inputs,
+            outputs=labels,
+            settings=settings,
+            overwrite=force,
+            progress=advance,
         )
 
 

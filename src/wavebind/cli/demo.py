@@ -39,7 +39,7 @@ def demo(
     from wavebind.report import write_report
     from wavebind.settings import from_dict
     from wavebind.tables import read_labelled_table
-    from wavebind.training import TrainingConfig, train
+    from wavebind.training import Devices, TrainingConfig, train
 
     data_dir, run = out / "data", out / "run"
     with demo_table() as table:
@@ -56,7 +56,7 @@ def demo(
             run,
             recipe.model(data.length),
             from_dict(TrainingConfig, recipe.training, "small"),
-            device=device,
+            devices=Devices(device),
             overwrite=force,
             monitor=monitor,
         )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wavebind.cli.console import Device, metrics_table, progress_bar
+from wavebind.cli.console import Device, Output, metrics_table, progress_bar
 
 __all__ = ["register"]
 
@@ -25,6 +25,7 @@ def evaluate(
         Path, typer.Argument(metavar="DATA", help="A dataset, made with 'wavebind dataset'.")
     ],
     split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
+    output: Output = None,
     device: Device = "auto",
 ) -> None:
     """Score a run on one split; writes metrics.json with 95 % intervals into the run."""
@@ -34,6 +35,6 @@ def evaluate(
     opened = open_dataset(data)
     total = len(opened.indices(split))
     with progress_bar("scoring windows", total) as advance:
-        metrics = assess(run, opened, split, device=device, progress=advance)
+        metrics = assess(run, opened, split, output=output, device=device, progress=advance)
     typer.echo(metrics_table(metrics))
     typer.echo(f"written: {run / 'metrics.json'}")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from wavebind.cli.console import Device, note, progress_bar
+from wavebind.cli.console import Device, Output, note, progress_bar
 
 __all__ = ["register"]
 
@@ -42,6 +42,7 @@ def explain(
             help="Layers of the network to look at, comma-separated. (default: the last ones)"
         ),
     ] = None,
+    output: Output = None,
     device: Device = "auto",
 ) -> None:
     """Show where the evidence lies: Grad-CAM of class 1, as pictures and as a score a base."""
@@ -59,6 +60,7 @@ def explain(
             select=select.value,
             seed=seed,
             stages=names,
+            output=output,
             device=device,
             progress=advance,
         )

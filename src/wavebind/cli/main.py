@@ -15,6 +15,7 @@ from wavebind.cli import (
     evaluate,
     explain,
     fetch,
+    models,
     predict,
     recipes,
     report,
@@ -68,6 +69,7 @@ for _module in (
     scalogram,
     report,
     recipes,
+    models,
 ):
     _module.register(app)
 

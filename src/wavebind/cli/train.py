@@ -65,6 +65,52 @@ def train(
         int | None,
         typer.Option(help="Stop after this many epochs without progress on valid (default: 4)."),
     ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="What to begin with: none (random), imagenet, auto (imagenet if it can be had), "
+            "or a file: safetensors, PyTorch's, or a model of wavebind. (default: none)"
+        ),
+    ] = None,
+    trained: Annotated[
+        str | None,
+        typer.Option(
+            "--train",
+            help="Stages of the network that are trained, comma-separated, the head always: all, "
+            "head, layer4, ... (default: all)",
+        ),
+    ] = None,
+    cache: Annotated[
+        bool | None,
+        typer.Option(
+            "--cache/--no-cache",
+            help="Compute frozen first stages once and keep their output on disk (default), "
+            "where windows are not augmented.",
+        ),
+    ] = None,
+    strand: Annotated[
+        bool | None,
+        typer.Option("--strand/--no-strand", help="Train on either strand at random (default)."),
+    ] = None,
+    mutation: Annotated[
+        float | None,
+        typer.Option(help="Probability of a base of a training window to mutate (default: 0)."),
+    ] = None,
+    class_weights: Annotated[
+        bool | None,
+        typer.Option(
+            "--class-weights/--no-class-weights",
+            help="Weigh bound windows so that both classes count alike (default: not).",
+        ),
+    ] = None,
+    accumulate: Annotated[
+        int | None,
+        typer.Option(help="Batches whose gradients make one step (default: 1)."),
+    ] = None,
+    log: Annotated[
+        str | None,
+        typer.Option(help="Logs of every step in RUN: csv, tensorboard, or both, comma-separated."),
+    ] = None,
     shuffle_labels: Annotated[
         bool,
         typer.Option(
@@ -74,13 +120,21 @@ def train(
         ),
     ] = False,
     device: Device = "auto",
+    devices: Annotated[int, typer.Option(help="GPUs, or processes on a CPU, of each node.")] = 1,
+    nodes: Annotated[
+        int,
+        typer.Option(help="Nodes; start the command on each with torchrun or srun."),
+    ] = 1,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Continue an interrupted run with the settings it has."),
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an older run.")] = False,
 ) -> None:
-    """Train a network; the best epoch on the validation split is kept."""
+    """Train a network; the best epoch on the validation split is kept.
+
+    A dataset with several labels trains one network with an output for each.
+    """
     given = {
         "epochs": epochs,
         "seed": seed,
@@ -89,6 +143,14 @@ def train(
         "unbound_ratio": unbound_ratio,
         "max_shift": max_shift,
         "patience": patience,
+        "weights": weights,
+        "train": None if trained is None else _names(trained),
+        "cache": cache,
+        "strand": strand,
+        "mutation": mutation,
+        "class_weights": class_weights,
+        "accumulate": accumulate,
+        "log": None if log is None else _names(log),
         "shuffle_labels": shuffle_labels or None,
     }
     given = {name: value for name, value in given.items() if value is not None}
@@ -104,7 +166,7 @@ def train(
     from wavebind.dataset import open_dataset
     from wavebind.recipebook import load_recipe
     from wavebind.settings import from_dict
-    from wavebind.training import TrainingConfig, finished_card
+    from wavebind.training import Devices, TrainingConfig, finished_card
     from wavebind.training import train as fit
 
     opened = open_dataset(data)
@@ -120,13 +182,16 @@ def train(
             card = fit(
                 opened,
                 out,
-                chosen.model(opened.length),
+                replace(chosen.model(opened.length), outputs=opened.outputs),
                 configuration,
-                device=device,
+                devices=Devices(device, devices, nodes),
                 resume=resume,
                 overwrite=force,
                 monitor=monitor,
             )
+        if card is None:
+            # One of several processes: the first one says how it went.
+            return
     typer.echo(
         f"kept epoch {card.epoch}: valid AUROC {card.valid['auroc']:.4f}, AUPRC "
         f"{card.valid['auprc']:.4f}; threshold {card.threshold:.4f}"
@@ -134,17 +199,40 @@ def train(
     typer.echo(f"written: {out}")
 
 
-class _Monitor:
-    """One progress bar over all steps, and a line on stderr after every epoch."""
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
-    def __init__(self, stack: contextlib.ExitStack) -> None:
-        self._stack = stack
+
+class _Monitor:
+    """One progress bar at a time, and a line on stderr after every epoch."""
+
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
         self._advance: Any = None
+
+    def _bar(self, description: str, total: int) -> None:
+        self._stack.close()
+        self._advance = self._stack.enter_context(progress_bar(description, total))
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def said(self, text: str) -> None:
+        note(f"wavebind: {text}")
+
+    def caching(self, n_windows: int, n_bytes: int) -> None:
+        note(
+            f"frozen stages of {n_windows:,} windows are computed once ({n_bytes / 1e9:.1f} GB on "
+            f"disk)"
+        )
+        self._bar("frozen stages", n_windows)
+
+    def cached(self, n_windows: int) -> None:
+        self._advance(n_windows)
 
     def start(self, n_weights: int, first_epoch: int, epochs: int, steps: int) -> None:
         note(f"training {n_weights:,} weights, epochs {first_epoch} to {epochs} of {steps:,} steps")
-        total = steps * (epochs - first_epoch + 1)
-        self._advance = self._stack.enter_context(progress_bar("training", total))
+        self._bar("training", steps * (epochs - first_epoch + 1))
 
     def step(self) -> None:
         self._advance(1)
@@ -159,5 +247,5 @@ class _Monitor:
 @contextlib.contextmanager
 def training_monitor() -> Iterator[TrainingMonitor]:
     """A monitor that writes to the terminal."""
-    with contextlib.ExitStack() as stack:
-        yield _Monitor(stack)
+    with contextlib.closing(_Monitor()) as monitor:
+        yield monitor

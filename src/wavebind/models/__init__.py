@@ -2,7 +2,7 @@
 
 from wavebind.models.classifier import Classifier, ModelConfig, build_model
 from wavebind.models.modelfile import ModelCard, load_model, save_model
-from wavebind.models.registry import BACKBONES, Backbone
+from wavebind.models.registry import BACKBONES, Backbone, get_backbone
 
 __all__ = [
     "BACKBONES",
@@ -11,6 +11,7 @@ __all__ = [
     "ModelCard",
     "ModelConfig",
     "build_model",
+    "get_backbone",
     "load_model",
     "save_model",
 ]

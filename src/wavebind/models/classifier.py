@@ -10,6 +10,7 @@ from torch import nn
 
 from wavebind.errors import InputError
 from wavebind.images import ImageConfig, ScalogramImage
+from wavebind.models.normalisation import InputNormalisation
 from wavebind.models.registry import get_backbone
 from wavebind.scalograms import Scalogram, ScalogramConfig
 from wavebind.settings import from_dict, to_dict
@@ -39,6 +40,8 @@ class ModelConfig:
         The backbone's own settings, those that differ from its defaults.
     image : ImageConfig or None
         Where given, the backbone sees each scalogram as a colour image.
+    outputs : tuple of str
+        What each logit stands for; several in a network of several labels.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
@@ -48,8 +51,13 @@ class ModelConfig:
     backbone: str = "scalenet"
     options: dict[str, Any] = field(default_factory=dict)
     image: ImageConfig | None = None
+    outputs: tuple[str, ...] = ("bound",)
 
     def __post_init__(self) -> None:
+        if not self.outputs or len(set(self.outputs)) < len(self.outputs):
+            raise InputError(
+                f"the outputs of a network have names, no two alike; found {self.outputs}"
+            )
         if self.length < 16:
             raise InputError(
                 f"windows of {self.length} bp are shorter than a binding site; use 16 bp or more"
@@ -67,7 +75,7 @@ class ModelConfig:
 
 
 class Classifier(nn.Module):
-    """A network from codes to one logit a window.
+    """A network from codes to a logit a window, or to several.
 
     Parameters
     ----------
@@ -77,20 +85,25 @@ class Classifier(nn.Module):
     ----------
     scalogram : Scalogram
         The transform; it has no weights.
-    backbone : torch.nn.Module
-        From scalograms to logits.
+    normalise : InputNormalisation
+        Puts what the backbone sees on the scale that it expects.
+    backbone : SegmentedNetwork
+        From normalised scalograms to logits.
     """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config.resolved()
+        #: Of several outputs, the one that is given alone; None for all of them.
+        self.selected: int | None = None
         self.scalogram = Scalogram(config.scalogram, config.length)
         self.image = None if config.image is None else ScalogramImage(config.image)
         channels, scales, positions = self.scalogram.shape
         if config.image is not None:
             channels, (scales, positions) = 3 * channels, config.image.size or (scales, positions)
+        self.normalise = InputNormalisation(channels)
         self.backbone = get_backbone(config.backbone).build(
-            config.backbone_settings(), (channels, scales, positions)
+            config.backbone_settings(), (channels, scales, positions), len(config.outputs)
         )
 
     def forward(self, codes: torch.Tensor) -> torch.Tensor:
@@ -104,20 +117,43 @@ class Classifier(nn.Module):
         Returns
         -------
         torch.Tensor
-            Shape ``(batch,)``.
+            Shape ``(batch,)``, or ``(batch, output)`` where there are several.
         """
-        logits: torch.Tensor = self.backbone(self.features(codes))
-        return logits
+        return self.from_features(self.features(codes))
 
     def features(self, codes: torch.Tensor) -> torch.Tensor:
-        """What the backbone sees, ``(batch, channel, scale or height, position or width)``."""
+        """Scalograms or images, ``(batch, channel, scale or height, position or width)``."""
         planes: torch.Tensor = self.scalogram(codes)
         return planes if self.image is None else self.image(planes)
 
+    def from_features(self, features: torch.Tensor) -> torch.Tensor:
+        """Logits of what :meth:`features` gave."""
+        return self.finish(self.backbone(self.normalise(features)))
+
+    def run_segments(self, x: torch.Tensor, first: int, last: int | None = None) -> torch.Tensor:
+        """The output of segment `last` - 1 from the input of segment `first`.
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            Features where `first` is 0, otherwise the output of the segment before.
+        first, last : int
+            As in a slice of :meth:`SegmentedNetwork.segments`.
+        """
+        x = self.normalise(x) if first == 0 else x
+        for segment in self.backbone.segments()[first:last]:
+            x = segment.run(x)
+        return x
+
+    def finish(self, logits: torch.Tensor) -> torch.Tensor:
+        """Logits ``(batch, output)`` without the last axis where one output is given."""
+        if len(self.config.outputs) == 1:
+            return logits.squeeze(1)
+        return logits if self.selected is None else logits[:, self.selected]
+
     def stages(self) -> dict[str, nn.Module]:
         """The modules whose output an explanation can look at, first to last."""
-        stages: dict[str, nn.Module] = self.backbone.stages()  # type: ignore[operator]
-        return stages
+        return self.backbone.stages()
 
     @property
     def n_weights(self) -> int:

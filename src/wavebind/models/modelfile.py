@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from wavebind.calibration import Calibration
 from wavebind.errors import InputError
 from wavebind.models.classifier import Classifier, ModelConfig
 from wavebind.provenance import version, versions
@@ -21,7 +24,7 @@ from wavebind.textfiles import check_readable, replace_file
 
 __all__ = ["ModelCard", "load_model", "save_model"]
 
-FORMAT = 1
+FORMAT = 2
 _KEY = "wavebind"
 _MAX_BYTES = 8 * 2**30
 
@@ -33,8 +36,11 @@ class ModelCard:
     Attributes
     ----------
     model : ModelConfig
-    threshold : float
-        Probability at or above which a window is called bound; chosen on valid.
+    thresholds : tuple of float
+        Of each output, the probability at or above which a window is called bound; chosen on
+        valid.
+    calibration : tuple of Calibration
+        Of each output, from logits to probabilities; fitted on valid.
     seed : int
     epoch : int
         The epoch (from 1) whose weights these are; chosen on valid.
@@ -42,6 +48,8 @@ class ModelCard:
         Metrics on valid of these weights.
     data : dict
         Path and checksum of the training set.
+    training : dict
+        Settings of the training.
     labels : tuple of str
         Names of class 0 and 1.
     versions : dict
@@ -53,18 +61,52 @@ class ModelCard:
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
 
     model: ModelConfig
-    threshold: float
+    thresholds: tuple[float, ...]
     seed: int
     epoch: int
     valid: dict[str, float] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    calibration: tuple[Calibration, ...] = ()
     labels: tuple[str, str] = ("unbound", "bound")
     versions: dict[str, str] = field(default_factory=versions)
     format: int = FORMAT
 
     def __post_init__(self) -> None:
-        if not 0 <= self.threshold <= 1:
-            raise InputError(f"the threshold must be a probability; found {self.threshold!r}")
+        for threshold in self.thresholds:
+            if not 0 <= threshold <= 1:
+                raise InputError(f"the threshold must be a probability; found {threshold!r}")
+        n = len(self.model.outputs)
+        for name in ("thresholds", "calibration"):
+            found = len(getattr(self, name))
+            if found != n and (found or name == "thresholds"):
+                raise InputError(f"the model has {n} outputs and {found} entries of {name}")
+
+    def output(self, name: str | None) -> int:
+        """Which output has a name; the first if none is given.
+
+        Raises
+        ------
+        InputError
+            If there is none of that name.
+        """
+        if name is None:
+            return 0
+        if name not in self.model.outputs:
+            raise InputError(
+                f"the model has no output {name!r}; choose one of: {', '.join(self.model.outputs)}"
+            )
+        return self.model.outputs.index(name)
+
+    @property
+    def threshold(self) -> float:
+        """That of the first output."""
+        return self.thresholds[0]
+
+    def probabilities(self, logits: NDArray[np.float64], output: int = 0) -> NDArray[np.float64]:
+        """Calibrated probabilities of one output's logits."""
+        line = self.calibration[output] if self.calibration else Calibration()
+        return line.probabilities(logits)
 
 
 def save_model(path: Path, model: Classifier, card: ModelCard) -> None:

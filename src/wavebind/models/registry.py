@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from torch import nn
-
 from wavebind.errors import InputError
+from wavebind.models.efficientnet import EfficientNetConfig, EfficientNetLite0
+from wavebind.models.pretrained import LITE0_IMAGENET, RESNET_IMAGENET, Pretrained
 from wavebind.models.resnet import ResNet, ResNetConfig
 from wavebind.models.scalenet import ScaleNet, ScaleNetConfig
+from wavebind.models.segments import SegmentedNetwork
+from wavebind.models.timmnet import TimmConfig, TimmNet, check_name
 
 __all__ = ["BACKBONES", "Backbone", "get_backbone"]
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """A network from scalograms to one logit.
+    """A network from scalograms, or images of them, to logits.
 
     Attributes
     ----------
@@ -25,46 +28,101 @@ class Backbone:
     settings : type
         The dataclass of its options.
     build : callable
-        Takes the settings and the ``(channel, scale, position)`` of a scalogram. The module it
-        returns takes ``(batch, channel, scale, position)`` to logits ``(batch,)`` and has a method
-        ``stages`` that names the modules an explanation can look at.
+        Takes the settings, the ``(channel, scale, position)`` of its input and the number of
+        outputs.
     about : str
         One line for lists.
+    inputs : str
+        What it reads, for lists.
+    first, head : str
+        Names of the first filters, and of the last layer up to its dot.
+    pretrained : Pretrained or None
+    own_normalisation : bool
+        Whether it begins with a normalisation that it learns; otherwise the input is put on the
+        scale of the published weights, or on that of the training windows.
     """
 
     name: str
     settings: type[Any]
-    build: Callable[[Any, tuple[int, int, int]], nn.Module]
+    build: Callable[[Any, tuple[int, int, int], int], SegmentedNetwork]
     about: str
+    inputs: str
+    first: str = ""
+    head: str = ""
+    pretrained: Pretrained | None = None
+    own_normalisation: bool = False
 
+
+_IMAGES = "images or scalograms, any number of channels"
 
 BACKBONES: dict[str, Backbone] = {
-    "scalenet": Backbone(
-        "scalenet",
-        ScaleNetConfig,
-        ScaleNet,
-        "compact residual network over scale and position, from scratch",
-    ),
-    "resnet": Backbone(
-        "resnet",
-        ResNetConfig,
-        ResNet,
-        "ResNet-18, -34 or -50 (option depth) under torchvision's names, from scratch",
-    ),
+    backbone.name: backbone
+    for backbone in (
+        Backbone(
+            "scalenet",
+            ScaleNetConfig,
+            ScaleNet,
+            "compact residual network over scale and position",
+            "scalograms",
+            head="head.",
+            own_normalisation=True,
+        ),
+        *(
+            Backbone(
+                f"resnet{depth}",
+                ResNetConfig,
+                partial(ResNet, depth),
+                f"ResNet-{depth} under torchvision's names",
+                _IMAGES,
+                first="conv1.weight",
+                head="fc.",
+                pretrained=RESNET_IMAGENET[depth],
+            )
+            for depth in (18, 34, 50)
+        ),
+        Backbone(
+            "efficientnet-lite0",
+            EfficientNetConfig,
+            EfficientNetLite0,
+            "EfficientNet-Lite0 under the names of its published weights",
+            _IMAGES,
+            first="_conv_stem.weight",
+            head="_fc.",
+            pretrained=LITE0_IMAGENET,
+        ),
+    )
 }
 
 
+@dataclass(frozen=True)
+class _NoSettings:
+    """A network of timm is built as timm builds it."""
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+
+
+def _build_timm(
+    name: str, settings: Any, shape: tuple[int, int, int], n_outputs: int
+) -> SegmentedNetwork:
+    del settings
+    return TimmNet(TimmConfig(name), shape, n_outputs)
+
+
 def get_backbone(name: str) -> Backbone:
-    """Look a backbone up by its name.
+    """Look a backbone up by its name, ``timm:NAME`` for one of timm.
 
     Raises
     ------
     InputError
         If there is none of that name; the message lists those there are.
     """
+    if name.startswith("timm:"):
+        inner = name.removeprefix("timm:")
+        check_name(inner)
+        return Backbone(name, _NoSettings, partial(_build_timm, inner), f"{inner} of timm", _IMAGES)
     try:
         return BACKBONES[name]
     except KeyError:
         raise InputError(
-            f"model {name!r} is not known; choose one of: {', '.join(BACKBONES)}"
+            f"model {name!r} is not known; choose one of: {', '.join(BACKBONES)}, or timm:NAME"
         ) from None

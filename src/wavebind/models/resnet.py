@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from wavebind.errors import InputError
+from wavebind.models.segments import Segment, SegmentedNetwork
 
 __all__ = ["ResNet", "ResNetConfig"]
 
@@ -23,21 +23,9 @@ _BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
 
 @dataclass(frozen=True)
 class ResNetConfig:
-    """Which ResNet.
-
-    Attributes
-    ----------
-    depth : int
-        18, 34 or 50.
-    """
+    """A ResNet has no settings but its depth, which its name tells."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
-
-    depth: int = 50
-
-    def __post_init__(self) -> None:
-        if self.depth not in _BLOCKS:
-            raise InputError(f"a ResNet has depth 18, 34 or 50 here; found {self.depth}")
 
 
 def _convolution(inner: int, outer: int, size: int, stride: int = 1) -> nn.Conv2d:
@@ -87,24 +75,34 @@ class _Bottleneck(nn.Module):
         return functional.relu(y + (x if self.downsample is None else self.downsample(x)))
 
 
-class ResNet(nn.Module):
+class ResNet(SegmentedNetwork):
     """See the module's docstring.
 
     Parameters
     ----------
+    depth : int
+        18, 34 or 50.
     config : ResNetConfig
     shape : tuple of int
         ``(channel, height, width)`` of an input.
+    n_outputs : int
     """
 
-    def __init__(self, config: ResNetConfig, shape: tuple[int, int, int]) -> None:
+    def __init__(
+        self,
+        depth: int,
+        config: ResNetConfig,
+        shape: tuple[int, int, int],
+        n_outputs: int = 1,
+    ) -> None:
         super().__init__()
-        block = _Bottleneck if config.depth == 50 else _Basic
+        del config
+        block = _Bottleneck if depth == 50 else _Basic
         self.conv1 = nn.Conv2d(shape[0], 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         inner = 64
-        for i, n in enumerate(_BLOCKS[config.depth]):
+        for i, n in enumerate(_BLOCKS[depth]):
             width = 64 * 2**i
             blocks = []
             for j in range(n):
@@ -112,7 +110,7 @@ class ResNet(nn.Module):
                 inner = width * block.expansion
             setattr(self, f"layer{i + 1}", nn.Sequential(*blocks))
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(inner, 1)
+        self.fc = nn.Linear(inner, n_outputs)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -124,10 +122,19 @@ class ResNet(nn.Module):
         assert isinstance(last, nn.Sequential)  # noqa: S101
         return {**stages, **{f"layer4.{j}": block for j, block in enumerate(last)}}
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Images ``(batch, channel, height, width)`` to logits ``(batch,)``."""
-        x = self.maxpool(functional.relu(self.bn1(self.conv1(images))))
-        for i in range(1, 5):
-            x = getattr(self, f"layer{i}")(x)
-        logits: torch.Tensor = self.fc(self.avgpool(x).flatten(1)).squeeze(1)
+    def _stem(self, x: torch.Tensor) -> torch.Tensor:
+        pooled: torch.Tensor = self.maxpool(functional.relu(self.bn1(self.conv1(x))))
+        return pooled
+
+    def _head(self, x: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.fc(self.avgpool(x).flatten(1))
         return logits
+
+    def segments(self) -> list[Segment]:
+        """``stem``, ``layer1`` to ``layer4`` and ``head``."""
+        layers = [(f"layer{i}", getattr(self, f"layer{i}")) for i in range(1, 5)]
+        return [
+            Segment("stem", self._stem, (self.conv1, self.bn1)),
+            *(Segment(name, layer, (layer,)) for name, layer in layers),
+            Segment("head", self._head, (self.fc,)),
+        ]

@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from wavebind.errors import InputError
+from wavebind.models.segments import Segment, SegmentedNetwork
 
 __all__ = ["ScaleNet", "ScaleNetConfig"]
 
@@ -99,7 +100,7 @@ class _Residual(nn.Module):
         return result
 
 
-class ScaleNet(nn.Module):
+class ScaleNet(SegmentedNetwork):
     """See the module's docstring.
 
     Parameters
@@ -107,9 +108,12 @@ class ScaleNet(nn.Module):
     config : ScaleNetConfig
     shape : tuple of int
         ``(channel, scale, position)`` of a scalogram.
+    n_outputs : int
     """
 
-    def __init__(self, config: ScaleNetConfig, shape: tuple[int, int, int]) -> None:
+    def __init__(
+        self, config: ScaleNetConfig, shape: tuple[int, int, int], n_outputs: int = 1
+    ) -> None:
         super().__init__()
         channels, scales, positions = shape
         bands = scales // config.band
@@ -153,20 +157,35 @@ class ScaleNet(nn.Module):
         self.head_norm = nn.BatchNorm2d(config.position_width)
         self.attention = nn.Conv2d(config.position_width, 1, 1)
         self.head_dropout = nn.Dropout(config.head_dropout)
-        self.head = nn.Linear(3 * config.position_width, 1)
+        self.head = nn.Linear(3 * config.position_width, n_outputs)
 
     def stages(self) -> dict[str, nn.Module]:
         """Modules with output ``(batch, map, band or 1, position)``, first to last."""
         return {"bands": self.bands, "join": self.join, "positions": self.positions}
 
-    def forward(self, scalograms: torch.Tensor) -> torch.Tensor:
-        """Scalograms ``(batch, channel, scale, position)`` to logits ``(batch,)``."""
+    def _stem(self, scalograms: torch.Tensor) -> torch.Tensor:
         x = self.input_norm(scalograms.flatten(1, 2)).view_as(scalograms)
-        x = self.bands(self.stem(x))
-        x = self.pool(self.join(functional.gelu(self.join_norm(x))))
-        x = functional.gelu(self.head_norm(self.positions(x))).squeeze(2)
+        bands: torch.Tensor = self.stem(x)
+        return bands
+
+    def _join(self, x: torch.Tensor) -> torch.Tensor:
+        joined: torch.Tensor = self.pool(self.join(functional.gelu(self.join_norm(x))))
+        return joined
+
+    def _head(self, x: torch.Tensor) -> torch.Tensor:
+        x = functional.gelu(self.head_norm(x)).squeeze(2)
         weights = torch.softmax(self.attention(x.unsqueeze(2)).squeeze(2).float(), dim=-1)
         attended = (x * weights.to(x.dtype)).sum(-1)
         pooled = torch.cat([x.amax(-1), x.mean(-1), attended], dim=1)
-        logits: torch.Tensor = self.head(self.head_dropout(pooled)).squeeze(1)
+        logits: torch.Tensor = self.head(self.head_dropout(pooled))
         return logits
+
+    def segments(self) -> list[Segment]:
+        """``stem``, ``bands``, ``join``, ``positions`` and ``head``."""
+        return [
+            Segment("stem", self._stem, (self.input_norm, self.stem)),
+            Segment("bands", self.bands, (self.bands,)),
+            Segment("join", self._join, (self.join_norm, self.join)),
+            Segment("positions", self.positions, (self.positions,)),
+            Segment("head", self._head, (self.head_norm, self.attention, self.head)),
+        ]

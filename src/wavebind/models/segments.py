@@ -1,0 +1,94 @@
+"""Networks as a chain of named segments, of which some can be frozen and cached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from wavebind.errors import InputError
+
+__all__ = ["Segment", "SegmentedNetwork"]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a network.
+
+    Attributes
+    ----------
+    name : str
+        As in ``train --train NAME``.
+    run : callable
+        Takes the output of the segment before to its own.
+    modules : tuple of torch.nn.Module
+        Those whose weights belong to it.
+    """
+
+    name: str
+    run: Callable[[torch.Tensor], torch.Tensor]
+    modules: tuple[nn.Module, ...]
+
+
+class SegmentedNetwork(nn.Module):
+    """A network that is the composition of its segments; the last one is called ``head``."""
+
+    def segments(self) -> list[Segment]:
+        """The segments, first to last."""
+        raise NotImplementedError
+
+    def stages(self) -> dict[str, nn.Module]:
+        """The modules whose output an explanation can look at, first to last."""
+        raise NotImplementedError
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Planes ``(batch, channel, height, width)`` to logits ``(batch, output)``."""
+        for segment in self.segments():
+            x = segment.run(x)
+        return x
+
+    def frozen_prefix(self, trained: tuple[str, ...]) -> int:
+        """How many segments come before the first that is trained.
+
+        Parameters
+        ----------
+        trained : tuple of str
+            Names of segments, or ``all``. The head is trained always.
+
+        Raises
+        ------
+        InputError
+            If a segment is not known.
+        """
+        names = [segment.name for segment in self.segments()]
+        unknown = [name for name in trained if name not in (*names, "all")]
+        if unknown:
+            raise InputError(
+                f"stage {unknown[0]!r} of the network is not known; choose among all, "
+                f"{', '.join(names)}"
+            )
+        if "all" in trained:
+            return 0
+        return next(i for i, name in enumerate(names) if name in (*trained, "head"))
+
+    def freeze_all_but(self, trained: tuple[str, ...]) -> list[nn.Module]:
+        """Freeze every segment but those named and the head; return the frozen modules.
+
+        A frozen module must be kept in evaluation mode as well, or its batch normalisation would
+        still move: the caller does so whenever the network goes into training mode.
+        """
+        self.frozen_prefix(trained)
+        if "all" in trained:
+            return []
+        frozen = [
+            module
+            for segment in self.segments()
+            if segment.name not in (*trained, "head")
+            for module in segment.modules
+        ]
+        for module in frozen:
+            module.requires_grad_(False)
+            module.eval()
+        return frozen

@@ -1,0 +1,164 @@
+"""How a network is trained: the settings, and what is said while it happens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from wavebind.errors import InputError
+
+__all__ = ["EpochReport", "TrainingConfig", "TrainingMonitor"]
+
+LOGS = ("csv", "tensorboard")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a network is trained.
+
+    Attributes
+    ----------
+    epochs : int
+        At most this many; the learning rate falls to zero over them.
+    seed : int
+        Decides the first weights, the draws of unbound windows and the augmentation.
+    batch_size : int
+        Windows a step on one device.
+    learning_rate : float
+        The highest of the schedule (one cycle: Smith & Topin 2019, Proc. SPIE 11006).
+    weight_decay : float
+        Decoupled (AdamW: Loshchilov & Hutter 2019), on matrices and filters only.
+    warmup : float
+        Fraction of the steps over which the learning rate rises.
+    unbound_ratio : float or None
+        Unbound windows an epoch for each bound one; None takes all.
+    redraw : bool
+        Whether they are drawn anew each epoch.
+    class_weights : bool
+        Weigh bound windows so that both classes count alike in the loss.
+    max_shift : int
+        Largest shift of a training window in base pairs.
+    strand : bool
+        Whether training windows come from either strand.
+    mutation : float
+        Probability of each base of a training window to become another one.
+    averaging : float
+        Decay a step of the moving average of the weights that is validated and kept (Polyak &
+        Juditsky 1992).
+    clip : float
+        Largest norm of a gradient.
+    accumulate : int
+        Batches whose gradients are added up for one step.
+    patience : int
+        Stop when valid has not improved for this many epochs.
+    weights : str
+        What training begins with: ``none`` (random), ``imagenet``, ``auto`` (ImageNet's if they
+        can be had, random ones otherwise), or a file of weights.
+    train : tuple of str
+        Segments of the network that are trained, the head always; ``all`` for all of them.
+    cache : bool
+        Compute the output of frozen first segments once, where every epoch sees the same windows.
+    log : tuple of str
+        ``csv`` and ``tensorboard``: logs of every step, in the run directory.
+    shuffle_labels : bool
+        A control: train on labels permuted among the training windows, to the last epoch, which
+        is kept: choosing one on valid would let true labels in. What such a model scores on test
+        beyond 0.5 is a leak.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+
+    epochs: int = 10
+    seed: int = 0
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    warmup: float = 0.15
+    unbound_ratio: float | None = 3.0
+    redraw: bool = True
+    class_weights: bool = False
+    max_shift: int = 4
+    strand: bool = True
+    mutation: float = 0.0
+    averaging: float = 0.998
+    clip: float = 1.0
+    accumulate: int = 1
+    patience: int = 4
+    weights: str = "none"
+    train: tuple[str, ...] = ("all",)
+    cache: bool = True
+    log: tuple[str, ...] = ()
+    shuffle_labels: bool = False
+
+    def __post_init__(self) -> None:
+        rules = (
+            ("epochs", self.epochs >= 1, "1 or more"),
+            ("seed", 0 <= self.seed < 2**31, "from 0 to 2147483647"),
+            ("batch_size", self.batch_size >= 2, "2 or more"),
+            ("learning_rate", 0 < self.learning_rate <= 1, "above 0 and at most 1"),
+            ("weight_decay", 0 <= self.weight_decay <= 1, "from 0 to 1"),
+            ("warmup", 0 < self.warmup < 1, "between 0 and 1"),
+            ("unbound_ratio", self.unbound_ratio is None or self.unbound_ratio > 0, "above 0"),
+            ("max_shift", self.max_shift >= 0, "0 or more"),
+            ("mutation", 0 <= self.mutation <= 0.5, "from 0 to 0.5"),
+            ("averaging", 0 <= self.averaging < 1, "from 0 to below 1"),
+            ("clip", self.clip > 0, "above 0"),
+            ("accumulate", self.accumulate >= 1, "1 or more"),
+            ("patience", self.patience >= 1, "1 or more"),
+            ("train", bool(self.train), "the names of segments, or all"),
+            ("log", set(self.log) <= set(LOGS), f"among {', '.join(LOGS)}"),
+        )
+        for name, holds, rule in rules:
+            if not holds:
+                raise InputError(f"{name} must be {rule}; found {getattr(self, name)!r}")
+
+    @property
+    def augments(self) -> bool:
+        """Whether a training window is ever changed."""
+        return self.strand or self.max_shift > 0 or self.mutation > 0
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What one epoch gave.
+
+    Attributes
+    ----------
+    epoch : int
+        From 1.
+    loss : float
+        Mean training loss.
+    valid_auroc, valid_auprc, valid_loss : float
+        Of the averaged weights, both strands; of several outputs their mean.
+    seconds : float
+        Wall-clock time, validation included.
+    """
+
+    epoch: int
+    loss: float
+    valid_auroc: float
+    valid_auprc: float
+    valid_loss: float
+    seconds: float
+
+
+class TrainingMonitor(Protocol):
+    """Who wants to know how training goes."""
+
+    def said(self, text: str) -> None:
+        """What a person should know."""
+
+    def caching(self, n_windows: int, n_bytes: int) -> None:
+        """Before the output of frozen segments is computed."""
+
+    def cached(self, n_windows: int) -> None:
+        """After so many windows more of it."""
+
+    def start(self, n_weights: int, first_epoch: int, epochs: int, steps: int) -> None:
+        """Before the first step."""
+
+    def step(self) -> None:
+        """After every step."""
+
+    def epoch(self, report: EpochReport) -> None:
+        """After every epoch."""
