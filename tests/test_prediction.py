@@ -4,10 +4,10 @@ import torch
 from torch import nn
 
 from wavebind.augmentation import augment, shift_windows
+from wavebind.calibration import Calibration
 from wavebind.devices import resolve_device
 from wavebind.errors import InputError
 from wavebind.models import ModelConfig, build_model
-from wavebind.calibration import Calibration
 from wavebind.prediction import (
     both_strands,
     predict_logits,

@@ -1,3 +1,4 @@
+import csv
 import errno
 import json
 import os
@@ -12,11 +13,15 @@ import numpy as np
 import pytest
 import torch
 
+from wavebind.batches import epoch_windows
+from wavebind.calibration import fit_calibration
 from wavebind.dataset import open_dataset
 from wavebind.errors import InputError
+from wavebind.fitting import Fit
 from wavebind.models import ModelConfig, load_model
+from wavebind.prediction import predict_logits
 from wavebind.rundir import RunDir
-from wavebind.training import Devices, TrainingConfig, finished_card, train
+from wavebind.training import Devices, TrainingConfig, _bound_weight, finished_card, train
 
 
 class Evil:
@@ -127,7 +132,9 @@ def test_kill_9_then_resume(data, tmp_path):
     assert 2 <= done < epochs
     assert not (out / "model.safetensors").exists()
     assert finished_card(out) is None
-    card = train(data, out, ModelConfig(data.length), TrainingConfig(), devices=Devices("cpu"), resume=True)
+    card = train(
+        data, out, ModelConfig(data.length), TrainingConfig(), devices=Devices("cpu"), resume=True
+    )
     quick(data, tmp_path / "whole", epochs=epochs, patience=50)
     resumed, whole = history(out), history(tmp_path / "whole")
     assert [e["epoch"] for e in resumed] == list(range(1, epochs + 1))
@@ -144,7 +151,14 @@ def test_resume_without_a_checkpoint_starts_at_the_beginning(data, tmp_path):
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     (tmp_path / "b" / "model.safetensors").unlink()
     (tmp_path / "b" / "history.json").unlink()
-    train(data, tmp_path / "b", ModelConfig(200), TrainingConfig(), devices=Devices("cpu"), resume=True)
+    train(
+        data,
+        tmp_path / "b",
+        ModelConfig(200),
+        TrainingConfig(),
+        devices=Devices("cpu"),
+        resume=True,
+    )
     assert without_seconds(history(tmp_path / "a")) == without_seconds(history(tmp_path / "b"))
 
 
@@ -155,7 +169,9 @@ def test_a_checkpoint_that_is_damaged(data, tmp_path, trained, content):
     run.checkpoints.mkdir()
     (run.checkpoints / "last.ckpt").write_bytes(content)
     with pytest.raises(InputError, match=r"the checkpoint is damaged .* train anew with --force"):
-        train(data, run.path, ModelConfig(48), TrainingConfig(), devices=Devices("cpu"), resume=True)
+        train(
+            data, run.path, ModelConfig(48), TrainingConfig(), devices=Devices("cpu"), resume=True
+        )
 
 
 def test_a_hostile_checkpoint_is_not_executed(data, tmp_path, trained):
@@ -164,7 +180,9 @@ def test_a_hostile_checkpoint_is_not_executed(data, tmp_path, trained):
     run.checkpoints.mkdir()
     torch.save({"state_dict": Evil(tmp_path / "was-here")}, run.checkpoints / "last.ckpt")
     with pytest.raises(InputError, match="the checkpoint is damaged"):
-        train(data, run.path, ModelConfig(48), TrainingConfig(), devices=Devices("cpu"), resume=True)
+        train(
+            data, run.path, ModelConfig(48), TrainingConfig(), devices=Devices("cpu"), resume=True
+        )
     assert not (tmp_path / "was-here").exists()
 
 
@@ -245,7 +263,6 @@ def test_settings_out_of_range(options, message):
 
 def test_the_average_is_a_moving_average(data, tmp_path):
     """Against a loop over the weights of every step."""
-    from wavebind.fitting import Fit
 
     config = TrainingConfig(averaging=0.5)
     from wavebind.models import build_model
@@ -262,3 +279,69 @@ def test_the_average_is_a_moving_average(data, tmp_path):
         expected = decay * expected + (1 - decay) * model.state_dict()[name]
         fit.update_average(step)
         torch.testing.assert_close(fit.average.state_dict()[name], expected)
+
+
+def test_the_same_windows_each_epoch_in_another_order(data):
+    train_windows = data.indices("train")
+    for redraw in (True, False):
+        config = TrainingConfig(unbound_ratio=0.5, redraw=redraw)
+        first, second = (epoch_windows(data.labels, train_windows, config, e) for e in (0, 1))
+        assert (set(first) == set(second)) is not redraw
+        assert first.tolist() != second.tolist()
+
+
+def test_class_weights_make_both_classes_count_alike(data):
+    config = TrainingConfig(unbound_ratio=0.5, class_weights=True)
+    train_windows = data.indices("train")
+    chosen = data.labels[epoch_windows(data.labels, train_windows, config, 0)]
+    weight = _bound_weight(data.labels, train_windows, config)
+    assert weight * (chosen == 1).sum() == pytest.approx((chosen == 0).sum())
+    assert _bound_weight(data.labels, train_windows, TrainingConfig()) == 1.0
+
+
+def test_accumulated_batches_make_one_step(data, tmp_path, monkeypatch):
+    seen = []
+    own = Fit.update_average
+
+    def count(self, step):
+        seen.append(step)
+        own(self, step)
+
+    monkeypatch.setattr(Fit, "update_average", count)
+    config = TrainingConfig(epochs=2, batch_size=30, accumulate=4, unbound_ratio=None)
+    train(data, tmp_path / "r", ModelConfig(48), config, devices=Devices("cpu"))
+    # 300 windows: ten batches, two steps of four and one of the two that are left, twice.
+    assert seen == [1, 2, 3, 4, 5, 6]
+
+
+def test_logs_of_every_step(cli, trained, tmp_path):
+    out = tmp_path / "r"
+    code, _, err = cli(
+        "train", trained[1], "--out", out, "--epochs", 2, "--batch-size", 60, "--log",
+        "csv,tensorboard", "--mutation", 0.01, "--class-weights", "--accumulate", 2, "--device",
+        "cpu",
+    )  # fmt: skip
+    assert code == 0, err
+    with (out / "logs" / "metrics.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    losses = [float(row["train_loss"]) for row in rows if row["train_loss"]]
+    # Five batches an epoch, two of them a step: three steps.
+    assert len(losses) == 6
+    assert 0.3 < min(losses) <= max(losses) < 1
+    assert any(row["valid_auroc"] for row in rows)
+    events = list((out / "tensorboard").iterdir())
+    assert any(p.name.startswith("events.out") for p in events)
+    stored = json.loads((out / "run.json").read_text())["training"]
+    assert (stored["mutation"], stored["class_weights"], stored["accumulate"]) == (0.01, True, 2)
+
+
+def test_probabilities_are_calibrated_on_valid(trained):
+    model, card = load_model(trained[0] / "model.safetensors")
+    data = open_dataset(trained[1])
+    indices = data.indices("valid")
+    logits = predict_logits(model, data.codes, indices)
+    expected = fit_calibration(data.labels[indices], logits)
+    assert card.calibration[0].slope == pytest.approx(expected.slope, rel=0.05)
+    scores = card.probabilities(logits)
+    assert scores.mean() == pytest.approx(data.labels[indices].mean(), abs=0.03)
+    assert card.training["batch_size"] == 20

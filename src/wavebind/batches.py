@@ -139,7 +139,9 @@ class EpochBatches(Sampler[list[int]]):
 class ValidBatches(Sampler[list[int]]):
     """Lists of validation windows; with several processes each takes every n-th list."""
 
-    def __init__(self, indices: NDArray[np.int64], batch_size: int) -> None:
+    def __init__(self, indices: NDArray[np.int64], batch_size: int, n_processes: int = 1) -> None:
+        # There must be a list for every process.
+        batch_size = max(1, min(batch_size, len(indices) // n_processes))
         self.lists = [
             indices[at : at + batch_size].tolist() for at in range(0, len(indices), batch_size)
         ]

@@ -69,6 +69,8 @@ def fit_calibration(labels: NDArray[np.int8], logits: NDArray[np.float64]) -> Ca
         value = np.mean(np.logaddexp(0, z) - wanted * z)
         return float(value), np.array([np.mean(error * x), np.mean(error)])
 
+    if not np.std(logits):
+        return Calibration()
     slope, intercept = minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS").x
     slope, intercept = slope / scale, intercept - slope * centre / scale
     if not (1e-6 < slope < 1e5 and abs(intercept) < 1e5):

@@ -7,10 +7,11 @@ entry is never read.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -62,9 +63,21 @@ def feature_key(
 
 def _shape(model: Classifier, n_segments: int, length: int) -> tuple[int, ...]:
     device = next(model.parameters()).device
-    with torch.inference_mode():
+    with _evaluating(model), torch.inference_mode():
         codes = torch.zeros(1, length, dtype=torch.uint8, device=device)
         return tuple(model.run_segments(model.features(codes), 0, n_segments).shape[1:])
+
+
+@contextlib.contextmanager
+def _evaluating(model: Classifier) -> Iterator[None]:
+    """Evaluation mode within the block; in training mode a pass would move the normalisations."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
 def feature_bytes(model: Classifier, n_segments: int, n_windows: int, strands: int) -> int:
@@ -138,23 +151,17 @@ def _compute(
     progress: Callable[[int], None] | None,
 ) -> None:
     device = next(model.parameters()).device
-    was_training = model.training
     target = np.lib.format.open_memmap(path, mode="w+", dtype=np.int16, shape=shape)
-    model.eval()
-    try:
-        with torch.inference_mode(), flush_denormals(), autocast(device):
-            for at in range(0, len(indices), _BATCH):
-                rows = indices[at : at + _BATCH]
-                codes = torch.from_numpy(np.ascontiguousarray(data.codes[rows])).to(device)
-                both = [codes, reverse_complement_batch(codes)][: shape[1]]
-                found = torch.stack(
-                    [model.run_segments(model.features(x), 0, n_segments) for x in both], dim=1
-                )
-                bits = found.to(torch.bfloat16).cpu().view(torch.int16).numpy()
-                target[at : at + len(rows)] = bits
-                if progress:
-                    progress(len(rows))
-        target.flush()
-    finally:
-        model.train(was_training)
-        del target
+    with _evaluating(model), torch.inference_mode(), flush_denormals(), autocast(device):
+        for at in range(0, len(indices), _BATCH):
+            rows = indices[at : at + _BATCH]
+            codes = torch.from_numpy(np.ascontiguousarray(data.codes[rows])).to(device)
+            both = [codes, reverse_complement_batch(codes)][: shape[1]]
+            found = torch.stack(
+                [model.run_segments(model.features(x), 0, n_segments) for x in both], dim=1
+            )
+            bits = found.to(torch.bfloat16).cpu().view(torch.int16).numpy()
+            target[at : at + len(rows)] = bits
+            if progress:
+                progress(len(rows))
+    target.flush()

@@ -171,14 +171,16 @@ class Fit(pl.LightningModule):
     def on_validation_epoch_start(self) -> None:
         self._valid = []
 
+    def score(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Logits of the averaged weights, both strands, of codes or of cached features."""
+        if not self.n_cached:
+            return both_strands(self.average, inputs)
+        strands = [self._logits(self.average, inputs[:, i]) for i in (0, 1)]
+        return torch.stack(strands).mean(0)
+
     def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], index: int) -> None:
         inputs, labels = batch
-        if self.n_cached:
-            strands = [self._logits(self.average, inputs[:, i]) for i in (0, 1)]
-            logits = torch.stack(strands).mean(0)
-        else:
-            logits = both_strands(self.average, inputs)
-        self._valid.append((logits.double().cpu(), labels.cpu()))
+        self._valid.append((self.score(inputs).double().cpu(), labels.cpu()))
 
     def _gathered(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits and labels of all processes."""

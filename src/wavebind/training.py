@@ -33,14 +33,13 @@ from wavebind.batches import EpochBatches, ValidBatches, Windows, epoch_windows,
 from wavebind.calibration import fit_calibration
 from wavebind.checkpoints import WholeCheckpoints
 from wavebind.dataset import Dataset
-from wavebind.devices import flush_denormals, has_fast_bf16, resolve_device
+from wavebind.devices import autocast, flush_denormals, has_fast_bf16, resolve_device
 from wavebind.errors import InputError
 from wavebind.evaluation import best_threshold
 from wavebind.featurecache import feature_bytes, frozen_features
 from wavebind.fitting import MONITOR, Fit
 from wavebind.initial import initial_model, resolve_weights
 from wavebind.models import Classifier, ModelCard, ModelConfig, save_model
-from wavebind.prediction import predict_logits
 from wavebind.provenance import versions
 from wavebind.rundir import RunDir, read_json, write_json
 from wavebind.settings import from_dict, to_dict
@@ -189,7 +188,7 @@ def train(
             network.to(target), data, parts, bound, config, where, monitor if first else None
         )
     batches = EpochBatches(bound, parts["train"], config, where.n_processes)
-    valid = ValidBatches(parts["valid"], 64 if n_cached else _VALID_BATCH)
+    valid = ValidBatches(parts["valid"], 64 if n_cached else _VALID_BATCH, where.n_processes)
     loaders = [
         DataLoader(Windows(inputs, table, rows), batch_size=None, sampler=sampler)
         for (inputs, rows), table, sampler in zip(
@@ -232,7 +231,7 @@ def train(
         raise KeyboardInterrupt
     if not first:
         return None
-    return _finish(run, data, fit, config, target)
+    return _finish(run, data, fit, config, target, Windows(sources[1][0], targets, sources[1][1]))
 
 
 def _targets(data: Dataset, model: ModelConfig) -> NDArray[np.int8]:
@@ -387,7 +386,12 @@ def finished_card(out: Path) -> ModelCard | None:
 
 
 def _finish(
-    run: RunDir, data: Dataset, fit: Fit, config: TrainingConfig, device: torch.device
+    run: RunDir,
+    data: Dataset,
+    fit: Fit,
+    config: TrainingConfig,
+    device: torch.device,
+    valid: Windows,
 ) -> ModelCard:
     """Keep the best epoch's weights, with the calibration and threshold that valid gives them."""
     kept = WholeCheckpoints().load_checkpoint(run.checkpoints / "best.ckpt")
@@ -399,11 +403,17 @@ def _finish(
     }
     model = fit.average
     model.load_state_dict(weights)
-    model.to(device)
+    fit.to(device)
     epoch = int(kept["epoch"]) + 1
     indices = data.indices("valid")
-    logits = predict_logits(model, data.codes, indices).reshape(len(indices), -1)
-    labels = _targets(data, model.config)[indices].reshape(len(indices), -1)
+    size = 64 if fit.n_cached else _VALID_BATCH
+    with torch.inference_mode(), flush_denormals(), autocast(device):
+        parts = [
+            fit.score(valid[indices[at : at + size].tolist()][0].to(device)).double().cpu()
+            for at in range(0, len(indices), size)
+        ]
+    logits = torch.cat(parts).numpy().reshape(len(indices), -1)
+    labels = valid.labels[indices].reshape(len(indices), -1)
     calibration, thresholds = [], []
     for mine, scores in zip(labels.T, logits.T, strict=True):
         known = mine >= 0

@@ -14,6 +14,7 @@ from wavebind.cli import (
     demo,
     evaluate,
     explain,
+    export,
     fetch,
     models,
     predict,
@@ -68,6 +69,7 @@ for _module in (
     explain,
     scalogram,
     report,
+    export,
     recipes,
     models,
 ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -142,7 +143,10 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
             found = load_file(path)
         else:
             _refuse_bombs(path)
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():
+                # That a pickle is of an odd protocol is said by the error that follows.
+                warnings.filterwarnings("ignore", "Detected pickle protocol")
+                found = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, TypeError, EOFError, KeyError) as error:
         raise InputError(f"{path}: cannot be read as weights ({_first_line(error)})") from error
     except (pickle.UnpicklingError, SafetensorError) as error:
