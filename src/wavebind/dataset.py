@@ -421,7 +421,7 @@ def open_dataset(path: Path) -> Dataset:
         table = pq.read_table(path / "windows.parquet")
         columns = {name: table.column(name).to_numpy() for name in table.column_names}
         labels = columns["label"].astype(np.int8)
-        outputs = tuple(str(name) for name in description["outputs"])
+        outputs = tuple(str(name) for name in description.get("outputs", []))
         targets = [columns[f"{_TARGET}{name}"].astype(np.int8) for name in outputs]
         shape = (description["n_windows"], description["length"])
         if codes.dtype != np.uint8 or codes.shape != shape or len(labels) != shape[0]:

@@ -80,6 +80,8 @@ class Fit(pl.LightningModule):
                 {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
             ],
             lr=config.learning_rate,
+            # One pass over the weights in place of nine: a tenth of a step of scalenet on a CPU.
+            fused=self.device.type in ("cpu", "cuda"),
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,
@@ -92,6 +94,11 @@ class Fit(pl.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        # Lightning refuses to clip for a fused optimizer, for fear of scaled gradients; bfloat16
+        # has none.
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
 
     def on_train_epoch_start(self) -> None:
         self._started = time.monotonic()

@@ -6,12 +6,31 @@ through the exchange (Ioffe & Szegedy 2015, ICML, PMLR 37:448).
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.distributed
-import torch.distributed.nn
 from torch import nn
 
 __all__ = ["use_joint_batches"]
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over all processes; so is its gradient, since every process uses it."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        del ctx
+        total = x.clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
+        del ctx
+        total = gradients[0].clone()
+        torch.distributed.all_reduce(total)
+        return total
 
 
 def _joint_forward(norm: nn.modules.batchnorm._BatchNorm, x: torch.Tensor) -> torch.Tensor:
@@ -20,9 +39,7 @@ def _joint_forward(norm: nn.modules.batchnorm._BatchNorm, x: torch.Tensor) -> to
     values = x.float()
     local = torch.stack([values.sum(axes), values.square().sum(axes)])
     n = torch.full_like(local[:1], values.numel() / values.shape[1])
-    total: torch.Tensor = torch.distributed.nn.functional.all_reduce(  # type: ignore[no-untyped-call]
-        torch.cat([local, n])
-    )
+    total: torch.Tensor = _Sum.apply(torch.cat([local, n]))  # type: ignore[no-untyped-call]
     mean = total[0] / total[2]
     variance = (total[1] / total[2] - mean.square()).clamp_min(0)
     if norm.track_running_stats and norm.running_mean is not None and norm.running_var is not None:

@@ -209,7 +209,6 @@ def train(
             **settings,
             max_epochs=config.epochs,
             accumulate_grad_batches=config.accumulate,
-            gradient_clip_val=config.clip,
             callbacks=[*_callbacks(run, config), watcher],
             plugins=[WholeCheckpoints()],
             logger=_loggers(run, config),
@@ -453,6 +452,8 @@ def _quiet_lightning() -> Iterator[None]:
             warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
             # The average is in evaluation mode on purpose.
             warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*")
+            # Every process logs the same numbers: they were gathered before.
+            warnings.filterwarnings("ignore", ".*sync_dist=True.*")
             # Lightning's own use of something that PyTorch has deprecated.
             warnings.filterwarnings("ignore", ".*isinstance\\(treespec, LeafSpec\\).*")
             yield
