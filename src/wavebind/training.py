@@ -176,6 +176,9 @@ def train(
     checkpoint = run.checkpoints / "last.ckpt"
     continues = resume and checkpoint.is_file()
     network = initial_model(model, config, data, load_weights=not continues)
+    if continues:
+        # The weights at once, and not when fitting starts: what is frozen is computed before.
+        network.load_state_dict(_stored_weights(checkpoint, "model."))
     network.backbone.frozen_prefix(config.train)  # an unknown name is said before anything is made
     if not resume and first:
         _start_run(run, data, model, config, overwrite)
@@ -219,13 +222,18 @@ def train(
             num_sanity_val_steps=0,
             inference_mode=True,
         )
-        trainer.fit(
-            fit,
-            loaders[0],
-            loaders[1],
-            ckpt_path=checkpoint if continues else None,
-            weights_only=True,
-        )
+        try:
+            trainer.fit(
+                fit,
+                loaders[0],
+                loaders[1],
+                ckpt_path=checkpoint if continues else None,
+                weights_only=True,
+            )
+        except SystemExit:
+            # Lightning makes this of an interrupt.
+            if not trainer.interrupted:
+                raise
     if trainer.interrupted:
         raise KeyboardInterrupt
     if not first:
@@ -384,6 +392,16 @@ def finished_card(out: Path) -> ModelCard | None:
     return load_model(run.model)[1] if run.model.is_file() else None
 
 
+def _stored_weights(checkpoint: Path, prefix: str) -> dict[str, torch.Tensor]:
+    """The weights in a checkpoint whose names begin with a prefix, without it."""
+    stored = WholeCheckpoints().load_checkpoint(checkpoint)
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in stored["state_dict"].items()
+        if name.startswith(prefix)
+    }
+
+
 def _finish(
     run: RunDir,
     data: Dataset,
@@ -393,17 +411,11 @@ def _finish(
     valid: Windows,
 ) -> ModelCard:
     """Keep the best epoch's weights, with the calibration and threshold that valid gives them."""
-    kept = WholeCheckpoints().load_checkpoint(run.checkpoints / "best.ckpt")
-    prefix = "average."
-    weights = {
-        name[len(prefix) :]: tensor
-        for name, tensor in kept["state_dict"].items()
-        if name.startswith(prefix)
-    }
+    best = run.checkpoints / "best.ckpt"
     model = fit.average
-    model.load_state_dict(weights)
+    model.load_state_dict(_stored_weights(best, "average."))
     fit.to(device)
-    epoch = int(kept["epoch"]) + 1
+    epoch = int(WholeCheckpoints().load_checkpoint(best)["epoch"]) + 1
     indices = data.indices("valid")
     size = 64 if fit.n_cached else _VALID_BATCH
     with torch.inference_mode(), flush_denormals(), autocast(device):
