@@ -64,7 +64,9 @@ class _SameConv2d(nn.Conv2d):
 
 
 def _norm(width: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(width, momentum=0.01, eps=1e-3)
+    # PyTorch's momentum, and not the published 0.01: that takes hundreds of steps to forget the first
+    # statistics, and a network from random weights validated at AUROC 0.5000 after 284 of them.
+    return nn.BatchNorm2d(width, eps=1e-3)
 
 
 class _Block(nn.Module):
