@@ -64,8 +64,8 @@ class _SameConv2d(nn.Conv2d):
 
 
 def _norm(width: int) -> nn.BatchNorm2d:
-    # PyTorch's momentum, and not the published 0.01: that takes hundreds of steps to forget the first
-    # statistics, and a network from random weights validated at AUROC 0.5000 after 284 of them.
+    # PyTorch's momentum, and not the published 0.01: that takes hundreds of steps to forget the
+    # first statistics, and a network from random weights validated at AUROC 0.5000 after 284.
     return nn.BatchNorm2d(width, eps=1e-3)
 
 
