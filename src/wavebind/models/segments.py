@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -32,16 +33,16 @@ class Segment:
     modules: tuple[nn.Module, ...]
 
 
-class SegmentedNetwork(nn.Module):
+class SegmentedNetwork(nn.Module, ABC):
     """A network that is the composition of its segments; the last one is called ``head``."""
 
+    @abstractmethod
     def segments(self) -> list[Segment]:
         """The segments, first to last."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stages(self) -> dict[str, nn.Module]:
         """The modules whose output an explanation can look at, first to last."""
-        raise NotImplementedError
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Planes ``(batch, channel, height, width)`` to logits ``(batch, output)``."""
