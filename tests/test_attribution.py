@@ -44,7 +44,7 @@ def naive_grad_cam(model, codes, stage):
             alpha = gradient[0, k].sum() / gradient[0, k].numel()
             cam = cam + alpha * kept[0][0, k].detach()
         cam = functional.relu(cam)
-        size = (model.scalogram.shape[1], LENGTH)
+        size = (model.front.shape[1], LENGTH)
         cam = functional.interpolate(cam[None, None], size, mode="bilinear")[0, 0]
         maps.append(cam / cam.max() if cam.max() > 0 else cam)
     return torch.stack(maps)

@@ -31,7 +31,7 @@ def test_the_default_recipe_is_the_default_of_the_code():
 def test_the_published_recipe():
     recipe = load_recipe("ruggeri2025")
     model = Classifier(recipe.model(200))
-    assert model.scalogram.shape == (1, 64, 200)
+    assert model.front.shape == (1, 64, 200)
     assert model.config.image.size == (224, 224)
     assert model.backbone.conv1.in_channels == 3
     assert model.n_weights == 25_557_032 - 1000 * 2049 + 2049

@@ -235,7 +235,7 @@ def test_a_run_json_that_is_damaged(run_copy):
 
 def test_divergence_is_an_error_and_leaves_no_model(data, tmp_path, monkeypatch):
     def broken(self, codes):
-        return self.finish(self.backbone(self.scalogram(codes))) * float("nan")
+        return self.finish(self.backbone(self.front(codes))) * float("nan")
 
     monkeypatch.setattr("wavebind.models.classifier.Classifier.forward", broken)
     with pytest.raises(InputError, match=r"training diverged in epoch 1.*lower --learning-rate"):

@@ -74,7 +74,7 @@ def _one_strand(model: Classifier, codes: torch.Tensor, modules: list[nn.Module]
         features = model.features(codes).detach().requires_grad_()
         logits = model.from_features(features)
         gradients = torch.autograd.grad(logits.sum(), outputs)
-    total = torch.zeros(len(codes), model.scalogram.shape[1], codes.shape[1], device=codes.device)
+    total = torch.zeros(len(codes), len(model.periods), codes.shape[1], device=codes.device)
     for output, gradient in zip(outputs, gradients, strict=True):
         weights = gradient.mean(dim=(2, 3), keepdim=True)
         cam = functional.relu((weights * output).sum(dim=1, keepdim=True)).detach()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +127,8 @@ class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         data = _dataset(_filled_up(codes), labels, held_out)
         try:
             recipe = load_recipe(self.recipe)
-            if self.model is not None and self.model != recipe.backbone:
-                recipe = replace(recipe, backbone=self.model, options={})
+            if self.model is not None:
+                recipe = recipe.with_backbone(self.model)
             names = ("epochs", "batch_size", "learning_rate", "unbound_ratio", "max_shift")
             given = {name: getattr(self, name) for name in (*names, "patience")}
             given = {name: value for name, value in given.items() if value is not None}

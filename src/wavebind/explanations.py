@@ -159,7 +159,7 @@ def explain_run(
         mean_map=mean,
         mean_profile=mean.mean(axis=0),
         n_mean=len(averaged),
-        periods=model.scalogram.periods,
+        periods=model.periods,
     )
     settings = {
         "method": "gradcam",

@@ -46,6 +46,7 @@ def feature_key(
         "length": config.length,
         "scalogram": to_dict(config.scalogram),
         "image": None if config.image is None else to_dict(config.image),
+        "front": config.front_name,
         "backbone": config.backbone,
         "segments": n_segments,
         "strands": strands,
@@ -54,7 +55,7 @@ def feature_key(
     digest.update(json.dumps(settings, sort_keys=True).encode())
     digest.update(np.ascontiguousarray(indices, dtype=np.int64).tobytes())
     modules = [m for s in model.backbone.segments()[:n_segments] for m in s.modules]
-    for module in [model.normalise, *modules]:
+    for module in [model.front, model.normalise, *modules]:
         for name, tensor in module.state_dict().items():
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().contiguous().float().numpy().tobytes())

@@ -1,21 +1,22 @@
 """Recipes: a representation, a network and a way of training, by name or from a file.
 
-A recipe is a TOML file with the entries ``about``, ``source``, ``backbone`` and the tables
-``scalogram``, ``image``, ``options`` and ``training``; what is left out takes its default.
+A recipe is a TOML file with the entries ``about``, ``source``, ``backbone``, ``front`` and the
+tables ``scalogram``, ``image``, ``options`` and ``training``; what is left out takes its default.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from wavebind.errors import InputError
+from wavebind.fronts import FRONTS, FrontName
 from wavebind.images import ImageConfig
-from wavebind.models import ModelConfig
+from wavebind.models import ModelConfig, get_backbone
 from wavebind.models.classifier import default_scalogram
 from wavebind.scalograms import ScalogramConfig
 from wavebind.settings import from_dict
@@ -42,6 +43,8 @@ class Recipe:
         Of the backbone.
     image : ImageConfig or None
         Where given, the backbone sees colour images.
+    front : str or None
+        What stands before the backbone; see :mod:`wavebind.fronts`.
     training : dict
         Settings of :class:`wavebind.training.TrainingConfig` that differ from its defaults.
     """
@@ -55,10 +58,37 @@ class Recipe:
     options: dict[str, Any] = field(default_factory=dict)
     image: ImageConfig | None = None
     training: dict[str, Any] = field(default_factory=dict)
+    front: FrontName | None = None
 
     def model(self, length: int) -> ModelConfig:
         """The network for windows of a length."""
-        return ModelConfig(length, self.scalogram, self.backbone, dict(self.options), self.image)
+        return ModelConfig(
+            length,
+            self.scalogram,
+            self.backbone,
+            dict(self.options),
+            self.image,
+            front=self.front,
+        )
+
+    def with_backbone(self, name: str) -> Recipe:
+        """The same with another network, in its default size and with the front that it reads."""
+        if name == self.backbone:
+            return self
+        image = self.image if get_backbone(name).front == "wavelets" else None
+        return replace(self, backbone=name, options={}, image=image, front=None)
+
+    def with_front(self, name: str) -> Recipe:
+        """The same with another front.
+
+        Raises
+        ------
+        InputError
+            If there is none of that name.
+        """
+        if name not in FRONTS:
+            raise InputError(f"front {name!r} is not known; choose one of: {', '.join(FRONTS)}")
+        return replace(self, front=name)
 
 
 def recipe_names() -> list[str]:

@@ -26,6 +26,7 @@ __all__ = [
     "ScalogramConfig",
     "ScalogramPyramid",
     "cone_of_influence",
+    "select_outputs",
     "wavelet_picture",
 ]
 
@@ -267,13 +268,27 @@ class Scalogram(nn.Module):
             ``float32`` (or the type that autocast chooses), shape
             ``(batch, channel, scale, position)``.
         """
-        parts = self.transform(self.signals(codes))
-        if self.config.outputs == ("real", "imag"):
-            return parts.flatten(1, 2)
-        real, imag = parts[:, :, 0], parts[:, :, 1]
-        return torch.stack([part(name, real, imag) for name in self.config.outputs], 2).flatten(
-            1, 2
-        )
+        return select_outputs(self.transform(self.signals(codes)), self.config.outputs)
+
+
+def select_outputs(parts: torch.Tensor, outputs: tuple[Output, ...]) -> torch.Tensor:
+    """Real planes of complex coefficients.
+
+    Parameters
+    ----------
+    parts : torch.Tensor
+        Shape ``(batch, channel, part, scale, position)``; the parts are real and imaginary.
+    outputs : tuple of str
+
+    Returns
+    -------
+    torch.Tensor
+        Shape ``(batch, channel * output, scale, position)``.
+    """
+    if outputs == ("real", "imag"):
+        return parts.flatten(1, 2)
+    real, imag = parts[:, :, 0], parts[:, :, 1]
+    return torch.stack([part(name, real, imag) for name in outputs], 2).flatten(1, 2)
 
 
 def part(name: Output, real: torch.Tensor, imag: torch.Tensor) -> torch.Tensor:

@@ -277,7 +277,9 @@ def _inputs(
     change them.
     """
     n_cached = network.backbone.frozen_prefix(config.train)
-    if not n_cached or not config.cache or config.augments or where.n_processes > 1:
+    if network.front_is_trained or not config.cache or config.augments:
+        n_cached = 0
+    if not n_cached or where.n_processes > 1:
         return 0, [(data.codes, None), (data.codes, None)]
     epochs = range(config.epochs if config.redraw else 1)
     chosen = [epoch_windows(bound, parts["train"], config, epoch) for epoch in epochs]

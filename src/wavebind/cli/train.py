@@ -40,6 +40,13 @@ def train(
     model: Annotated[
         str | None, typer.Option(help="The network, instead of that of the recipe.")
     ] = None,
+    front: Annotated[
+        str | None,
+        typer.Option(
+            help="What stands before the network, instead of what it reads by itself: wavelets, "
+            "learned-wavelets, learned-filters, random-filters, or signal (no transform)."
+        ),
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(help="Largest number of epochs (default: 10).")
     ] = None,
@@ -155,7 +162,7 @@ def train(
     }
     given = {name: value for name, value in given.items() if value is not None}
     if resume:
-        others = {"recipe": recipe, "model": model, "force": force}
+        others = {"recipe": recipe, "model": model, "front": front, "force": force}
         extra = [*given, *(name for name, value in others.items() if value)]
         if extra:
             names = ", ".join("--" + name.replace("_", "-") for name in extra)
@@ -175,8 +182,10 @@ def train(
         note(f"{out}: training has ended already; nothing to resume")
     else:
         chosen = load_recipe(recipe or "default")
-        if model is not None and model != chosen.backbone:
-            chosen = replace(chosen, backbone=model, options={})
+        if model is not None:
+            chosen = chosen.with_backbone(model)
+        if front is not None:
+            chosen = chosen.with_front(front)
         configuration = from_dict(TrainingConfig, {**chosen.training, **given}, "the settings")
         with training_monitor() as monitor:
             card = fit(

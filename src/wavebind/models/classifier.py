@@ -9,10 +9,11 @@ import torch
 from torch import nn
 
 from wavebind.errors import InputError
+from wavebind.fronts import FrontName, make_front
 from wavebind.images import ImageConfig, ScalogramImage
 from wavebind.models.normalisation import InputNormalisation
 from wavebind.models.registry import get_backbone
-from wavebind.scalograms import Scalogram, ScalogramConfig
+from wavebind.scalograms import ScalogramConfig
 from wavebind.settings import from_dict, to_dict
 from wavebind.wavelets import Wavelet
 
@@ -42,6 +43,9 @@ class ModelConfig:
         Where given, the backbone sees each scalogram as a colour image.
     outputs : tuple of str
         What each logit stands for; several in a network of several labels.
+    front : str or None
+        What stands before the backbone, one of :data:`wavebind.fronts.FRONTS`; None for what the
+        backbone reads by itself.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
@@ -52,6 +56,7 @@ class ModelConfig:
     options: dict[str, Any] = field(default_factory=dict)
     image: ImageConfig | None = None
     outputs: tuple[str, ...] = ("bound",)
+    front: FrontName | None = None
 
     def __post_init__(self) -> None:
         if not self.outputs or len(set(self.outputs)) < len(self.outputs):
@@ -62,7 +67,14 @@ class ModelConfig:
             raise InputError(
                 f"windows of {self.length} bp are shorter than a binding site; use 16 bp or more"
             )
+        if self.image is not None and self.front_name == "signal":
+            raise InputError("an image is drawn of a scalogram; the front 'signal' has none")
         self.backbone_settings()
+
+    @property
+    def front_name(self) -> FrontName:
+        """What stands before the backbone."""
+        return self.front or get_backbone(self.backbone).front
 
     def backbone_settings(self) -> Any:
         """The backbone's settings, defaults filled in."""
@@ -71,7 +83,8 @@ class ModelConfig:
 
     def resolved(self) -> ModelConfig:
         """The same, with every default of the backbone written out."""
-        return replace(self, options=to_dict(self.backbone_settings()))
+        options = to_dict(self.backbone_settings())
+        return replace(self, options=options, front=self.front_name)
 
 
 class Classifier(nn.Module):
@@ -83,8 +96,10 @@ class Classifier(nn.Module):
 
     Attributes
     ----------
-    scalogram : Scalogram
-        The transform; it has no weights.
+    front : Scalogram or Front
+        The transform, or what stands in its place.
+    periods : numpy.ndarray
+        ``float64``, shape ``(scale,)``: those of the scalogram, in base pairs.
     normalise : InputNormalisation
         Puts what the backbone sees on the scale that it expects.
     backbone : SegmentedNetwork
@@ -96,9 +111,10 @@ class Classifier(nn.Module):
         self.config = config.resolved()
         #: Of several outputs, the one that is given alone; None for all of them.
         self.selected: int | None = None
-        self.scalogram = Scalogram(config.scalogram, config.length)
+        self.front = make_front(self.config.front_name, config.scalogram, config.length)
+        self.periods = config.scalogram.periods(config.length)
         self.image = None if config.image is None else ScalogramImage(config.image)
-        channels, scales, positions = self.scalogram.shape
+        channels, scales, positions = self.front.shape
         if config.image is not None:
             channels, (scales, positions) = 3 * channels, config.image.size or (scales, positions)
         self.normalise = InputNormalisation(channels)
@@ -123,7 +139,7 @@ class Classifier(nn.Module):
 
     def features(self, codes: torch.Tensor) -> torch.Tensor:
         """Scalograms or images, ``(batch, channel, scale or height, position or width)``."""
-        planes: torch.Tensor = self.scalogram(codes)
+        planes: torch.Tensor = self.front(codes)
         return planes if self.image is None else self.image(planes)
 
     def from_features(self, features: torch.Tensor) -> torch.Tensor:
@@ -154,6 +170,11 @@ class Classifier(nn.Module):
     def stages(self) -> dict[str, nn.Module]:
         """The modules whose output an explanation can look at, first to last."""
         return self.backbone.stages()
+
+    @property
+    def front_is_trained(self) -> bool:
+        """Whether the front has weights of its own."""
+        return any(True for _ in self.front.parameters())
 
     @property
     def n_weights(self) -> int:

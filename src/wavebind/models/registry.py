@@ -8,11 +8,20 @@ from functools import partial
 from typing import Any
 
 from wavebind.errors import InputError
+from wavebind.fronts import FrontName
 from wavebind.models.efficientnet import EfficientNetConfig, EfficientNetLite0
 from wavebind.models.pretrained import LITE0_IMAGENET, RESNET_IMAGENET, Pretrained
 from wavebind.models.resnet import ResNet, ResNetConfig
 from wavebind.models.scalenet import ScaleNet, ScaleNetConfig
 from wavebind.models.segments import SegmentedNetwork
+from wavebind.models.sequencenets import (
+    CNN,
+    CNNConfig,
+    DanQ,
+    DanQConfig,
+    DeepBind,
+    DeepBindConfig,
+)
 from wavebind.models.timmnet import TimmConfig, TimmNet, check_name
 
 __all__ = ["BACKBONES", "Backbone", "get_backbone"]
@@ -38,8 +47,11 @@ class Backbone:
         Names of the first filters, and of the last layer up to its dot.
     pretrained : Pretrained or None
     own_normalisation : bool
-        Whether it begins with a normalisation that it learns; otherwise the input is put on the
-        scale of the published weights, or on that of the training windows.
+        Whether it takes its input as it is, or begins with a normalisation that it learns;
+        otherwise the input is put on the scale of the published weights, or on that of the
+        training windows.
+    front : str
+        What stands before it unless something else is asked for; see :mod:`wavebind.fronts`.
     """
 
     name: str
@@ -51,8 +63,14 @@ class Backbone:
     head: str = ""
     pretrained: Pretrained | None = None
     own_normalisation: bool = False
+    front: FrontName = "wavelets"
 
 
+_SEQUENCE_NETWORKS: tuple[tuple[str, type[Any], Any, str], ...] = (
+    ("cnn", CNNConfig, CNN, "convolutions and maxima in turn, of the kind of Basset"),
+    ("deepbind", DeepBindConfig, DeepBind, "one layer of motif detectors, of the kind of DeepBind"),
+    ("danq", DanQConfig, DanQ, "motif detectors read by an LSTM, of the kind of DanQ"),
+)
 _IMAGES = "images or scalograms, any number of channels"
 
 BACKBONES: dict[str, Backbone] = {
@@ -89,6 +107,19 @@ BACKBONES: dict[str, Backbone] = {
             first="_conv_stem.weight",
             head="_fc.",
             pretrained=LITE0_IMAGENET,
+        ),
+        *(
+            Backbone(
+                name,
+                settings,
+                build,
+                about,
+                "encoded sequences, without a transform",
+                head="head.",
+                own_normalisation=True,
+                front="signal",
+            )
+            for name, settings, build, about in _SEQUENCE_NETWORKS
         ),
     )
 }

@@ -116,8 +116,9 @@ class ScaleNet(SegmentedNetwork):
     ) -> None:
         super().__init__()
         channels, scales, positions = shape
-        bands = scales // config.band
-        if bands < 1 or positions < 2 * config.pool:
+        # One scale is no scalogram: the stem reads it alone.
+        band = 1 if scales == 1 else config.band
+        if scales < band or positions < 2 * config.pool:
             raise InputError(
                 f"scalenet needs at least {config.band} scales and {2 * config.pool} positions; "
                 f"found {scales} and {positions}. Use more scales, longer windows or a smaller "
@@ -127,16 +128,16 @@ class ScaleNet(SegmentedNetwork):
         self.stem = nn.Conv2d(
             channels,
             config.band_width,
-            (2 * config.band, config.stem_kernel),
-            stride=(config.band, 1),
-            padding=(config.band // 2, config.stem_kernel // 2),
+            (1 if scales == 1 else 2 * band, config.stem_kernel),
+            stride=(band, 1),
+            padding=(band // 2, config.stem_kernel // 2),
             bias=False,
         )
         with torch.no_grad():
             bands = self.stem(torch.zeros(1, *shape)).shape[2]
         self.bands = nn.Sequential(
             *(
-                _Residual(config.band_width, (3, 3), 1, config.dropout)
+                _Residual(config.band_width, (1 if bands == 1 else 3, 3), 1, config.dropout)
                 for _ in range(config.band_blocks)
             )
         )

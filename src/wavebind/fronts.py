@@ -1,0 +1,259 @@
+"""What stands between codes and a network: the wavelet transform, or what it is compared with.
+
+Every front is a module from codes to planes ``(batch, channel, scale, position)``:
+
+- ``wavelets``: the transform, fixed.
+- ``learned-wavelets``: Morse wavelets whose gamma, betas and periods are trained, beginning with
+  those of the configuration.
+- ``learned-filters``: as many filters of the same reach, random at first, every number trained.
+- ``random-filters``: the same, left as they were drawn.
+- ``signal``: no transform: the encoded window itself, as a plane of one scale.
+
+The three in the middle answer the question of what the wavelets buy.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from wavebind.encodings import encode, encoding_table, get_encoding
+from wavebind.errors import InputError
+from wavebind.scalograms import Scalogram, ScalogramConfig, select_outputs
+from wavebind.wavelets import time_spread
+
+__all__ = ["FRONTS", "Front", "FrontName", "KernelFront", "SignalFront", "make_front"]
+
+FrontName = Literal["wavelets", "learned-wavelets", "learned-filters", "random-filters", "signal"]
+FRONTS: tuple[FrontName, ...] = (
+    "wavelets",
+    "learned-wavelets",
+    "learned-filters",
+    "random-filters",
+    "signal",
+)
+
+#: Trained parameters stay positive: their logarithms are kept, within these bounds.
+_GAMMA = (0.5, 12.0)
+_BETA = (0.5, 200.0)
+
+
+class Front(nn.Module, ABC):
+    """Codes to planes.
+
+    Parameters
+    ----------
+    config : ScalogramConfig
+    length : int
+        Window length in base pairs.
+    """
+
+    table: torch.Tensor
+
+    def __init__(self, config: ScalogramConfig, length: int) -> None:
+        super().__init__()
+        if length < 2:
+            raise InputError(f"a network needs a window of 2 bp or more; found {length}")
+        self.config, self.length = config, length
+        self.encoding = get_encoding(config.encoding)
+        self.register_buffer("table", encoding_table(self.encoding), persistent=False)
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int, int]:
+        """``(channel, scale, position)`` of one window."""
+
+    def signals(self, codes: torch.Tensor) -> torch.Tensor:
+        """Codes ``(batch, position)`` to signals ``(batch, channel, position)``, ``float32``."""
+        if codes.shape[-1] != self.length:
+            raise InputError(
+                f"this network is for windows of {self.length} bp; found {codes.shape[-1]} bp"
+            )
+        return encode(codes, self.table, cumulated=self.encoding.cumulated)
+
+
+class SignalFront(Front):
+    """The encoded window as it is."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """One scale, every position."""
+        return self.encoding.channels, 1, self.length
+
+    def forward(self, codes: torch.Tensor) -> torch.Tensor:
+        """Codes ``(batch, position)`` to ``(batch, channel, 1, position)``."""
+        return self.signals(codes).unsqueeze(2)
+
+
+class KernelFront(Front):
+    """Convolutions with one complex filter a scale, the same for every channel.
+
+    A filter is given at every lag between two bases of a window, so that its place in the window
+    makes a matrix of it, and the whole front is one product.
+    """
+
+    def __init__(self, config: ScalogramConfig, length: int) -> None:
+        super().__init__(config, length)
+        if config.padding != "zero":
+            raise InputError(
+                f"filters other than fixed wavelets see zeros beyond the edges; padding "
+                f"{config.padding!r} is for the front 'wavelets'"
+            )
+        self.periods = config.periods(length)
+        self.positions = math.ceil(length / config.stride)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """As of a scalogram."""
+        return self.config.channels, len(self.periods), self.positions
+
+    @abstractmethod
+    def kernels(self) -> torch.Tensor:
+        """Filters ``(part, scale, lag)``, lags from ``1 - length`` to ``length - 1``."""
+
+    def operator(self) -> torch.Tensor:
+        """The front as a matrix, ``(length, part * scale * position)``."""
+        # Row t of the unfolded filters holds lags t * stride - u for bases u, from the last one on.
+        rows = self.kernels().unfold(-1, self.length, self.config.stride).flip(-1)
+        return rows.flatten(0, 2).T
+
+    def forward(self, codes: torch.Tensor) -> torch.Tensor:
+        """Codes ``(batch, position)`` to planes, as :class:`Scalogram` gives them."""
+        signals = self.signals(codes)
+        batch, channels, length = signals.shape
+        flat = signals.reshape(batch * channels, length) @ self.operator()
+        parts = flat.view(batch, channels, 2, len(self.periods), self.positions)
+        return select_outputs(parts, self.config.outputs)
+
+
+class LearnedWavelets(KernelFront):
+    """Morse wavelets whose parameters are trained.
+
+    Parameters
+    ----------
+    config : ScalogramConfig
+        Its wavelet, of kind ``morse``, and its periods are where training begins.
+    length : int
+    """
+
+    cosines: torch.Tensor
+    sines: torch.Tensor
+    omega: torch.Tensor
+
+    def __init__(self, config: ScalogramConfig, length: int) -> None:
+        super().__init__(config, length)
+        if config.wavelet.kind != "morse":
+            raise InputError(
+                f"learned wavelets are Morse wavelets; found {config.wavelet.kind!r}, use the "
+                f"front 'wavelets' for it"
+            )
+        n = len(self.periods)
+        self.log_gamma = nn.Parameter(torch.tensor(math.log(config.wavelet.gamma)))
+        self.log_beta = nn.Parameter(torch.full((n,), math.log(config.wavelet.beta)))
+        self.log_period = nn.Parameter(torch.from_numpy(np.log(self.periods)).float())
+        # Room enough that no filter wraps around within a window.
+        size = 1 << (4 * length - 1).bit_length()
+        omega = 2 * np.pi * np.arange(1, size // 2 + 1) / size
+        phase = np.outer(omega, np.arange(1 - length, length)) % (2 * np.pi)
+        # Half of the Nyquist bin, as in the fixed transform.
+        weight = np.where(np.arange(1, size // 2 + 1) == size // 2, 0.5, 1.0)[:, None] / size
+        for name, values in (
+            ("omega", omega),
+            ("cosines", weight * np.cos(phase)),
+            ("sines", weight * np.sin(phase)),
+        ):
+            self.register_buffer(name, torch.from_numpy(values).float(), persistent=False)
+        self._size = size
+
+    def parameters_now(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Gamma, betas ``(scale,)`` and periods ``(scale,)`` in base pairs, within their bounds."""
+        gamma = self.log_gamma.clamp(*map(math.log, _GAMMA)).exp()
+        beta = self.log_beta.clamp(*map(math.log, _BETA)).exp()
+        period = self.log_period.clamp(math.log(2.0), math.log(2.0 * self.length)).exp()
+        return gamma, beta, period
+
+    def kernels(self) -> torch.Tensor:
+        """See :func:`wavebind.wavelets.frequency_response` for the formula."""
+        with torch.autocast(self.omega.device.type, enabled=False):
+            gamma, beta, period = self.parameters_now()
+            log_peak = (beta.log() - gamma.log()) / gamma
+            log_w = (self.omega / (2 * math.pi)).log() + (period.log() + log_peak)[:, None]
+            # At the peak the response is 2.
+            shape = beta[:, None] * (log_w - log_peak[:, None]) - (gamma * log_w).exp()
+            response = 2 * (shape + (gamma * log_peak).exp()[:, None]).exp()
+            if self.config.norm == "l2":
+                squares = response.square()
+                # The Nyquist bin, the last one, counts half, hence its square a quarter.
+                total = squares.sum(1) - 0.75 * squares[:, -1]
+                response = response / (total / self._size).sqrt()[:, None]
+            return torch.stack([response @ self.cosines, response @ self.sines])
+
+
+class Filters(KernelFront):
+    """Filters of the reach of the wavelets that they replace, random at first.
+
+    White noise under the envelope of each scale's wavelet, in energy as long as it
+    (:func:`wavebind.wavelets.time_spread`), scaled to an energy of 1. The envelope is fixed; what
+    is trained is what lies under it.
+
+    Parameters
+    ----------
+    config : ScalogramConfig
+    length : int
+    trained : bool
+    """
+
+    noise: torch.Tensor
+    envelope: torch.Tensor
+
+    def __init__(self, config: ScalogramConfig, length: int, *, trained: bool) -> None:
+        super().__init__(config, length)
+        lags = np.arange(1 - length, length)
+        # Filters shorter than three bases could not tell two apart.
+        spread = np.maximum(time_spread(config.wavelet) * self.periods, 0.75)[:, None]
+        envelope: NDArray[np.float64] = np.exp(-0.25 * (lags / spread) ** 2)
+        envelope[envelope < 1e-3] = 0.0
+        noise = torch.randn(2, len(self.periods), len(lags))
+        energy = (noise.double() * torch.from_numpy(envelope)).square().sum((0, 2)).sqrt()
+        noise = (noise / energy[:, None]).float()
+        if trained:
+            self.noise = nn.Parameter(noise)
+        else:
+            self.register_buffer("noise", noise)
+        self.register_buffer("envelope", torch.from_numpy(envelope).float(), persistent=False)
+
+    def kernels(self) -> torch.Tensor:
+        """Noise under its envelope."""
+        return self.noise * self.envelope
+
+
+def make_front(name: FrontName, config: ScalogramConfig, length: int) -> Scalogram | Front:
+    """A front by its name.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`FRONTS`. Random filters draw from PyTorch's generator.
+    config : ScalogramConfig
+        Of ``signal`` only the encoding counts.
+    length : int
+        Window length in base pairs.
+
+    Raises
+    ------
+    InputError
+        If the configuration is not one that this front can have.
+    """
+    if name == "wavelets":
+        return Scalogram(config, length)
+    if name == "learned-wavelets":
+        return LearnedWavelets(config, length)
+    if name == "signal":
+        return SignalFront(config, length)
+    return Filters(config, length, trained=name == "learned-filters")
