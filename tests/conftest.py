@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ import torch
 
 from wavebind.cli.main import run as run_cli
 
+# Two libraries that compile with numba must not each bring threads of their own.
+os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")
 # Batches this small gain nothing from a second thread, and lose much on a busy machine.
 torch.set_num_threads(1)
 

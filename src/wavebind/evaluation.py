@@ -20,12 +20,15 @@ __all__ = [
     "Calibration",
     "Curves",
     "Estimate",
+    "Ranked",
     "auroc_with_interval",
     "best_threshold",
     "calibration",
     "curves",
+    "estimate",
     "evaluate",
     "ranking_metrics",
+    "resamples",
 ]
 
 Floats = NDArray[np.float64]
@@ -44,8 +47,16 @@ class Estimate:
     high: float
 
 
-class _Ranked:
-    """Scores sorted once, ready to be weighed many times."""
+class Ranked:
+    """Scores sorted once, ready to be weighed many times.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray
+        Shape ``(window,)``: 1 = bound, 0 = unbound.
+    scores : numpy.ndarray
+        Shape ``(window,)``.
+    """
 
     def __init__(self, labels: Integers, scores: Floats) -> None:
         labels = np.asarray(labels)
@@ -78,6 +89,7 @@ class _Ranked:
         return true, false
 
     def metrics(self, weights: Floats, threshold: float) -> dict[str, float]:
+        """:data:`METRICS` with each window counted `weights` times, ``(window,)``."""
         true, false = self.counts(weights)
         n_bound, n_unbound = true[-1], false[-1]
         tp, fp = _counts_above(self.scores[self.ends], true, false, threshold)
@@ -120,7 +132,7 @@ def _confusion_metrics(tp: float, fp: float, n_bound: float, n_unbound: float) -
     }
 
 
-def _resamples(labels: Integers, rng: np.random.Generator, n_resamples: int) -> Iterator[Floats]:
+def resamples(labels: Integers, rng: np.random.Generator, n_resamples: int) -> Iterator[Floats]:
     """Bootstrap weights: how often each window was drawn, one resample at a time.
 
     A resample in which a class is absent has no AUROC; it is drawn again.
@@ -165,19 +177,19 @@ def evaluate(
     InputError
         If the lengths differ, a score is not finite, or only one class is there.
     """
-    ranked = _Ranked(labels, scores)
+    ranked = Ranked(labels, scores)
     n = len(scores)
     point = ranked.metrics(np.ones(n), threshold)
     draws: dict[str, list[float]] = {name: [] for name in METRICS}
-    for weights in _resamples(labels, rng, n_resamples):
+    for weights in resamples(labels, rng, n_resamples):
         for name, value in ranked.metrics(weights, threshold).items():
             draws[name].append(value)
-    return {name: _estimate(point[name], np.array(draws[name])) for name in METRICS}
+    return {name: estimate(point[name], np.array(draws[name])) for name in METRICS}
 
 
 def ranking_metrics(labels: Integers, scores: Floats) -> tuple[float, float]:
     """AUROC and AUPRC, without intervals."""
-    true, false = _Ranked(labels, scores).counts(np.ones(len(scores)))
+    true, false = Ranked(labels, scores).counts(np.ones(len(scores)))
     return _auroc(true, false), _average_precision(true, false)
 
 
@@ -188,13 +200,14 @@ def auroc_with_interval(
     n_resamples: int = N_RESAMPLES,
 ) -> Estimate:
     """AUROC alone, as :func:`evaluate` gives it."""
-    ranked = _Ranked(labels, scores)
+    ranked = Ranked(labels, scores)
     n = len(scores)
-    draws = [_auroc(*ranked.counts(w)) for w in _resamples(labels, rng, n_resamples)]
-    return _estimate(_auroc(*ranked.counts(np.ones(n))), np.array(draws))
+    draws = [_auroc(*ranked.counts(w)) for w in resamples(labels, rng, n_resamples)]
+    return estimate(_auroc(*ranked.counts(np.ones(n))), np.array(draws))
 
 
-def _estimate(value: float, draws: Floats) -> Estimate:
+def estimate(value: float, draws: Floats) -> Estimate:
+    """A value with the 2.5 and 97.5 percentiles of what resampling made of it."""
     low, high = np.percentile(draws, [2.5, 97.5])
     return Estimate(float(value), float(low), float(high))
 
@@ -210,7 +223,7 @@ def best_threshold(labels: Integers, scores: Floats) -> float:
     float
         Half-way between the two neighbouring scores, so that it does not sit on a window.
     """
-    ranked = _Ranked(labels, scores)
+    ranked = Ranked(labels, scores)
     true, false = ranked.counts(np.ones(len(scores)))
     n_bound, n_unbound = true[-1], false[-1]
     fn, tn = n_bound - true, n_unbound - false
@@ -236,7 +249,7 @@ class Curves:
 
 def curves(labels: Integers, scores: Floats) -> Curves:
     """The curves behind AUROC and AUPRC, one point for each distinct score."""
-    ranked = _Ranked(labels, scores)
+    ranked = Ranked(labels, scores)
     true, false = ranked.counts(np.ones(len(scores)))
     return Curves(false / false[-1], true / true[-1], true / (true + false))
 

@@ -23,7 +23,9 @@ __all__ = [
     "draw_history",
     "draw_mean_map",
     "draw_precision_recall",
+    "draw_reliability",
     "draw_roc",
+    "draw_rocs_and_precisions",
     "draw_scalograms",
     "to_gif",
     "to_png",
@@ -309,6 +311,52 @@ def draw_precision_recall(points: Curves, auprc: float, prevalence: float) -> Fi
         label=f"AUPRC {auprc:.3f}",
     )
     axes.legend(loc="lower left", frameon=False)
+    return figure
+
+
+def draw_rocs_and_precisions(models: dict[str, tuple[Curves, str]], prevalence: float) -> Figure:
+    """ROC and precision-recall curves of several models, side by side.
+
+    Parameters
+    ----------
+    models : dict
+        By name the curves, and what the legend says beside the name.
+    prevalence : float
+        Fraction of bound windows.
+    """
+    from matplotlib import colormaps
+
+    figure = _figure(11.0, 4.6)
+    left, right = figure.subplots(1, 2)
+    colours = colormaps["tab10" if len(models) <= 10 else "tab20"].colors  # type: ignore[attr-defined]
+    for i, (name, (points, words)) in enumerate(models.items()):
+        style: dict[str, Any] = {"color": colours[i % len(colours)], "linewidth": 1.3}
+        x, y = points.false_positive_rate, points.true_positive_rate
+        left.plot(np.append(0, x), np.append(0, y), label=f"{name}  {words}", **style)
+        right.step(np.append(0, y), np.append(1, points.precision), where="post", **style)
+    left.plot([0, 1], [0, 1], color=_GREY, linestyle=":")
+    right.axhline(prevalence, color=_GREY, linestyle=":")
+    left.set(xlabel="false positive rate", ylabel="true positive rate")
+    right.set(xlabel="recall", ylabel="precision")
+    for axes in (left, right):
+        axes.set_xlim(-0.01, 1.01)
+        axes.set_ylim(-0.01, 1.01)
+        axes.grid(visible=True, color="#e6e6e6")
+    left.legend(loc="lower right", frameon=False, fontsize=8)
+    return figure
+
+
+def draw_reliability(models: dict[str, Calibration]) -> Figure:
+    """Predicted probability against observed frequency, of several models."""
+    from matplotlib import colormaps
+
+    figure, axes = _square("predicted probability", "fraction bound")
+    axes.plot([0, 1], [0, 1], color=_GREY, linestyle=":")
+    colours = colormaps["tab10" if len(models) <= 10 else "tab20"].colors  # type: ignore[attr-defined]
+    for i, (name, bins) in enumerate(models.items()):
+        colour = colours[i % len(colours)]
+        axes.plot(bins.predicted, bins.observed, ".-", color=colour, linewidth=1, label=name)
+    axes.legend(loc="upper left", frameon=False, fontsize=7)
     return figure
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +16,7 @@ from wavebind.errors import InputError
 from wavebind.evaluation import METRICS, calibration, curves
 from wavebind.explanations import Explained, explain_run, read_explained
 from wavebind.models import load_model
+from wavebind.pages import png_text, render_page
 from wavebind.plotting import (
     draw_calibration,
     draw_explanation,
@@ -25,7 +24,6 @@ from wavebind.plotting import (
     draw_mean_map,
     draw_precision_recall,
     draw_roc,
-    to_png,
 )
 from wavebind.provenance import versions
 from wavebind.rundir import RunDir, read_json
@@ -81,7 +79,7 @@ def write_report(
     step = progress or (lambda _: None)
 
     def picture(figure: Figure) -> str:
-        png = base64.b64encode(to_png(figure)).decode("ascii")
+        png = png_text(figure)
         step(1)
         return png
 
@@ -114,7 +112,8 @@ def write_report(
     mean_map = draw_mean_map(
         explained.mean_map, explained.mean_profile, explained.periods, explained.n_mean
     )
-    html = _render(
+    html = render_page(
+        "report.html",
         title=f"{card.model.backbone} on {_data_name(data)}",
         metrics=metrics,
         metric_names=METRICS,
@@ -193,11 +192,3 @@ def _warnings(metrics: dict[str, Any], settings: dict[str, Any]) -> list[str]:
             f"Only {metrics['n_bound']} bound windows were scored; the intervals are wide."
         )
     return found
-
-
-def _render(**values: Any) -> str:
-    from jinja2 import Environment, StrictUndefined
-
-    text = (resources.files("wavebind") / "templates" / "report.html").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
-    return environment.from_string(text).render(**values)

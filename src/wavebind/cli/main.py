@@ -10,6 +10,7 @@ import typer
 
 from wavebind.cli import (
     audit,
+    compare,
     dataset,
     demo,
     evaluate,
@@ -65,6 +66,7 @@ for _module in (
     audit,
     train,
     evaluate,
+    compare,
     predict,
     explain,
     scalogram,

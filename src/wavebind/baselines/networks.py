@@ -1,0 +1,81 @@
+"""Networks of this package as models of a comparison."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wavebind.baselines.rival import Fitted, Rival
+from wavebind.dataset import Dataset
+from wavebind.devices import resolve_device
+from wavebind.models import Classifier, load_model
+from wavebind.prediction import predict_logits
+from wavebind.recipebook import Recipe
+from wavebind.rundir import RunDir, read_json
+from wavebind.sequences import Codes
+from wavebind.settings import from_dict
+from wavebind.training import Devices, finished_card, train
+from wavebind.trainingconfig import TrainingConfig, TrainingMonitor
+
+__all__ = ["Network"]
+
+
+class Network(Rival):
+    """A recipe, trained.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    epochs : int, optional
+        Instead of those of the recipe.
+    device : str
+    """
+
+    seeded = True
+
+    def __init__(self, recipe: Recipe, epochs: int | None = None, device: str = "auto") -> None:
+        given = {} if epochs is None else {"epochs": epochs}
+        self.recipe = recipe
+        self.config = from_dict(TrainingConfig, {**recipe.training, **given}, "the recipe")
+        self.device = device
+
+    def fit(
+        self, data: Dataset, folder: Path, seed: int, monitor: TrainingMonitor | None = None
+    ) -> Fitted:
+        """Train; an interrupted training is continued."""
+        run = RunDir(folder / "run")
+        config = replace(self.config, seed=seed)
+        model = replace(self.recipe.model(data.length), outputs=data.outputs)
+        begun = run.run_json.is_file()
+        if not (begun and finished_card(run.path)):
+            train(
+                data,
+                run.path,
+                model,
+                config,
+                devices=Devices(self.device),
+                resume=begun,
+                monitor=monitor,
+            )
+        self._model: Classifier
+        self._model, card = load_model(run.model, resolve_device(self.device))
+        history = read_json(run.history)
+        started = card.training.get("weights", "none")
+        weights = "random weights" if started == "none" else f"weights {Path(str(started)).name}"
+        details = f"{card.model.backbone} on {card.model.front}, {weights}, epoch {card.epoch}"
+        return Fitted(
+            self._model.n_weights,
+            len(data.indices("train")),
+            f"{details} of {len(history)}",
+            {
+                "epoch": card.epoch,
+                "seconds_an_epoch": float(np.median([e["seconds"] for e in history])),
+            },
+        )
+
+    def predict(self, codes: Codes) -> NDArray[np.float64]:
+        """Logits, the mean of both strands."""
+        return predict_logits(self._model, codes)

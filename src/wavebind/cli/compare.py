@@ -1,0 +1,176 @@
+"""``wavebind compare``."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wavebind.cli.console import Device, note, progress_bar
+from wavebind.cli.train import training_monitor
+
+if TYPE_CHECKING:
+    from wavebind.comparison import Comparison
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        name="compare",
+        epilog="Example: wavebind compare ctcf --models jaspar:CTCF,gkm-all,cnn,scalenet --out cmp",
+    )(compare)
+
+
+def compare(
+    data: Annotated[
+        Path | None,
+        typer.Argument(metavar="DATA", help="A dataset, made with 'wavebind dataset'."),
+    ] = None,
+    models: Annotated[
+        str,
+        typer.Option(
+            help="Comma-separated: names of --list, of recipes or of networks, or paths of recipes "
+            "(.toml). 'default' stands for all of --list but the published recipe, 'all' for all."
+        ),
+    ] = "default",
+    out: Annotated[
+        Path, typer.Option("--out", help="A folder; a comparison begun there is continued.")
+    ] = Path("comparison"),
+    seeds: Annotated[
+        str,
+        typer.Option(help="Comma-separated; models that depend on one are trained with each."),
+    ] = "0",
+    epochs: Annotated[
+        int | None, typer.Option(help="Of every network, instead of its recipe's: one budget.")
+    ] = None,
+    svm_windows: Annotated[
+        int,
+        typer.Option(help="Training windows of gkm-svm; its time grows with their square."),
+    ] = 4000,
+    reference: Annotated[
+        str,
+        typer.Option(help="The model that others are compared with. (default: the best on valid)"),
+    ] = "",
+    split: Annotated[
+        str, typer.Option(help="test, or valid while you are still choosing.")
+    ] = "test",
+    listed: Annotated[bool, typer.Option("--list", help="Say which models there are.")] = False,
+    device: Device = "auto",
+) -> None:
+    """Train several models on the same windows and compare them, with paired intervals.
+
+    Leaves a table (comparison.tsv, .json), a page (comparison.html), and every window with every
+    model's probability (windows.parquet).
+    """
+    from wavebind.baselines import DEFAULT_MODELS, MODELS, parse_model
+
+    if listed:
+        for name, about in MODELS.items():
+            typer.echo(f"{name:<14}{about}")
+        return
+    if data is None:
+        raise typer.BadParameter("name a dataset, or pass --list")
+    from wavebind.comparison import ComparisonConfig
+    from wavebind.comparison import compare as run
+    from wavebind.comparisonpage import write_comparison_page
+    from wavebind.dataset import open_dataset
+
+    names: list[str] = []
+    for name in _words(models):
+        names += {"default": list(DEFAULT_MODELS), "all": list(MODELS)}.get(name, [name])
+    config = ComparisonConfig(
+        models=tuple(parse_model(name, epochs, svm_windows) for name in names),
+        seeds=tuple(_numbers(seeds)),
+        part=split,
+        device=device,
+        reference=reference,
+    )
+    opened = open_dataset(data)
+    with _monitor() as monitor:
+        found = run(opened, out, config, monitor)
+    page = write_comparison_page(
+        out, found, title=f"Models on {data.name}", chosen_reference=bool(reference)
+    )
+    typer.echo(_table(found))
+    typer.echo(f"written: {page}")
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(word) for word in _words(text)]
+    except ValueError:
+        raise typer.BadParameter(
+            f"--seeds are whole numbers, comma-separated; found {text!r}"
+        ) from None
+
+
+def _table(found: Comparison) -> str:
+    """Models by metrics as aligned text."""
+    width = max(len("shortcut"), *(len(entry.label) for entry in found.entries)) + 2
+    lines = [
+        f"{'model':<{width}}{'AUROC':>6}  95 % interval  {'AUPRC':>6}  95 % interval  {'MCC':>6}"
+        f"  {'ECE':>5}  {'seconds':>8}  reference minus model, AUROC"
+    ]
+    for entry in found.entries:
+        result = found.contests[entry.label]
+        cells = [f"{entry.label:<{width}}"]
+        for metric in ("auroc", "auprc"):
+            e = result.metrics[metric]
+            cells.append(f"{e.value:.4f}  {e.low:.4f}-{e.high:.4f}  ")
+        gap = result.behind["auroc"]
+        behind = (
+            "the reference"
+            if entry.label == found.reference
+            else f"{gap.value:+.4f}  ({gap.low:+.4f} to {gap.high:+.4f})"
+        )
+        cells.append(
+            f"{result.metrics['mcc'].value:.4f}  {result.metrics['calibration_error'].value:.3f}"
+            f"  {entry.seconds:>8,.0f}  {behind}"
+        )
+        lines.append("".join(cells))
+    best = found.audit["best_shortcut"]
+    lines.append(
+        f"{'shortcut':<{width}}{best['value']:.4f}  {best['low']:.4f}-{best['high']:.4f}  "
+        f"({best['name']} alone)"
+    )
+    part, seeds = found.settings["part"], found.settings["seeds"]
+    lines.append(
+        f"{len(found.labels):,} windows of the {part} split, {int((found.labels == 1).sum()):,} "
+        f"bound; seeds {', '.join(map(str, seeds))}; thresholds and calibration from valid"
+    )
+    return "\n".join(lines)
+
+
+class _Monitor:
+    """Says which model is at work and passes on what its training says."""
+
+    def __init__(self, training: Any, stack: contextlib.ExitStack) -> None:
+        self._training, self._stack = training, stack
+        self._advance: Any = None
+
+    def model(self, label: str, seed: int, reused: bool) -> None:
+        note(f"{label}, seed {seed}: {'scored before' if reused else 'training'}")
+
+    def message(self, kind: str, *content: Any) -> None:
+        getattr(self._training, kind)(*content)
+
+    def resampling(self, total: int) -> None:
+        self._advance = self._stack.enter_context(progress_bar("resampling windows", total))
+
+    def resampled(self, n: int) -> None:
+        self._advance(n)
+
+
+@contextlib.contextmanager
+def _monitor() -> Iterator[_Monitor]:
+    with contextlib.ExitStack() as stack:
+        yield _Monitor(stack.enter_context(training_monitor()), stack)

@@ -1,0 +1,120 @@
+"""A piece of work in a process of its own, with what it cost."""
+
+from __future__ import annotations
+
+import multiprocessing
+import queue
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from wavebind.errors import InputError, WavebindError
+
+__all__ = ["Cost", "run_isolated"]
+
+_POLL = 0.5
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a piece of work took.
+
+    Attributes
+    ----------
+    seconds : float
+        Wall-clock time, without the start of the process.
+    peak_memory : int
+        Largest resident memory of the process, or of one that it started, in bytes; without what
+        lies on a GPU.
+    """
+
+    seconds: float
+    peak_memory: int
+
+
+def _peak_memory() -> int:
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return 0
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    size = max(resource.getrusage(kind).ru_maxrss for kind in kinds)
+    # Linux counts kilobytes, macOS bytes.
+    return int(size) * (1 if sys.platform == "darwin" else 1024)
+
+
+def _work(messages: Any, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    def say(*message: Any) -> None:
+        messages.put(("said", message))
+
+    started = time.monotonic()
+    try:
+        result = function(*arguments, say)
+        messages.put(("done", (result, time.monotonic() - started, _peak_memory())))
+    except WavebindError as error:
+        messages.put(("input", str(error)))
+    except Exception:
+        messages.put(("failed", traceback.format_exc()))
+
+
+def run_isolated(
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    said: Callable[..., None],
+) -> tuple[Any, Cost]:
+    """Call a function in a fresh process, so that its memory is its own.
+
+    Parameters
+    ----------
+    function : callable
+        Of a module's top level. Takes `arguments` and then a callable for messages.
+    arguments : tuple
+    said : callable
+        Called here with each message.
+
+    Returns
+    -------
+    tuple
+        What the function returned, and what it cost.
+
+    Raises
+    ------
+    InputError
+        As the function did, or if the process ended without an answer.
+    """
+    context = multiprocessing.get_context("spawn")
+    messages: Any = context.Queue()
+    process = context.Process(target=_work, args=(messages, function, arguments), daemon=True)
+    process.start()
+    try:
+        while True:
+            try:
+                kind, content = messages.get(timeout=_POLL)
+            except queue.Empty:
+                if process.is_alive():
+                    continue
+                try:
+                    # What it said last may still be on its way.
+                    kind, content = messages.get(timeout=_POLL)
+                except queue.Empty:
+                    raise InputError(
+                        f"the process was ended (code {process.exitcode}), perhaps for want of "
+                        f"memory"
+                    ) from None
+            if kind == "said":
+                said(*content)
+            elif kind == "input":
+                raise InputError(content)
+            elif kind == "failed":
+                raise RuntimeError(content)
+            else:
+                result, seconds, memory = content
+                return result, Cost(seconds, memory)
+    finally:
+        process.join(timeout=5)
+        if process.is_alive():
+            process.terminate()
+            process.join()
