@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -364,7 +366,7 @@ def _read_scores(path: Path, data: Dataset) -> dict[str, NDArray[np.float64]]:
             raise InputError(f"{path}: is too large to be scores")
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             found = {name: file[name].astype(np.float64) for name in file.files}
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
             f"{path}: is damaged ({error}); remove its folder and compare again"
         ) from error

@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from wavebind.errors import InputError, WavebindError
@@ -40,10 +41,16 @@ def _peak_memory() -> int:
         import resource
     except ImportError:  # not on Windows
         return 0
-    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    size = max(resource.getrusage(kind).ru_maxrss for kind in kinds)
     # Linux counts kilobytes, macOS bytes.
-    return int(size) * (1 if sys.platform == "darwin" else 1024)
+    unit = 1 if sys.platform == "darwin" else 1024
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
+    status = Path("/proc/self/status")
+    if status.is_file():
+        # The figure of getrusage() begins with that of the process that started this one.
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return max(children, 1024 * int(line.split()[1]))
+    return max(children, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 
 
 def _work(messages: Any, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
