@@ -7,9 +7,11 @@ from sklearn import metrics as sk
 from wavebind.errors import InputError
 from wavebind.evaluation import (
     METRICS,
+    BinnedError,
     auroc_with_interval,
     best_threshold,
     calibration,
+    calibration_error,
     curves,
     evaluate,
     ranking_metrics,
@@ -122,3 +124,18 @@ def test_calibration_of_known_probabilities():
 def test_scores_that_have_no_metric(labels, scores, message):
     with pytest.raises(InputError, match=message):
         evaluate(np.array(labels), np.array(scores), 0.5, np.random.default_rng(0))
+
+
+def test_the_calibration_error_with_its_interval():
+    rng = np.random.default_rng(0)
+    p = rng.random(3000)
+    labels = (rng.random(3000) < p).astype(int)
+    honest = calibration_error(labels, p, np.random.default_rng(0), 200)
+    assert honest.value == pytest.approx(calibration(labels, p).error)
+    assert honest.high < 0.06
+    wrong = calibration_error(labels, p**3, np.random.default_rng(0), 200)
+    assert wrong.low > 0.1
+    assert wrong.low < wrong.value < wrong.high
+    # Doubling every window is no change.
+    weights = np.full(3000, 2.0)
+    assert BinnedError(labels, p).error(weights) == pytest.approx(honest.value)

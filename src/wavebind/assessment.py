@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wavebind.audit import audit, to_plain
 from wavebind.dataset import Dataset
 from wavebind.errors import InputError
-from wavebind.evaluation import auroc_with_interval, calibration, evaluate
+from wavebind.evaluation import auroc_with_interval, calibration_error, evaluate
 from wavebind.models import ModelCard
 from wavebind.prediction import load_run, predict_logits
 from wavebind.provenance import versions
@@ -58,9 +58,9 @@ def assess(
     dict
         What ``metrics.json`` holds: for each metric ``value``, ``low`` and ``high`` (95 %
         bootstrap over windows), the numbers of windows, the threshold chosen on valid, the split,
-        the seed, the expected calibration error, the AUROC against each kind of background where
-        there are several, and the audit of these windows: ``shortcuts``, ``best_shortcut``,
-        ``skipped``, ``leakage`` and ``verdict``. Of a model of several outputs the same for each
+        the seed, the expected calibration error with its interval, the AUROC against each kind of
+        background where there are several, and the audit of these windows: ``shortcuts``,
+        ``best_shortcut``, ``skipped``, ``leakage`` and ``verdict``. Of a model of several outputs the same for each
         of them under ``outputs``.
 
     Raises
@@ -154,7 +154,7 @@ def _assess_one(
         "seed": card.seed,
         "epoch": card.epoch,
         **{k: to_dict(v) for k, v in evaluate(labels, scores, threshold, rng).items()},
-        "calibration_error": calibration(labels, scores).error,
+        "calibration_error": to_dict(calibration_error(labels, scores, rng)),
         "auroc_by_background": _by_background(data, data.indices(part), labels, scores, rng),
         **{key: audited[key] for key in _AUDITED},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +21,15 @@ class Calibration:
     ----------
     slope, intercept : float
         The probability is the logistic function of ``slope * logit + intercept``.
+    prevalence : float or None
+        Fraction of bound windows that the line was fitted to, which its probabilities are for.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
 
     slope: float = 1.0
     intercept: float = 0.0
+    prevalence: float | None = None
 
     def __post_init__(self) -> None:
         if not (0 < self.slope < 1e6 and abs(self.intercept) < 1e6):
@@ -34,9 +38,53 @@ class Calibration:
                 f"{self.intercept!r}"
             )
 
+        if self.prevalence is not None and not 0 < self.prevalence < 1:
+            raise InputError(
+                f"a prevalence lies between 0 and 1, both excluded; found {self.prevalence!r}"
+            )
+
+    def at_prevalence(self, prevalence: float) -> Calibration:
+        """The calibration where another fraction of the windows is bound.
+
+        The odds are multiplied by the ratio of the prior odds (Saerens, Latinne & Decaestecker
+        2002, Neural Comput. 14:21): right where bound windows look like the bound ones that the
+        line was fitted to, and unbound ones like the unbound ones.
+
+        Parameters
+        ----------
+        prevalence : float
+            Between 0 and 1.
+
+        Raises
+        ------
+        InputError
+            If it does not lie there, or it is not known what the line was fitted to.
+        """
+        if self.prevalence is None:
+            raise InputError(
+                "the model does not say which fraction of its windows was bound; train it again "
+                "with this version, or leave --prevalence out"
+            )
+        if not 0 < prevalence < 1:
+            raise InputError(
+                f"a prevalence lies between 0 and 1, both excluded; found {prevalence!r}"
+            )
+        shift = _log_odds(prevalence) - _log_odds(self.prevalence)
+        return Calibration(self.slope, self.intercept + shift, prevalence)
+
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Logistic function of the calibrated logits, without overflow; any shape."""
         return 0.5 * (1 + np.tanh(0.5 * (self.slope * logits + self.intercept)))
+
+    def logits(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The logits that these probabilities are of; 0 and 1 are those of the ends of float64."""
+        limit = np.finfo(np.float64).eps
+        p = np.clip(probabilities, limit, 1 - limit)
+        return np.asarray((np.log(p) - np.log1p(-p) - self.intercept) / self.slope)
+
+
+def _log_odds(share: float) -> float:
+    return math.log(share / (1 - share))
 
 
 def fit_calibration(labels: NDArray[np.int8], logits: NDArray[np.float64]) -> Calibration:
@@ -69,10 +117,10 @@ def fit_calibration(labels: NDArray[np.int8], logits: NDArray[np.float64]) -> Ca
         value = np.mean(np.logaddexp(0, z) - wanted * z)
         return float(value), np.array([np.mean(error * x), np.mean(error)])
 
-    if not np.std(logits):
+    if not np.std(logits) or not n_bound or not n_unbound:
         return Calibration()
     slope, intercept = minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS").x
     slope, intercept = slope / scale, intercept - slope * centre / scale
     if not (1e-6 < slope < 1e5 and abs(intercept) < 1e5):
         return Calibration()
-    return Calibration(float(slope), float(intercept))
+    return Calibration(float(slope), float(intercept), n_bound / len(labels))

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from wavebind.calibration import Calibration
 from wavebind.errors import InputError
-from wavebind.evaluation import METRICS, Estimate, Ranked, estimate, resamples
+from wavebind.evaluation import METRICS, BinnedError, Estimate, Ranked, estimate, resamples
 
 __all__ = ["ECE", "Contest", "Scores", "contest"]
 
 Floats = NDArray[np.float64]
 N_RESAMPLES = 2000
-N_BINS = 15
 #: Name of the expected calibration error among the metrics.
 ECE = "calibration_error"
 
@@ -70,21 +69,6 @@ class Contest:
     behind: dict[str, Estimate]
 
 
-class _Binned:
-    """Expected calibration error with the windows weighed, in bins of equal numbers of windows."""
-
-    def __init__(self, labels: NDArray[np.int8], probabilities: Floats) -> None:
-        order = np.argsort(probabilities, kind="stable")
-        self.bins = np.empty(len(order), dtype=np.int64)
-        for i, group in enumerate(np.array_split(order, N_BINS)):
-            self.bins[group] = i
-        self.gap = probabilities - labels
-
-    def error(self, weights: Floats) -> float:
-        gaps = np.bincount(self.bins, weights * self.gap, N_BINS)
-        return float(np.abs(gaps).sum() / weights.sum())
-
-
 def contest(
     labels: NDArray[np.int8],
     models: Mapping[str, Sequence[Scores]],
@@ -124,7 +108,7 @@ def contest(
         raise InputError(f"the reference {reference!r} is not among {', '.join(models)}")
     prepared = {
         name: [
-            (Ranked(labels, s.probabilities), _Binned(labels, s.probabilities), s.threshold)
+            (Ranked(labels, s.probabilities), BinnedError(labels, s.probabilities), s.threshold)
             for s in seeds
         ]
         for name, seeds in models.items()

@@ -17,6 +17,7 @@ from wavebind.errors import InputError
 
 __all__ = [
     "METRICS",
+    "BinnedError",
     "Calibration",
     "Curves",
     "Estimate",
@@ -24,6 +25,7 @@ __all__ = [
     "auroc_with_interval",
     "best_threshold",
     "calibration",
+    "calibration_error",
     "curves",
     "estimate",
     "evaluate",
@@ -36,6 +38,7 @@ Integers = NDArray[np.integer[Any]]
 
 METRICS = ("auroc", "auprc", "accuracy", "precision", "recall", "f1", "mcc")
 N_RESAMPLES = 2000
+N_BINS = 15
 
 
 @dataclass(frozen=True)
@@ -275,12 +278,54 @@ class Calibration:
     error: float
 
 
-def calibration(labels: Integers, probabilities: Floats, n_bins: int = 15) -> Calibration:
-    """How far probabilities are frequencies."""
+def _groups(probabilities: Floats, n_bins: int) -> list[NDArray[np.int64]]:
+    """Windows in bins of equal numbers, by their probability."""
     order = np.argsort(probabilities, kind="stable")
-    groups = [g for g in np.array_split(order, n_bins) if len(g)]
+    return [g for g in np.array_split(order, n_bins) if len(g)]
+
+
+def calibration(labels: Integers, probabilities: Floats, n_bins: int = N_BINS) -> Calibration:
+    """How far probabilities are frequencies."""
+    groups = _groups(probabilities, n_bins)
     predicted = np.array([probabilities[g].mean() for g in groups])
     observed = np.array([labels[g].mean() for g in groups])
     n = np.array([len(g) for g in groups])
     error = float(np.sum(n * np.abs(predicted - observed)) / n.sum())
     return Calibration(predicted, observed, n, error)
+
+
+class BinnedError:
+    """The expected calibration error with the windows weighed, in the bins of :func:`calibration`.
+
+    Parameters
+    ----------
+    labels, probabilities : numpy.ndarray
+        Shape ``(window,)``.
+    """
+
+    def __init__(self, labels: Integers, probabilities: Floats) -> None:
+        self._bins = np.empty(len(probabilities), dtype=np.int64)
+        for i, group in enumerate(_groups(probabilities, N_BINS)):
+            self._bins[group] = i
+        self._gap = probabilities - labels
+
+    def error(self, weights: Floats) -> float:
+        """With each window counted `weights` times, ``(window,)``."""
+        gaps = np.bincount(self._bins, weights * self._gap, N_BINS)
+        return float(np.abs(gaps).sum() / weights.sum())
+
+
+def calibration_error(
+    labels: Integers,
+    probabilities: Floats,
+    rng: np.random.Generator,
+    n_resamples: int = N_RESAMPLES,
+) -> Estimate:
+    """The expected calibration error with its 95 % interval over resampled windows.
+
+    The error of a resample is larger than that of the windows themselves, since it is an absolute
+    difference: the interval leans upwards.
+    """
+    binned = BinnedError(labels, probabilities)
+    draws = [binned.error(w) for w in resamples(labels, rng, n_resamples)]
+    return estimate(binned.error(np.ones(len(labels))), np.array(draws))

@@ -39,6 +39,7 @@ def score_fasta(
     fasta: Path,
     stream: TextIO,
     *,
+    prevalence: float | None = None,
     device: str = "auto",
     progress: Callable[[int], None] | None = None,
 ) -> FastaSummary:
@@ -57,6 +58,9 @@ def score_fasta(
         Records of the model's window length.
     stream : file
         Where the table goes.
+    prevalence : float, optional
+        Fraction of bound windows among what is scored, for the probabilities; by default that of
+        the validation split.
     device : str
     progress : callable, optional
         Called with the number of records read since the last call.
@@ -68,6 +72,8 @@ def score_fasta(
     """
     run = RunDir(out).require_model()
     model, card = load_model(run.model, resolve_device(device))
+    if prevalence is not None:
+        card = card.at_prevalence(prevalence)
     length = card.model.length
     n_records = n_unknown = n_wrong = 0
     first_wrong = ""

@@ -100,6 +100,8 @@ def metrics_table(metrics: Mapping[str, Any]) -> str:
     for name in METRICS:
         m = metrics[name]
         lines.append(f"{name:<12}{m['value']:>8.4f}   {m['low']:.4f} - {m['high']:.4f}")
+    m = metrics["calibration_error"]
+    lines.append(f"{'calibration':<12}{m['value']:>8.4f}   {m['low']:.4f} - {m['high']:.4f}")
     best = metrics["best_shortcut"]
     lines.append(
         f"{'shortcut':<12}{best['value']:>8.4f}   {best['low']:.4f} - {best['high']:.4f}   "

@@ -30,6 +30,13 @@ def predict(
     out: Annotated[
         Path | None, typer.Option(help="The table. Without it, standard output.")
     ] = None,
+    prevalence: Annotated[
+        float | None,
+        typer.Option(
+            help="Fraction of bound windows to expect among the sequences, for the probabilities. "
+            "(default: that of the validation split)"
+        ),
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Score sequences: a table of name, probability and logit, both strands averaged."""
@@ -46,7 +53,9 @@ def predict(
         else:
             temporary = stack.enter_context(replace_file(out))
             stream = stack.enter_context(temporary.open("w", encoding="utf-8"))
-        summary = score_fasta(run, fasta, stream, device=device, progress=advance)
+        summary = score_fasta(
+            run, fasta, stream, prevalence=prevalence, device=device, progress=advance
+        )
     if summary.n_unknown:
         note(
             f"{summary.n_unknown:,} of {summary.n_records:,} sequences have more than 10 % unknown "

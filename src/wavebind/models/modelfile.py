@@ -7,7 +7,7 @@ and shapes that the header's configuration gives, and be finite.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,19 @@ class ModelCard:
                 f"the model has no output {name!r}; choose one of: {', '.join(self.model.outputs)}"
             )
         return self.model.outputs.index(name)
+
+    def at_prevalence(self, prevalence: float) -> ModelCard:
+        """The card where another fraction of the windows is bound; see :class:`Calibration`.
+
+        The thresholds move with the probabilities, so that the same windows are called.
+        """
+        lines = self.calibration or tuple(Calibration() for _ in self.thresholds)
+        moved = tuple(line.at_prevalence(prevalence) for line in lines)
+        thresholds = tuple(
+            float(new.probabilities(old.logits(np.array([threshold])))[0])
+            for old, new, threshold in zip(lines, moved, self.thresholds, strict=True)
+        )
+        return replace(self, calibration=moved, thresholds=thresholds)
 
     @property
     def threshold(self) -> float:
