@@ -192,3 +192,28 @@ def test_settings_check_themselves():
         ComparisonConfig((spec,), seeds=(-1,))
     with pytest.raises(InputError, match=r"has no comparison\.json; make it with"):
         read_comparison(Path("/nonexistent"))
+
+
+def test_fewer_windows_are_fewer(trained, tmp_path, cli):
+    data = open_dataset(trained[1])
+    few = data.with_fewer(20, np.random.default_rng(0))
+    train = few.indices("train")
+    assert (few.labels[train] == 1).sum() == 20
+    assert (few.labels[train] == 0).sum() == 20
+    assert set(train) < set(data.indices("train"))
+    np.testing.assert_array_equal(few.indices("test"), data.indices("test"))
+    with pytest.raises(InputError, match="has 150 bound training windows; 151 cannot be kept"):
+        data.with_fewer(151, np.random.default_rng(0))
+    code, _, err = cli(
+        "compare", trained[1], "--models", "kmers", "--train-bound", 20, "--seeds", "0,1",
+        "--out", tmp_path / "c",
+    )  # fmt: skip
+    assert code == 0, err
+    found = read_comparison(tmp_path / "c")
+    (model,) = found["models_found"]
+    assert model["n_windows"] == 40
+    # Each seed draws windows of its own.
+    assert len(set(model["by_seed"]["auroc"])) == 2
+    code, _, err = cli("compare", trained[1], "--models", "kmers", "--train-bound", 1)
+    assert code == 1
+    assert "2 bound training windows or more are needed; found 1" in err

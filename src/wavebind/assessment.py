@@ -60,8 +60,8 @@ def assess(
         bootstrap over windows), the numbers of windows, the threshold chosen on valid, the split,
         the seed, the expected calibration error with its interval, the AUROC against each kind of
         background where there are several, and the audit of these windows: ``shortcuts``,
-        ``best_shortcut``, ``skipped``, ``leakage`` and ``verdict``. Of a model of several outputs the same for each
-        of them under ``outputs``.
+        ``best_shortcut``, ``skipped``, ``leakage`` and ``verdict``. Of a model of several outputs
+        the same for each of them under ``outputs``.
 
     Raises
     ------

@@ -57,6 +57,9 @@ class ComparisonConfig:
         Of networks.
     reference : str
         The model that the others are compared with; empty for the best on valid.
+    train_bound : int or None
+        Train on so many bound windows, and unbound ones in proportion, drawn anew for each seed;
+        None for all there are.
     """
 
     models: tuple[ModelSpec, ...]
@@ -64,6 +67,7 @@ class ComparisonConfig:
     part: str = "test"
     device: str = "auto"
     reference: str = ""
+    train_bound: int | None = None
 
     def __post_init__(self) -> None:
         labels = [spec.label for spec in self.models]
@@ -76,6 +80,10 @@ class ComparisonConfig:
             raise InputError(f"{AVERAGE!r} is of the best two of the others: name two or more")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
             raise InputError(f"seeds are different numbers of 0 or more; found {self.seeds}")
+        if self.train_bound is not None and self.train_bound < 2:
+            raise InputError(
+                f"2 bound training windows or more are needed; found {self.train_bound}"
+            )
         if self.part not in ("test", "valid"):
             raise InputError(f"a comparison is of test or valid; found {self.part!r}")
         if self.reference and self.reference not in labels:
@@ -186,10 +194,18 @@ class _Relay:
 
 
 def _fit_and_score(
-    path: Path, spec: ModelSpec, folder: Path, seed: int, device: str, say: Callable[..., None]
+    path: Path,
+    spec: ModelSpec,
+    folder: Path,
+    seed: int,
+    device: str,
+    train_bound: int | None,
+    say: Callable[..., None],
 ) -> tuple[Fitted, dict[str, NDArray[np.float64]]]:
     """Runs in a process of its own."""
     data = open_dataset(path)
+    if train_bound is not None:
+        data = data.with_fewer(train_bound, np.random.default_rng(seed))
     rival = make_rival(spec, device)
     fitted = rival.fit(data, folder, seed, _Relay(say))
     scores = {}
@@ -261,6 +277,7 @@ def compare(
         settings={
             "part": config.part,
             "seeds": list(config.seeds),
+            "train_bound": config.train_bound,
             "models": [asdict(spec) for spec in config.models],
             "data": {"path": str(data.path.resolve()), "codes_sha256": data.checksum},
             "versions": versions(),
@@ -287,10 +304,17 @@ def _open_folder(out: Path, data: Dataset) -> None:
     write_json(marker, {"format": FORMAT, "codes_sha256": data.checksum})
 
 
-def _key(spec: ModelSpec, seed: int) -> str:
+def _seeds(spec: ModelSpec, config: ComparisonConfig) -> tuple[int, ...]:
+    """The seeds that make a difference to a model."""
+    seeded = make_rival(spec).seeded or config.train_bound is not None
+    return config.seeds if seeded else (0,)
+
+
+def _key(spec: ModelSpec, seed: int, train_bound: int | None) -> str:
     """A name for a folder, of all that the model depends on beside the data."""
     rival = make_rival(spec)
     settings: dict[str, Any] = {"format": FORMAT, "spec": asdict(spec), "seed": seed}
+    settings["train_bound"] = train_bound
     if isinstance(rival, Network):
         settings["recipe"] = to_dict(rival.recipe)
         settings["training"] = to_dict(rival.config)
@@ -307,15 +331,14 @@ def _entry(
     monitor: ComparisonMonitor | None,
 ) -> Entry:
     """Every seed of one model."""
-    seeds = config.seeds if make_rival(spec).seeded else (0,)
     cards, scores, valid = [], [], []
-    for seed in seeds:
-        folder = out / "models" / _key(spec, seed)
+    for seed in _seeds(spec, config):
+        folder = out / "models" / _key(spec, seed, config.train_bound)
         done = folder / "fit.json"
         if monitor:
             monitor.model(spec.label, seed, done.is_file())
         if not done.is_file():
-            _train(data, spec, folder, seed, config.device, monitor)
+            _train(data, spec, folder, seed, config, monitor)
         card = read_json(done)
         stored = _read_scores(folder / "scores.npz", data)
         cards.append(card)
@@ -338,7 +361,7 @@ def _train(
     spec: ModelSpec,
     folder: Path,
     seed: int,
-    device: str,
+    config: ComparisonConfig,
     monitor: ComparisonMonitor | None,
 ) -> None:
     # A network that was interrupted continues from its checkpoint, so the folder may be there.
@@ -346,7 +369,7 @@ def _train(
     try:
         (fitted, scores), cost = run_isolated(
             _fit_and_score,
-            (data.path.resolve(), spec, folder, seed, device),
+            (data.path.resolve(), spec, folder, seed, config.device, config.train_bound),
             monitor.message if monitor else lambda *_: None,
         )
     except InputError as error:
@@ -399,8 +422,8 @@ def _average(data: Dataset, out: Path, entries: list[Entry], config: ComparisonC
         for entry in best:
             spec = next(s for s in config.models if s.label == entry.label)
             j = i % len(entry.scores)
-            seed = config.seeds[j] if make_rival(spec).seeded else 0
-            stored = _read_scores(out / "models" / _key(spec, seed) / "scores.npz", data)
+            key = _key(spec, _seeds(spec, config)[j], config.train_bound)
+            stored = _read_scores(out / "models" / key / "scores.npz", data)
             line = entry.scores[j].calibration
             held += (line.slope * stored["valid"] + line.intercept) / 2
             reported += (line.slope * stored[config.part] + line.intercept) / 2

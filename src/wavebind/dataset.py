@@ -380,6 +380,34 @@ class Dataset:
         labels = self.targets[:, self.outputs.index(output)]
         return replace(self, labels=labels, parts=np.where(labels >= 0, self.parts, ""))
 
+    def with_fewer(self, n_bound: int, rng: np.random.Generator) -> Dataset:
+        """The set with a random part of its training windows; the others are in no part.
+
+        Parameters
+        ----------
+        n_bound : int
+            Bound training windows to keep; unbound ones are kept in the proportion there is.
+        rng : numpy.random.Generator
+
+        Raises
+        ------
+        InputError
+            If there are not that many.
+        """
+        train = self.indices("train")
+        bound, unbound = (train[self.labels[train] == label] for label in (1, 0))
+        if not 1 <= n_bound <= len(bound):
+            raise InputError(
+                f"{self.path}: has {len(bound):,} bound training windows; {n_bound:,} cannot be "
+                f"kept of them"
+            )
+        n_unbound = max(1, round(len(unbound) * n_bound / len(bound)))
+        kept = [rng.choice(bound, n_bound, replace=False)]
+        kept.append(rng.choice(unbound, min(n_unbound, len(unbound)), replace=False))
+        parts = np.where(self.parts == "train", "", self.parts)
+        parts[np.concatenate(kept)] = "train"
+        return replace(self, parts=parts)
+
     def names(self, indices: NDArray[np.int64]) -> list[str]:
         """``chrom:start-end`` of windows, or ``window_I`` where coordinates are not known."""
         return [

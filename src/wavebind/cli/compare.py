@@ -52,6 +52,13 @@ def compare(
         int,
         typer.Option(help="Training windows of gkm-svm; its time grows with their square."),
     ] = 4000,
+    train_bound: Annotated[
+        int | None,
+        typer.Option(
+            help="Train on so many bound windows, unbound ones in proportion, drawn anew for each "
+            "seed: a point of a learning curve. (default: all)"
+        ),
+    ] = None,
     reference: Annotated[
         str,
         typer.Option(help="The model that others are compared with. (default: the best on valid)"),
@@ -89,6 +96,7 @@ def compare(
         part=split,
         device=device,
         reference=reference,
+        train_bound=train_bound,
     )
     opened = open_dataset(data)
     with _monitor() as monitor:
