@@ -24,3 +24,35 @@ def test_the_device_benchmark_prints_its_table():
         assert windows > 0
         assert 0 <= float(share.rstrip("%")) < 120
         assert abs(float(seconds) - 20_000 / windows) < 0.06 + 0.02 * float(seconds)
+
+
+def call(script, *arguments):
+    words = [sys.executable, BENCHMARKS / script, *arguments]
+    done = subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_learning_curves_have_a_row_for_each_size_and_model(trained, tmp_path):
+    table = call(
+        "learning_curves.py", trained[1], "--out", tmp_path, "--sizes", 3, 60,
+        "--models", "jaspar:CTCF,kmers", "--seeds", "1", "--reference", "kmers",
+    )  # fmt: skip
+    rows = [re.split(r"\s{2,}", line.strip()) for line in table.splitlines()[1:]]
+    assert [(row[0], row[1]) for row in rows] == [
+        ("3", "jaspar:CTCF"), ("3", "kmers"), ("60", "jaspar:CTCF"), ("60", "kmers"),
+    ]  # fmt: skip
+    aurocs = {(row[0], row[1]): float(row[2]) for row in rows}
+    assert aurocs["60", "kmers"] > aurocs["3", "kmers"]
+    # A matrix that learns nothing is the same whatever the number of windows.
+    assert aurocs["60", "jaspar:CTCF"] == aurocs["3", "jaspar:CTCF"] > 0.9
+
+
+def test_fronts_are_compared(trained, tmp_path):
+    table = call(
+        "fronts.py", trained[1], "--out", tmp_path, "--epochs", 1,
+        "--fronts", "wavelets", "signal",
+    )  # fmt: skip
+    assert re.search(r"^wavelets +0\.\d{4} .*the reference$", table, re.MULTILINE)
+    assert re.search(r"^signal +0\.\d{4} ", table, re.MULTILINE)
+    assert "300 windows of the valid split" in table

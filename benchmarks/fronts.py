@@ -1,0 +1,66 @@
+"""What the wavelets buy.
+
+The default network behind each front: the fixed wavelets, wavelets whose parameters are trained, as
+many filters of the same reach that are trained from random, the same left random, and none (the
+one-hot window itself, read by a longer first layer). Same windows, same training, same seeds, in
+one 'wavebind compare', which prints the table, and keeps what is finished, so that seeds can be
+added later.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+RECIPE = """about = "benchmarks/fronts.py"
+backbone = "scalenet"
+front = "{front}"
+
+[scalogram]
+encoding = "onehot"
+wavelet = {{ kind = "morse", gamma = 3.0, beta = 4.0 }}
+n_scales = 32
+max_period = 64.0
+outputs = ["real", "imag"]
+stride = 2
+
+[options]
+{options}
+"""
+#: Without a transform every position is there, twice as many: the first layer reads as far as the
+#: shorter wavelets do, and twice as many neighbours are joined.
+OPTIONS = {"signal": "stem_kernel = 15\npool = 4\nband_width = 64"}
+FRONTS = ("wavelets", "learned-wavelets", "learned-filters", "random-filters", "signal")
+
+
+def main() -> None:
+    """Write the recipes, compare them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="a dataset, made with 'wavebind dataset'")
+    parser.add_argument("--out", type=Path, default=Path("fronts"))
+    parser.add_argument("--seeds", default="1")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--fronts", nargs="+", default=FRONTS, choices=FRONTS)
+    parser.add_argument("--train-bound", type=int, help="a point of a learning curve")
+    parser.add_argument("--split", default="valid")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    recipes = []
+    for front in options.fronts:
+        recipes.append(options.out / f"{front}.toml")
+        recipes[-1].write_text(RECIPE.format(front=front, options=OPTIONS.get(front, "")))
+    words = [sys.executable, "-m", "wavebind", "compare", options.data]
+    words += ["--models", ",".join(map(str, recipes)), "--seeds", options.seeds]
+    words += ["--epochs", options.epochs, "--split", options.split]
+    words += ["--reference", options.fronts[0]]
+    out = options.out / "all"
+    if options.train_bound:
+        words += ["--train-bound", options.train_bound]
+        out = options.out / f"bound{options.train_bound}"
+    subprocess.run([str(w) for w in [*words, "--out", out]], check=True)  # noqa: S603
+
+
+if __name__ == "__main__":
+    main()
