@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from wavebind.cli.main import run as run_cli
+from wavebind.sequences import reverse_complement, to_codes
 
 # Two libraries that compile with numba must not each bring threads of their own.
 os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")
@@ -99,3 +100,17 @@ def run_copy(trained: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path]:
     """A copy of the trained run that a test may change, and the dataset."""
     run, data = trained
     return Path(shutil.copytree(run, tmp_path / "run")), data
+
+
+def planted_windows(n: int = 60) -> tuple[np.ndarray, np.ndarray]:
+    """Windows with the motif on either strand, and where it begins."""
+    rng = np.random.default_rng(3)
+    windows, starts = [], []
+    for i in range(n):
+        letters = list("".join(rng.choice(list("ACGT"), LENGTH)))
+        at = int(rng.integers(0, LENGTH - len(MOTIF) + 1))
+        letters[at : at + len(MOTIF)] = MOTIF
+        codes = to_codes("".join(letters))
+        windows.append(reverse_complement(codes) if i % 2 else codes)
+        starts.append(LENGTH - at - len(MOTIF) if i % 2 else at)
+    return np.stack(windows), np.array(starts)

@@ -54,7 +54,7 @@ def test_the_page_holds_the_numbers_and_needs_nothing_else(scored):
     page = Page(html)
     for name in ("auroc", "auprc", "mcc"):
         assert f"{metrics[name]['value']:.4f}" in page.text
-    assert len(page.sources) == 4 + 1 + 6
+    assert len(page.sources) == 4 + 2 + 6
     assert all(source.startswith("data:image/png;base64,") for source in page.sources)
     assert "script" not in page.tags
     assert "300 windows of the test split, 150 of them bound" in " ".join(page.text.split())

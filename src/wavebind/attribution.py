@@ -1,138 +1,103 @@
-"""Where in a window the evidence for binding lies.
-
-Grad-CAM: Selvaraju et al. 2017, ICCV, p. 618. The explained class is 1, bound; the network and its
-normalisation are those of prediction, and both strands are averaged.
-"""
+"""Where in a window the evidence for binding lies: every method by its name, batch by batch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
-from torch.nn import functional
 
+from wavebind.contributions import integrated_gradients, mutagenesis, occlusion, to_onehot
 from wavebind.devices import flush_denormals
 from wavebind.errors import InputError
+from wavebind.gradcam import KINDS, default_stages, grad_cam
 from wavebind.models import Classifier
-from wavebind.prediction import reverse_complement_batch
+from wavebind.scalograms import ScalogramConfig
 from wavebind.sequences import Codes
+from wavebind.transforms import wavelet_operator
 
-__all__ = ["Explanation", "default_stages", "explain_windows", "grad_cam"]
+__all__ = ["METHODS", "Explanation", "base_weights", "check_method", "explain_windows"]
+
+#: What is said of each method in lists.
+METHODS: dict[str, str] = {
+    "gradcam": "Grad-CAM: maps over scale and position from the network's layers",
+    "gradcam++": "Grad-CAM++: the same, weighed by positive gradients",
+    "layercam": "LayerCAM: each place by its own positive gradient",
+    "ism": "in-silico mutagenesis: every single mutant",
+    "ig": "integrated gradients through the transform",
+    "occlusion": "a few neighbouring bases made unknown",
+}
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Grad-CAM of some windows.
+    """What one method says of some windows.
 
     Attributes
     ----------
-    maps : numpy.ndarray
-        ``float32``, shape ``(window, scale, position)``, finest scale first, one position a base.
-        Each map is not negative and has a maximum of 1, or is zero everywhere, where no evidence
-        for class 1 was found.
     base_scores : numpy.ndarray
-        ``float32``, shape ``(window, position)``: the mean of a map over its scales.
-    stages : tuple of str
-        The stages whose maps were averaged.
+        ``float32``, shape ``(window, position)``: how much each base speaks for binding. Of maps
+        not negative; otherwise in logits, negative for a base that speaks against it.
+    maps : numpy.ndarray or None
+        Of methods that have them: ``float32``, shape ``(window, scale, position)``, finest scale
+        first, one position a base. Each map is not negative and has a maximum of 1, or is zero
+        everywhere, where no evidence for class 1 was found.
+    contributions : numpy.ndarray or None
+        Of methods that have them: ``float32``, shape ``(window, position, 4)``, what each of A, C,
+        G and T would speak for at each position.
     """
 
-    maps: NDArray[np.float32]
     base_scores: NDArray[np.float32]
-    stages: tuple[str, ...]
+    maps: NDArray[np.float32] | None = None
+    contributions: NDArray[np.float32] | None = None
 
 
-def default_stages(model: Classifier) -> tuple[str, ...]:
-    """The last convolutional blocks of a model: its stages but the first ones, at most three."""
-    return tuple(model.stages())[-3:]
-
-
-@contextmanager
-def _recorded(modules: Sequence[nn.Module]) -> Iterator[list[torch.Tensor]]:
-    """Collect the outputs of modules; the hooks are gone after the block, whatever happens."""
-    outputs: list[torch.Tensor] = []
-
-    def keep(_module: nn.Module, _args: object, output: torch.Tensor) -> None:
-        outputs.append(output)
-
-    handles = [module.register_forward_hook(keep) for module in modules]
-    try:
-        yield outputs
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _one_strand(model: Classifier, codes: torch.Tensor, modules: list[nn.Module]) -> torch.Tensor:
-    """Mean over stages of the normalised maps, shape ``(batch, scale, position of the window)``."""
-    with torch.enable_grad(), _recorded(modules) as outputs:
-        # The input asks for gradients, so that frozen weights make no difference.
-        features = model.features(codes).detach().requires_grad_()
-        logits = model.from_features(features)
-        gradients = torch.autograd.grad(logits.sum(), outputs)
-    total = torch.zeros(len(codes), len(model.periods), codes.shape[1], device=codes.device)
-    for output, gradient in zip(outputs, gradients, strict=True):
-        weights = gradient.mean(dim=(2, 3), keepdim=True)
-        cam = functional.relu((weights * output).sum(dim=1, keepdim=True)).detach()
-        cam = functional.interpolate(
-            cam.float(), size=total.shape[1:], mode="bilinear", align_corners=False
-        ).squeeze(1)
-        total += _to_unit(cam)
-    return total / len(modules)
-
-
-def _to_unit(maps: torch.Tensor) -> torch.Tensor:
-    top = maps.amax(dim=(1, 2), keepdim=True)
-    return torch.where(top > 0, maps / top.clamp_min(torch.finfo(maps.dtype).tiny), maps)
-
-
-def grad_cam(
-    model: Classifier, codes: torch.Tensor, stages: Sequence[str] | None = None
-) -> torch.Tensor:
-    """Grad-CAM of class 1 for a batch of windows, the mean over stages and strands.
-
-    Parameters
-    ----------
-    model : Classifier
-        Left in the mode, and with the gradients, that it had.
-    codes : torch.Tensor
-        ``uint8``, shape ``(batch, position)``, on the model's device.
-    stages : sequence of str, optional
-        Names from :meth:`Classifier.stages`; default :func:`default_stages`.
-
-    Returns
-    -------
-    torch.Tensor
-        ``float32``, shape ``(batch, scale, position)``, one position a base, each map with a
-        maximum of 1 (or zero everywhere).
+def check_method(method: str) -> None:
+    """Refuse a method that is not known.
 
     Raises
     ------
     InputError
-        If a stage is not one of the model's.
+        The message lists those there are.
     """
-    there = model.stages()
-    names = default_stages(model) if stages is None else tuple(stages)
-    for name in names:
-        if name not in there:
-            raise InputError(
-                f"stage {name!r} is not one of this model; choose from: {', '.join(there)}"
-            )
-    if not names:
-        raise InputError(f"name at least one stage of: {', '.join(there)}")
-    modules = [there[name] for name in names]
-    was_training = model.training
-    model.eval()
-    try:
-        forward = _one_strand(model, codes, modules)
-        reverse = _one_strand(model, reverse_complement_batch(codes), modules).flip(-1)
-    finally:
-        model.train(was_training)
-    return _to_unit((forward + reverse) / 2)
+    if method not in METHODS:
+        raise InputError(f"method {method!r} is not known; choose one of: {', '.join(METHODS)}")
+
+
+def base_weights(config: ScalogramConfig, length: int) -> NDArray[np.float32]:
+    """How much of a coefficient at each scale and position comes from each base.
+
+    A coefficient of a long period sees many bases. Its score is shared out among them by the energy
+    of the wavelet over each, so that a map says what it can of bases and no more.
+
+    Parameters
+    ----------
+    config : ScalogramConfig
+    length : int
+        Window length in base pairs.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``float32``, shape ``(scale, position, base)``; adds up to 1 over the bases.
+    """
+    operator = wavelet_operator(
+        config.wavelet, config.periods(length), length, config.norm, 1, config.padding
+    )
+    energy = np.abs(operator.transpose(1, 2, 0)) ** 2
+    return np.asarray(energy / energy.sum(axis=2, keepdims=True), dtype=np.float32)
+
+
+def _map_scores(model: Classifier, maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One number a base from maps: over the scales, each shared out by its wavelets' support."""
+    if model.config.front_name == "signal":
+        return np.asarray(maps.mean(axis=1), dtype=np.float32)
+    weights = base_weights(model.config.scalogram, model.config.length)
+    n_scales = weights.shape[0]
+    found = np.tensordot(maps, weights, axes=([1, 2], [0, 1])) / n_scales
+    return np.asarray(found, dtype=np.float32)
 
 
 def explain_windows(
@@ -140,6 +105,7 @@ def explain_windows(
     codes: Codes,
     indices: NDArray[np.int64],
     *,
+    method: str = "gradcam",
     stages: Sequence[str] | None = None,
     batch_size: int = 64,
     progress: Callable[[int], None] | None = None,
@@ -149,12 +115,15 @@ def explain_windows(
     Parameters
     ----------
     model : Classifier
+        Left in the mode, and with the gradients, that it had.
     codes : numpy.ndarray
         ``uint8``, shape ``(window, position)``.
     indices : numpy.ndarray
         Which windows, in which order.
+    method : str
+        One of :data:`METHODS`.
     stages : sequence of str, optional
-        See :func:`grad_cam`.
+        Of the methods with maps: see :func:`wavebind.gradcam.grad_cam`.
     batch_size : int
     progress : callable, optional
         Called with the number of windows done since the last call.
@@ -163,14 +132,35 @@ def explain_windows(
     ------
     Explanation
         Of up to `batch_size` windows each.
+
+    Raises
+    ------
+    InputError
+        If the method is not known, or not one for this network.
     """
+    check_method(method)
+    if stages is not None and method not in KINDS:
+        raise InputError(f"method {method!r} looks at bases, not at stages; leave them out")
     device = next(model.parameters()).device
     names = default_stages(model) if stages is None else tuple(stages)
     for start in range(0, len(indices), batch_size):
         part = indices[start : start + batch_size]
         batch = torch.from_numpy(np.ascontiguousarray(codes[part])).to(device)
         with flush_denormals():
-            maps = grad_cam(model, batch, names).cpu()
-        yield Explanation(maps.numpy(), maps.mean(dim=1).numpy(), names)
+            yield _explain(model, batch, method, names)
         if progress:
             progress(len(part))
+
+
+def _explain(
+    model: Classifier, batch: torch.Tensor, method: str, stages: Sequence[str]
+) -> Explanation:
+    if method in KINDS:
+        maps = grad_cam(model, batch, stages, method).cpu().numpy()
+        return Explanation(_map_scores(model, maps), maps)
+    if method == "occlusion":
+        return Explanation(occlusion(model, batch).cpu().numpy())
+    find = mutagenesis if method == "ism" else integrated_gradients
+    contributions = find(model, batch)
+    scores = (contributions * to_onehot(batch).transpose(1, 2)).sum(dim=2)
+    return Explanation(scores.cpu().numpy(), contributions=contributions.cpu().numpy())

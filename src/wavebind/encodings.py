@@ -21,6 +21,7 @@ __all__ = [
     "EncodingChoice",
     "complement_matrix",
     "encode",
+    "encode_onehot",
     "encoding_table",
     "get_encoding",
     "reverse_complement_signal",
@@ -249,6 +250,32 @@ def encode(codes: torch.Tensor, table: torch.Tensor, *, cumulated: bool = False)
         return signals
     known = (codes < N_CODES - 1).unsqueeze(1)
     return torch.where(known, signals.cumsum(dim=-1), torch.zeros_like(signals))
+
+
+def encode_onehot(
+    onehot: torch.Tensor, table: torch.Tensor, *, cumulated: bool = False
+) -> torch.Tensor:
+    """The signals of one-hot windows: :func:`encode`, linear in its input and differentiable.
+
+    Parameters
+    ----------
+    onehot : torch.Tensor
+        Shape ``(batch, 4, position)``, channels A, C, G, T; zero where a base is unknown. Numbers
+        between 0 and 1 are a path from one window to another.
+    table : torch.Tensor
+        As for :func:`encode`.
+    cumulated : bool
+        As for :func:`encode`.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape ``(batch, channel, position)``.
+    """
+    signals = torch.einsum("bc,nbt->nct", table[: N_CODES - 1].to(onehot.dtype), onehot)
+    if not cumulated:
+        return signals
+    return signals.cumsum(dim=-1) * onehot.sum(dim=1, keepdim=True)
 
 
 def complement_matrix(encoding: Encoding) -> NDArray[np.float64]:

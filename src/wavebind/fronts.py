@@ -77,6 +77,19 @@ class Front(nn.Module, ABC):
             )
         return encode(codes, self.table, cumulated=self.encoding.cumulated)
 
+    @abstractmethod
+    def from_signals(self, signals: torch.Tensor) -> torch.Tensor:
+        """Planes of signals ``(batch, channel, position)``."""
+
+    def forward(self, codes: torch.Tensor) -> torch.Tensor:
+        """Planes of codes ``(batch, position)``."""
+        return self.from_signals(self.signals(codes))
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether planes are linear in the signals."""
+        return True
+
 
 class SignalFront(Front):
     """The encoded window as it is."""
@@ -86,9 +99,9 @@ class SignalFront(Front):
         """One scale, every position."""
         return self.encoding.channels, 1, self.length
 
-    def forward(self, codes: torch.Tensor) -> torch.Tensor:
-        """Codes ``(batch, position)`` to ``(batch, channel, 1, position)``."""
-        return self.signals(codes).unsqueeze(2)
+    def from_signals(self, signals: torch.Tensor) -> torch.Tensor:
+        """``(batch, channel, 1, position)``."""
+        return signals.unsqueeze(2)
 
 
 class KernelFront(Front):
@@ -113,6 +126,11 @@ class KernelFront(Front):
         """As of a scalogram."""
         return self.config.channels, len(self.periods), self.positions
 
+    @property
+    def is_linear(self) -> bool:
+        """Real and imaginary parts are."""
+        return set(self.config.outputs) <= {"real", "imag"}
+
     @abstractmethod
     def kernels(self) -> torch.Tensor:
         """Filters ``(part, scale, lag)``, lags from ``1 - length`` to ``length - 1``."""
@@ -123,9 +141,8 @@ class KernelFront(Front):
         rows = self.kernels().unfold(-1, self.length, self.config.stride).flip(-1)
         return rows.flatten(0, 2).T
 
-    def forward(self, codes: torch.Tensor) -> torch.Tensor:
-        """Codes ``(batch, position)`` to planes, as :class:`Scalogram` gives them."""
-        signals = self.signals(codes)
+    def from_signals(self, signals: torch.Tensor) -> torch.Tensor:
+        """Planes as :class:`Scalogram` gives them."""
         batch, channels, length = signals.shape
         flat = signals.reshape(batch * channels, length) @ self.operator()
         parts = flat.view(batch, channels, 2, len(self.periods), self.positions)

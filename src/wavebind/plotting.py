@@ -18,15 +18,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "BLUE",
+    "COLOURS",
+    "cell_edges",
     "draw_calibration",
-    "draw_explanation",
+    "draw_cone",
     "draw_history",
-    "draw_mean_map",
+    "draw_plane",
     "draw_precision_recall",
     "draw_reliability",
     "draw_roc",
     "draw_rocs_and_precisions",
     "draw_scalograms",
+    "new_figure",
     "to_gif",
     "to_png",
 ]
@@ -36,10 +40,11 @@ Floats = NDArray[np.float64]
 #: Letters are written along the axis of windows up to this length.
 MAX_LETTERS = 80
 COLOURS = {"A": "#2a9d4a", "C": "#2f6fd0", "G": "#e08a00", "T": "#d03a3a", "N": "#888888"}
-_BLUE, _GREY = "#2f6fd0", "#8a8a8a"
+BLUE, GREY = "#2f6fd0", "#8a8a8a"
 
 
-def _figure(width: float, height: float, **kwargs: Any) -> Figure:
+def new_figure(width: float, height: float, **kwargs: Any) -> Figure:
+    """An empty figure of a size in inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained", **kwargs)
@@ -52,7 +57,7 @@ def to_png(figure: Figure, dpi: int = 110) -> bytes:
     return buffer.getvalue()
 
 
-def _edges(periods: Floats) -> Floats:
+def cell_edges(periods: Floats) -> Floats:
     """Bounds of the cells of a picture: half a step of the logarithm either side of a period."""
     logs = np.log(periods)
     half = (logs[1] - logs[0]) / 2 if len(logs) > 1 else 0.1
@@ -60,7 +65,7 @@ def _edges(periods: Floats) -> Floats:
     return edges
 
 
-def _plane(
+def draw_plane(
     axes: Axes,
     picture: NDArray[np.floating[Any]],
     periods: Floats,
@@ -71,7 +76,7 @@ def _plane(
 ) -> Any:
     """Draw a (scale, position) array with the period on a logarithmic axis, finest on top."""
     length = picture.shape[1]
-    edges = _edges(periods)
+    edges = cell_edges(periods)
     mesh = axes.pcolormesh(
         start + np.arange(length + 1) - 0.5,
         edges,
@@ -91,7 +96,8 @@ def _plane(
     return mesh
 
 
-def _cone(axes: Axes, config: ScalogramConfig, length: int, start: int = 0) -> None:
+def draw_cone(axes: Axes, config: ScalogramConfig, length: int, start: int = 0) -> None:
+    """A dashed line below which the edges of the window reach."""
     limit = cone_of_influence(config.wavelet, length)
     bottom, top = axes.get_ylim()
     axes.plot(
@@ -151,7 +157,7 @@ def draw_scalograms(
     """
     columns = min(columns, len(windows))
     rows = -(-len(windows) // columns)
-    figure = _figure(9 * columns**0.5, 3.0 * rows + 0.2)
+    figure = new_figure(9 * columns**0.5, 3.0 * rows + 0.2)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in panels[len(windows) :]:
         axes.axis("off")
@@ -162,14 +168,14 @@ def draw_scalograms(
             picture = wavelet_picture(config, codes, output)
         signed = output in ("real", "imag", "phase")
         top = float(np.abs(picture).max()) or 1.0
-        mesh = _plane(
+        mesh = draw_plane(
             axes,
             picture,
             config.periods(len(codes)),
             cmap="RdBu_r" if signed else "turbo",
             limits=(-top, top) if signed else (0.0, top),
         )
-        _cone(axes, config, len(codes))
+        draw_cone(axes, config, len(codes))
         _letters(axes, codes, 0)
         axes.set_xlabel("position (bp, from 0)")
         axes.set_title(name, fontsize=10, loc="left")
@@ -178,103 +184,8 @@ def draw_scalograms(
     return figure
 
 
-def draw_explanation(
-    name: str,
-    codes: Codes,
-    cam: NDArray[np.float32],
-    base_scores: NDArray[np.float32],
-    config: ScalogramConfig,
-    probability: float,
-    *,
-    start: int = 0,
-) -> Figure:
-    """One window: its scalogram, the Grad-CAM map over it, and the score of each base.
-
-    Parameters
-    ----------
-    name : str
-    codes : numpy.ndarray
-        ``uint8``, shape ``(position,)``.
-    cam : numpy.ndarray
-        Shape ``(scale, position)``, from 0 to 1.
-    base_scores : numpy.ndarray
-        Shape ``(position,)``.
-    config : ScalogramConfig
-    probability : float
-        The model's, for the title.
-    start : int
-        Coordinate of the first base.
-    """
-    figure = _figure(9, 6.4)
-    scalogram, overlay, bases = figure.subplots(
-        3, 1, sharex=True, gridspec_kw={"height_ratios": [3, 3, 1.6]}
-    )
-    periods = config.periods(len(codes))
-    picture = wavelet_picture(config, codes, "modulus")
-    _plane(scalogram, picture, periods, start=start)
-    _cone(scalogram, config, len(codes), start)
-    scalogram.set_title(f"{name}   P(bound) = {probability:.3f}", fontsize=10, loc="left")
-    # In grey, so that colour is the map's alone.
-    _plane(overlay, picture, periods, start=start, cmap="gray")
-    rgba = _inferno(cam)
-    _image_over(overlay, rgba, periods, start)
-    overlay.set_title("Grad-CAM of class 1 over the scalogram", fontsize=9, loc="left")
-    letters = to_letters(codes)
-    position = start + np.arange(len(codes))
-    for letter, colour in COLOURS.items():
-        here = np.array([c == letter for c in letters])
-        if here.any():
-            bases.bar(position[here], base_scores[here], width=1.0, color=colour, label=letter)
-    bases.set_ylabel("score a base")
-    bases.set_xlabel("position (bp)" if start == 0 else "coordinate (bp, 0-based)")
-    bases.ticklabel_format(axis="x", style="plain", useOffset=False)
-    bases.legend(ncols=5, fontsize=7, loc="upper right", frameon=False, handlelength=0.8)
-    bases.set_xlim(start - 0.5, start + len(codes) - 0.5)
-    bases.set_ylim(0, max(float(base_scores.max()) * 1.35, 1e-6))
-    return figure
-
-
-def _inferno(cam: NDArray[np.float32]) -> NDArray[np.float64]:
-    import matplotlib as mpl
-
-    rgba: NDArray[np.float64] = mpl.colormaps["inferno"](cam)
-    rgba[..., 3] = np.clip(cam, 0, 1) * 0.85
-    return rgba
-
-
-def _image_over(axes: Axes, rgba: NDArray[np.float64], periods: Floats, start: int) -> None:
-    limits = axes.get_xlim(), axes.get_ylim()
-    across = start + np.arange(rgba.shape[1] + 1) - 0.5
-    axes.pcolormesh(across, _edges(periods), rgba, shading="flat", rasterized=True)
-    axes.set_xlim(limits[0])
-    axes.set_ylim(limits[1])
-
-
-def draw_mean_map(
-    mean_map: NDArray[np.floating[Any]],
-    profile: NDArray[np.floating[Any]],
-    periods: Floats,
-    n_windows: int,
-) -> Figure:
-    """The mean Grad-CAM map of many windows, and its mean over scales.
-
-    Positions are relative to the middle of the window.
-    """
-    figure = _figure(9, 4.6)
-    plane, line = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 1.4]})
-    start = -(mean_map.shape[1] // 2)
-    mesh = _plane(plane, mean_map, periods, start=start, cmap="inferno", limits=(0, None))
-    figure.colorbar(mesh, ax=plane, label="mean Grad-CAM", pad=0.01)
-    plane.set_title(f"mean of {n_windows:,} bound windows", fontsize=10, loc="left")
-    line.plot(start + np.arange(len(profile)), profile, color=_BLUE)
-    line.set_ylim(0, None)
-    line.set_ylabel("mean score")
-    line.set_xlabel("position from the middle of the window (bp)")
-    return figure
-
-
 def _square(xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
-    figure = _figure(4.4, 4.2)
+    figure = new_figure(4.4, 4.2)
     axes = figure.subplots()
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
@@ -288,11 +199,11 @@ def _square(xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
 def draw_roc(points: Curves, auroc: float) -> Figure:
     """The ROC curve."""
     figure, axes = _square("false positive rate", "true positive rate")
-    axes.plot([0, 1], [0, 1], color=_GREY, linestyle=":", label="chance 0.500")
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="chance 0.500")
     axes.plot(
         np.append(0, points.false_positive_rate),
         np.append(0, points.true_positive_rate),
-        color=_BLUE,
+        color=BLUE,
         label=f"AUROC {auroc:.3f}",
     )
     axes.legend(loc="lower right", frameon=False)
@@ -302,12 +213,12 @@ def draw_roc(points: Curves, auroc: float) -> Figure:
 def draw_precision_recall(points: Curves, auprc: float, prevalence: float) -> Figure:
     """The precision-recall curve."""
     figure, axes = _square("recall", "precision")
-    axes.axhline(prevalence, color=_GREY, linestyle=":", label=f"chance {prevalence:.3f}")
+    axes.axhline(prevalence, color=GREY, linestyle=":", label=f"chance {prevalence:.3f}")
     axes.step(
         np.append(0, points.true_positive_rate),
         np.append(1, points.precision),
         where="post",
-        color=_BLUE,
+        color=BLUE,
         label=f"AUPRC {auprc:.3f}",
     )
     axes.legend(loc="lower left", frameon=False)
@@ -326,7 +237,7 @@ def draw_rocs_and_precisions(models: dict[str, tuple[Curves, str]], prevalence: 
     """
     from matplotlib import colormaps
 
-    figure = _figure(11.0, 4.6)
+    figure = new_figure(11.0, 4.6)
     left, right = figure.subplots(1, 2)
     colours = colormaps["tab10" if len(models) <= 10 else "tab20"].colors  # type: ignore[attr-defined]
     for i, (name, (points, words)) in enumerate(models.items()):
@@ -334,8 +245,8 @@ def draw_rocs_and_precisions(models: dict[str, tuple[Curves, str]], prevalence: 
         x, y = points.false_positive_rate, points.true_positive_rate
         left.plot(np.append(0, x), np.append(0, y), label=f"{name}  {words}", **style)
         right.step(np.append(0, y), np.append(1, points.precision), where="post", **style)
-    left.plot([0, 1], [0, 1], color=_GREY, linestyle=":")
-    right.axhline(prevalence, color=_GREY, linestyle=":")
+    left.plot([0, 1], [0, 1], color=GREY, linestyle=":")
+    right.axhline(prevalence, color=GREY, linestyle=":")
     left.set(xlabel="false positive rate", ylabel="true positive rate")
     right.set(xlabel="recall", ylabel="precision")
     for axes in (left, right):
@@ -351,7 +262,7 @@ def draw_reliability(models: dict[str, Calibration]) -> Figure:
     from matplotlib import colormaps
 
     figure, axes = _square("predicted probability", "fraction bound")
-    axes.plot([0, 1], [0, 1], color=_GREY, linestyle=":")
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle=":")
     colours = colormaps["tab10" if len(models) <= 10 else "tab20"].colors  # type: ignore[attr-defined]
     for i, (name, bins) in enumerate(models.items()):
         colour = colours[i % len(colours)]
@@ -363,9 +274,9 @@ def draw_reliability(models: dict[str, Calibration]) -> Figure:
 def draw_calibration(bins: Calibration) -> Figure:
     """Predicted probability against observed frequency."""
     figure, axes = _square("predicted probability", "fraction bound")
-    axes.plot([0, 1], [0, 1], color=_GREY, linestyle=":", label="perfect")
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="perfect")
     axes.plot(
-        bins.predicted, bins.observed, "o-", color=_BLUE, label=f"expected error {bins.error:.3f}"
+        bins.predicted, bins.observed, "o-", color=BLUE, label=f"expected error {bins.error:.3f}"
     )
     axes.legend(loc="upper left", frameon=False)
     return figure
@@ -375,14 +286,14 @@ def draw_history(history: list[dict[str, float]], best: int) -> Figure:
     """Loss and validation metrics by epoch; the kept epoch is marked."""
     from matplotlib.ticker import MaxNLocator
 
-    figure = _figure(4.4, 4.2)
+    figure = new_figure(4.4, 4.2)
     left = figure.subplots()
     right = left.twinx()
     epochs = [entry["epoch"] for entry in history]
-    left.plot(epochs, [e["loss"] for e in history], color=_GREY, label="training loss")
-    right.plot(epochs, [e["valid_auroc"] for e in history], color=_BLUE, label="valid AUROC")
+    left.plot(epochs, [e["loss"] for e in history], color=GREY, label="training loss")
+    right.plot(epochs, [e["valid_auroc"] for e in history], color=BLUE, label="valid AUROC")
     right.plot(
-        epochs, [e["valid_auprc"] for e in history], color=_BLUE, ls="--", label="valid AUPRC"
+        epochs, [e["valid_auprc"] for e in history], color=BLUE, ls="--", label="valid AUPRC"
     )
     right.axvline(best, color="#d03a3a", linewidth=0.8, label=f"kept: epoch {best}")
     left.set_xlabel("epoch")

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wavebind.assessment import read_scores
+from wavebind.attribution import METHODS
 from wavebind.audit import WORDS
 from wavebind.dataset import Dataset, open_dataset
 from wavebind.errors import InputError
 from wavebind.evaluation import METRICS, calibration, curves
+from wavebind.explanationplots import draw_explanation, draw_mean_map, draw_profiles
 from wavebind.explanations import Explained, explain_run, read_explained
 from wavebind.models import load_model
 from wavebind.pages import png_text, render_page
 from wavebind.plotting import (
     draw_calibration,
-    draw_explanation,
     draw_history,
-    draw_mean_map,
     draw_precision_recall,
     draw_roc,
 )
@@ -104,14 +104,20 @@ def write_report(
                     card.model.scalogram,
                     float(explained.probability[i]),
                     start=max(int(explained.start[i]), 0),
+                    method=explained.method,
                 )
             ),
         }
         for i in range(min(MAX_EXAMPLES, len(explained.names)))
     ]
     mean_map = draw_mean_map(
-        explained.mean_map, explained.mean_profile, explained.periods, explained.n_mean
+        explained.mean_map,
+        explained.mean_profile,
+        explained.periods,
+        explained.n_mean,
+        explained.method,
     )
+    profiles = draw_profiles(explained.profiles, explained.profile_logits, explained.method)
     html = render_page(
         "report.html",
         title=f"{card.model.backbone} on {_data_name(data)}",
@@ -125,6 +131,8 @@ def write_report(
         warnings=_warnings(metrics, settings),
         curves=[{"png": picture(figure), "caption": caption} for figure, caption in figures],
         mean_map=picture(mean_map),
+        profiles=picture(profiles),
+        method=METHODS[explained.method],
         n_mean=explained.n_mean,
         explain_split=explain_split,
         examples=examples,

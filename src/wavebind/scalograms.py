@@ -268,7 +268,16 @@ class Scalogram(nn.Module):
             ``float32`` (or the type that autocast chooses), shape
             ``(batch, channel, scale, position)``.
         """
-        return select_outputs(self.transform(self.signals(codes)), self.config.outputs)
+        return self.from_signals(self.signals(codes))
+
+    def from_signals(self, signals: torch.Tensor) -> torch.Tensor:
+        """Scalograms of signals ``(batch, channel, position)``."""
+        return select_outputs(self.transform(signals), self.config.outputs)
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether scalograms are linear in the signals."""
+        return set(self.config.outputs) <= {"real", "imag"}
 
 
 def select_outputs(parts: torch.Tensor, outputs: tuple[Output, ...]) -> torch.Tensor:

@@ -63,7 +63,7 @@ def demo(
     with progress_bar("scoring windows", len(data.indices("test"))) as advance:
         metrics = assess(run, data, "test", device=device, progress=advance)
     n = 6
-    with progress_bar("explaining windows", explanation_size(data, "test", n)) as advance:
+    with progress_bar("explaining windows", explanation_size(data, "test", n, "ig")) as advance:
         explained, config = explain_run(run, data, n=n, device=device, progress=advance)
     with progress_bar("drawing", len(explained.names)) as advance:
         write_pictures(run, explained, config, advance)

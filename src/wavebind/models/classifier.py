@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from wavebind.encodings import encode_onehot
 from wavebind.errors import InputError
 from wavebind.fronts import FrontName, make_front
 from wavebind.images import ImageConfig, ScalogramImage
@@ -141,6 +142,35 @@ class Classifier(nn.Module):
         """Scalograms or images, ``(batch, channel, scale or height, position or width)``."""
         planes: torch.Tensor = self.front(codes)
         return planes if self.image is None else self.image(planes)
+
+    def features_of_onehot(self, onehot: torch.Tensor) -> torch.Tensor:
+        """Features of one-hot windows, differentiable.
+
+        Parameters
+        ----------
+        onehot : torch.Tensor
+            ``float32``, shape ``(batch, 4, position)``, channels A, C, G, T; zero for unknown.
+
+        Raises
+        ------
+        InputError
+            If the backbone sees images, whose colours are looked up.
+        """
+        if self.image is not None:
+            raise InputError(
+                "this network reads images, whose colours have no gradient; explain it with ism, "
+                "occlusion or gradcam"
+            )
+        encoding = self.front.encoding
+        signals = encode_onehot(onehot, self.front.table, cumulated=encoding.cumulated)
+        planes: torch.Tensor = self.front.from_signals(signals)
+        return planes
+
+    @property
+    def n_affine(self) -> int:
+        """How many of the first segments are, with the front, affine in the one-hot window."""
+        linear = self.image is None and self.front.is_linear
+        return self.backbone.n_affine if linear and not self.front.encoding.cumulated else 0
 
     def from_features(self, features: torch.Tensor) -> torch.Tensor:
         """Logits of what :meth:`features` gave."""

@@ -160,6 +160,11 @@ class ScaleNet(SegmentedNetwork):
         self.head_dropout = nn.Dropout(config.head_dropout)
         self.head = nn.Linear(3 * config.position_width, n_outputs)
 
+    @property
+    def n_affine(self) -> int:
+        """The stem: a normalisation, and a convolution without a bias."""
+        return 1
+
     def stages(self) -> dict[str, nn.Module]:
         """Modules with output ``(batch, map, band or 1, position)``, first to last."""
         return {"bands": self.bands, "join": self.join, "positions": self.positions}

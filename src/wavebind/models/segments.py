@@ -40,6 +40,11 @@ class SegmentedNetwork(nn.Module, ABC):
     def segments(self) -> list[Segment]:
         """The segments, first to last."""
 
+    @property
+    def n_affine(self) -> int:
+        """How many of the first segments are affine in their input, in evaluation mode."""
+        return 0
+
     @abstractmethod
     def stages(self) -> dict[str, nn.Module]:
         """The modules whose output an explanation can look at, first to last."""
