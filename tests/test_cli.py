@@ -149,7 +149,7 @@ def test_explain_and_report(cli, run_copy):
     code, out, _ = cli("explain", run, data, "--n", "3", "--device", "cpu")
     assert code == 0
     assert "3 windows explained by ig; the mean score of 150 bound windows peaks at base" in out
-    assert len(list((run / "explain").glob("*.png"))) == 4
+    assert len(list((run / "explain").glob("*.png"))) == 5
     assert cli("evaluate", run, data, "--device", "cpu")[0] == 0
     code, out, _ = cli("report", run, "--device", "cpu")
     assert code == 0

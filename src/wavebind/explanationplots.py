@@ -15,6 +15,7 @@ from wavebind.plotting import (
     draw_plane,
     new_figure,
 )
+from wavebind.pwms import Motif
 from wavebind.scalograms import ScalogramConfig, wavelet_picture
 from wavebind.sequences import Codes, to_letters
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_explanation", "draw_logo", "draw_mean_map", "draw_profiles"]
+__all__ = ["draw_explanation", "draw_logo", "draw_mean_map", "draw_motif", "draw_profiles"]
 
 Floats = NDArray[np.float64]
 Scores = NDArray[np.floating[Any]]
@@ -51,6 +52,29 @@ def draw_logo(axes: Axes, heights: Scores, start: int = 0) -> None:
     logomaker.Logo(table, ax=axes, color_scheme=colours, show_spines=False)
     axes.axhline(0, color="#555555", linewidth=0.6)
     axes.set_xlim(start - 0.5, start + len(table) - 0.5)
+
+
+def draw_motif(motif: Motif, contributions: Scores, title: str) -> Figure:
+    """A motif twice: its information content, and what its letters contribute.
+
+    Parameters
+    ----------
+    motif : Motif
+    contributions : numpy.ndarray
+        Shape ``(position, 4)``.
+    title : str
+    """
+    figure = new_figure(max(3.2, 0.28 * motif.width + 1.0), 3.4)
+    information, scores = figure.subplots(2, 1, sharex=True)
+    share = motif.probabilities(0.0)
+    draw_logo(information, share * motif.information()[:, None])
+    information.set_ylim(0, 2)
+    information.set_ylabel("bits")
+    information.set_title(title, fontsize=9, loc="left")
+    draw_logo(scores, contributions)
+    scores.set_ylabel("mean score")
+    scores.set_xlabel("position (bp)")
+    return figure
 
 
 def draw_explanation(

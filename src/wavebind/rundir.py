@@ -56,6 +56,11 @@ class RunDir:
         return self.path / "explain"
 
     @property
+    def motifs(self) -> Path:
+        """What the model has learnt, as matrices."""
+        return self.path / "motifs"
+
+    @property
     def report(self) -> Path:
         """The page."""
         return self.path / "report.html"
