@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wavebind.errors import InputError
+
 __all__ = ["Pattern", "find_patterns", "trim_bounds"]
 
 Floats = NDArray[np.float64]
@@ -22,6 +24,12 @@ Floats = NDArray[np.float64]
 #: Columns of a pattern whose contribution is a smaller share of the largest are cut off its ends.
 TRIM_SHARE = 0.3
 TRIM_FLANK = 2
+#: Positions put around every window: seqlets reach ten bases beyond their core, so that sites at an
+#: edge would be passed over; and the library takes its idea of noise from positions that say next
+#: to nothing, of which short windows have too few. Random letters with a tenth of the common score.
+_PADDING = 30
+_LEAST_LENGTH = 200
+_NOISE = 0.1
 
 
 @dataclass(frozen=True)
@@ -94,40 +102,86 @@ def find_patterns(
     Returns
     -------
     list of Pattern
+
+    Raises
+    ------
+    InputError
+        If the library fails on them, as it does where there are too few or none varies.
     """
     del say
     from modiscolite.tfmodisco import TFMoDISco
 
-    known = np.ascontiguousarray(onehot, dtype=np.float32)
-    scores = np.ascontiguousarray(contributions, dtype=np.float32)
+    length = onehot.shape[1]
+    pad = max(_PADDING, (_LEAST_LENGTH - length + 1) // 2)
+    known, scores = _padded(onehot, contributions, pad)
     with warnings.catch_warnings():
         # Divisions by the spread of stretches that do not vary.
         warnings.simplefilter("ignore")
-        found = TFMoDISco(
-            known,
-            scores,
-            min_metacluster_size=least,
-            final_min_cluster_size=max(5, min(20, least)),
-            max_seqlets_per_metacluster=20_000,
-        )
+        try:
+            found = TFMoDISco(
+                known,
+                scores,
+                min_metacluster_size=least,
+                final_min_cluster_size=max(5, min(20, least)),
+                max_seqlets_per_metacluster=20_000,
+            )
+        except (ArithmeticError, IndexError, ValueError) as error:
+            raise InputError(
+                f"clustering can make nothing of the scores of {len(onehot):,} windows "
+                f"({error}); explain more windows, or another model"
+            ) from error
     patterns = []
     for sets, positive in zip(found, (True, False), strict=True):
         for item in sets or []:
-            patterns.append(_plain(item, positive))
+            patterns.append(_plain(item.seqlets, onehot, contributions, pad, positive))
     return sorted(patterns, key=lambda p: (not p.positive, -p.n_seqlets))
 
 
-def _plain(item: Any, positive: bool) -> Pattern:
-    """A pattern of the library as arrays."""
-    seqlets = item.seqlets
-    counts = np.asarray([seqlet.sequence for seqlet in seqlets], dtype=np.float64).sum(axis=0)
-    scores = np.asarray([s.contrib_scores for s in seqlets], dtype=np.float64).mean(axis=0)
+def _padded(
+    onehot: NDArray[np.int8], contributions: NDArray[np.float32], pad: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Windows and scores with noise around them, always the same."""
+    rng = np.random.default_rng(0)
+    n, length, _ = onehot.shape
+    known = np.eye(4, dtype=np.float32)[rng.integers(0, 4, (n, length + 2 * pad))]
+    size = _NOISE * float(np.median(np.abs(contributions))) or 1e-6
+    scores = rng.normal(0, size, known.shape).astype(np.float32)
+    known[:, pad : pad + length] = onehot
+    scores[:, pad : pad + length] = contributions
+    return known, scores
+
+
+def _plain(
+    seqlets: Any,
+    onehot: NDArray[np.int8],
+    contributions: NDArray[np.float32],
+    pad: int,
+    positive: bool,
+) -> Pattern:
+    """A pattern of the library as arrays; what lies beyond the windows counts nothing."""
+    length = onehot.shape[1]
+    window = np.array([seqlet.example_idx for seqlet in seqlets], dtype=np.int64)
+    reverse = np.array([bool(seqlet.is_revcomp) for seqlet in seqlets])
+    first = np.array([seqlet.start for seqlet in seqlets], dtype=np.int64)
+    width = len(seqlets[0])
+    around = ((0, 0), (pad, pad), (0, 0))
+    letters = np.pad(onehot, around)
+    counts, scores = np.zeros((width, 4)), np.zeros((width, 4))
+    for i, at, turned in zip(window, first, reverse, strict=True):
+        here = letters[i, at : at + width]
+        inner = slice(max(at - pad, 0), min(at - pad + width, length))
+        said = np.zeros((width, 4))
+        offset = inner.start - (at - pad)
+        said[offset : offset + inner.stop - inner.start] = contributions[i, inner]
+        said = said * here
+        counts += here[::-1, ::-1] if turned else here
+        scores += said[::-1, ::-1] if turned else said
     return Pattern(
         counts,
-        scores,
-        np.array([seqlet.example_idx for seqlet in seqlets], dtype=np.int64),
-        np.array([seqlet.start for seqlet in seqlets], dtype=np.int64),
-        np.array([seqlet.end for seqlet in seqlets], dtype=np.int64),
-        np.array([bool(seqlet.is_revcomp) for seqlet in seqlets]),
+        scores / len(window),
+        window,
+        np.clip(first - pad, 0, length),
+        np.clip(first - pad + width, 0, length),
+        reverse,
         positive,
     )
