@@ -120,6 +120,22 @@ def test_integrated_gradients_of_a_trained_network_are_complete(model):
     np.testing.assert_allclose(total.numpy(), rise.numpy(), rtol=0.01)
 
 
+def test_the_short_way_is_that_of_captum(model):
+    from wavebind.contributions import (
+        _average_gradients,
+        _captum_gradients,
+        _OneHot,
+        evaluating,
+    )
+
+    onehot = to_onehot(torch.from_numpy(planted_windows(3)[0]))
+    with evaluating(model):
+        network = _OneHot(model).eval()
+        short = _average_gradients(network, onehot, 16)
+        expected = _captum_gradients(network, onehot, 16)
+    torch.testing.assert_close(short, expected, atol=1e-3, rtol=1e-3)
+
+
 def test_integrated_gradients_of_a_linear_network_are_its_weights():
     """A network that is linear in its input has one gradient everywhere."""
     config = ScalogramConfig(n_scales=8, max_period=32.0, stride=2)
@@ -127,6 +143,8 @@ def test_integrated_gradients_of_a_linear_network_are_its_weights():
     weights = torch.randn(model.front.shape, generator=torch.Generator().manual_seed(0))
 
     class Linear(torch.nn.Module):
+        n_affine = 0
+
         def forward(self, x):
             return (x * weights).sum((1, 2, 3))[:, None]
 

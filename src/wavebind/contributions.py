@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -34,8 +35,9 @@ __all__ = [
 _BATCH = 1024
 #: Numbers of a table of responses (1 GiB).
 _MAX_TABLE = 2**28
-_STEPS = (32, 128, 512)
-_COMPLETE = 0.005
+_STEPS = (32, 64, 128, 512)
+#: Scores must add up to this share of the rise of the logit, or of one logit if that is more.
+_COMPLETE = 0.008
 _UNKNOWN = 4
 
 
@@ -131,12 +133,12 @@ class _Responses:
         present = self.table[places, known]
         present[codes >= _UNKNOWN] = 0
         window = self.blank[0] + present.sum(0)
-        logits = torch.empty(len(codes), 4, device=codes.device)
-        step = max(1, _BATCH // 4)
-        for at in range(0, len(codes), step):
-            rows = slice(at, at + step)
-            changed = window + self.table[rows] - present[rows].unsqueeze(1)
-            logits[rows] = self.finish(changed.flatten(0, 1)).view(-1, 4)
+        logits = self.finish(window.unsqueeze(0)).repeat(len(codes), 4)
+        # The base that is there is no mutant.
+        place, base = torch.nonzero(torch.arange(4, device=codes.device) != codes[:, None]).T
+        for at in range(0, len(place), _BATCH):
+            p, b = place[at : at + _BATCH], base[at : at + _BATCH]
+            logits[p, b] = self.finish(window + self.table[p, b] - present[p])
         return logits
 
 
@@ -237,30 +239,66 @@ def integrated_gradients(model: Classifier, codes: torch.Tensor) -> torch.Tensor
     InputError
         If the network reads images.
     """
-    from captum.attr import IntegratedGradients
-
     _check(model, codes)
     onehot = to_onehot(codes)
     found = torch.empty_like(onehot)
-    waiting = torch.arange(len(codes))
+    waiting = torch.arange(len(codes), device=codes.device)
     with evaluating(model), torch.enable_grad():
         network = _OneHot(model).eval()
-        method = IntegratedGradients(network, multiply_by_inputs=False)
+        average = _average_gradients if model.n_affine else _captum_gradients
         with torch.no_grad():
             rise = network(onehot) - network(torch.zeros_like(onehot[:1]))
         for steps in _STEPS:
             part = onehot[waiting]
-            gradients = method.attribute(
-                part, torch.zeros_like(part[:1]), n_steps=steps, internal_batch_size=512
-            ).detach()
-            found[waiting] = gradients.float()
+            gradients = average(network, part, steps)
+            found[waiting] = gradients
             error = ((gradients * part).sum((1, 2)) - rise[waiting]).abs()
-            # Where the rise itself is next to nothing a share of it means nothing.
-            allowed = _COMPLETE * rise[waiting].abs().clamp_min(0.1)
-            waiting = waiting[(error > allowed).cpu()]
+            waiting = waiting[error > _COMPLETE * rise[waiting].abs().clamp_min(1.0)]
             if not len(waiting):
                 break
     return found.transpose(1, 2).contiguous()
+
+
+def _captum_gradients(network: _OneHot, onehot: torch.Tensor, steps: int) -> torch.Tensor:
+    """Gradients averaged from zero to the windows, ``(batch, 4, position)``."""
+    from captum.attr import IntegratedGradients
+
+    method = IntegratedGradients(network, multiply_by_inputs=False)
+    gradients: torch.Tensor = method.attribute(
+        onehot, torch.zeros_like(onehot[:1]), n_steps=steps, internal_batch_size=_BATCH
+    )
+    return gradients.detach().float()
+
+
+def _average_gradients(network: _OneHot, onehot: torch.Tensor, steps: int) -> torch.Tensor:
+    """The same for a network with an affine beginning, which is passed once and not at each step.
+
+    A straight line stays one through affine layers, and their gradient is the same everywhere: the
+    gradients at their output are averaged, and taken back through them at the end.
+    """
+    model = network.model
+    n = model.n_affine
+    nodes, weights = np.polynomial.legendre.leggauss(steps)
+    places = torch.from_numpy((nodes + 1) / 2).float().to(onehot.device)
+    shares = torch.from_numpy(weights / 2).float().to(onehot.device)
+    total = torch.zeros_like(onehot)
+    size = max(1, _BATCH // steps)
+    for turned in (False, True):
+        windows = onehot.flip(1, 2) if turned else onehot
+        for at in range(0, len(windows), size):
+            part = windows[at : at + size].clone().requires_grad_()
+            end = model.run_segments(model.features_of_onehot(part), 0, n)
+            with torch.no_grad():
+                blank = model.features_of_onehot(torch.zeros_like(part[:1]))
+                begin = model.run_segments(blank, 0, n)
+                line = begin + places.view(-1, 1, 1, 1, 1) * (end - begin)
+            line = line.flatten(0, 1).requires_grad_()
+            logits = model.finish(model.run_segments(line, n)).float()
+            (gradients,) = torch.autograd.grad(logits.sum(), line)
+            mean = torch.einsum("s,snchp->nchp", shares, gradients.unflatten(0, (steps, -1)))  # type: ignore[no-untyped-call]
+            (back,) = torch.autograd.grad(end, part, mean)
+            total[at : at + size] += back.flip(1, 2) if turned else back
+    return total / 2
 
 
 def occlusion(model: Classifier, codes: torch.Tensor, width: int = 5) -> torch.Tensor:

@@ -68,6 +68,12 @@ class JasparMatrix(_Matrix):
     ) -> Fitted:
         """Find the matrix."""
         del seed
+        fitted = self.choose(data, monitor)
+        write_meme(folder / "motif.meme", [self.motif])
+        return fitted
+
+    def choose(self, data: Dataset, monitor: TrainingMonitor | None = None) -> Fitted:
+        """Find the matrix, and leave nothing on disk."""
         self._set_background(data)
         n_windows, n_tried = 0, 1
         if self.name == "auto":
@@ -92,7 +98,6 @@ class JasparMatrix(_Matrix):
                     f"motif {self.motif.label} is {self.motif.width} bp wide, and the windows of "
                     f"{data.path} have {data.length} bp"
                 )
-        write_meme(folder / "motif.meme", [self.motif])
         how = f", the best of {n_tried:,} on train" if n_tried > 1 else ""
         return Fitted(0, n_windows, f"{self.motif.label}{how}", {"motif": self.motif.identifier})
 

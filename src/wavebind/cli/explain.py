@@ -37,7 +37,10 @@ def explain(
             "(scores of bases). (default: ig, or gradcam of a network that reads images)"
         ),
     ] = None,
-    n: Annotated[int, typer.Option("--n", help="How many bound windows.")] = 20,
+    n: Annotated[
+        int | None,
+        typer.Option("--n", help="How many bound windows. (default: 20; with --check 200)"),
+    ] = None,
     split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
     select: Annotated[
         Select, typer.Option(help="At random, or those with the highest probability.")
@@ -55,14 +58,42 @@ def explain(
             help="Bound windows behind the means. (default: 2000; ism, ig, occlusion 500)"
         ),
     ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Check the explanations instead: do they move with the motif, come from the "
+            "weights, hold what the prediction rests on, lie on known sites?",
+        ),
+    ] = False,
+    motif: Annotated[
+        str,
+        typer.Option(
+            help="With --check: the known motif, as MA0139.1 or CTCF. (default: the one of JASPAR "
+            "that tells the training windows apart best)"
+        ),
+    ] = "auto",
+    control: Annotated[
+        Path | None,
+        typer.Option(help="With --check: a run trained with --shuffle-labels, for comparison."),
+    ] = None,
     output: Output = None,
     device: Device = "auto",
 ) -> None:
-    """Show where the evidence for binding lies: pictures, and a score a base."""
+    """Show where the evidence for binding lies: pictures, and a score a base.
+
+    --check takes several methods, comma-separated.
+    """
+    if check:
+        _check(run, data, method, motif, control, split, n, seed, output, device)
+        return
+    if motif != "auto" or control is not None:
+        raise typer.BadParameter("--motif and --control are for --check")
     from wavebind.dataset import open_dataset
     from wavebind.explanations import explain_run, explanation_size, write_pictures
 
     opened = open_dataset(data)
+    n = 20 if n is None else n
     names = None if stages is None else [s.strip() for s in stages.split(",") if s.strip()]
     # What the method will be is known when the run is open; the bar is of the longer way.
     size = explanation_size(opened, split, n, method or "ig", n_mean)
@@ -92,3 +123,46 @@ def explain(
         f"{opened.length // 2})"
     )
     typer.echo(f"written: {run / 'explain'} ({len(pictures)} pictures, base_scores.tsv)")
+
+
+def _check(
+    run: Path,
+    data: Path,
+    methods: str | None,
+    motif: str,
+    control: Path | None,
+    split: str,
+    n: int | None,
+    seed: int,
+    output: str | None,
+    device: str,
+) -> None:
+    from wavebind.dataset import open_dataset
+    from wavebind.explanationverdicts import N_CHECKED, check_explanations
+
+    opened = open_dataset(data)
+    names = [m.strip() for m in (methods or "").split(",") if m.strip()]
+    with progress_bar("explaining windows", None) as advance:
+        found = check_explanations(
+            run,
+            opened,
+            methods=names,
+            motif=motif,
+            control=control,
+            part=split,
+            n=N_CHECKED if n is None else n,
+            seed=seed,
+            output=output,
+            device=device,
+            progress=advance,
+        )
+    known = found["motif"]
+    typer.echo(
+        f"{found['n_windows']:,} bound windows of {split} with a hit of {known['identifier']} "
+        f"{known['name']}"
+    )
+    for method, checks in found["methods"].items():
+        typer.echo(f"{method}:")
+        for sentence in checks["words"].values():
+            typer.echo(f"* {sentence}")
+    typer.echo(f"written: {run / 'explain' / 'checks.json'}")
