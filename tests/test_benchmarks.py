@@ -23,7 +23,8 @@ def test_the_device_benchmark_prints_its_table():
         windows = float(rate.replace(",", ""))
         assert windows > 0
         assert 0 <= float(share.rstrip("%")) < 120
-        assert abs(float(seconds) - 20_000 / windows) < 0.06 + 0.02 * float(seconds)
+        # Both are rounded, the rate to whole windows.
+        assert abs(float(seconds) - 20_000 / windows) < 0.06 + 0.6 * float(seconds) / windows
 
 
 def call(script, *arguments):
@@ -36,16 +37,11 @@ def call(script, *arguments):
 def test_learning_curves_have_a_row_for_each_size_and_model(trained, tmp_path):
     table = call(
         "learning_curves.py", trained[1], "--out", tmp_path, "--sizes", 3, 60,
-        "--models", "jaspar:CTCF,kmers", "--seeds", "1", "--reference", "kmers",
+        "--models", "kmers", "--seeds", "1", "--reference", "kmers",
     )  # fmt: skip
     rows = [re.split(r"\s{2,}", line.strip()) for line in table.splitlines()[1:]]
-    assert [(row[0], row[1]) for row in rows] == [
-        ("3", "jaspar:CTCF"), ("3", "kmers"), ("60", "jaspar:CTCF"), ("60", "kmers"),
-    ]  # fmt: skip
-    aurocs = {(row[0], row[1]): float(row[2]) for row in rows}
-    assert aurocs["60", "kmers"] > aurocs["3", "kmers"]
-    # A matrix that learns nothing is the same whatever the number of windows.
-    assert aurocs["60", "jaspar:CTCF"] == aurocs["3", "jaspar:CTCF"] > 0.9
+    assert [(row[0], row[1]) for row in rows] == [("3", "kmers"), ("60", "kmers")]
+    assert float(rows[1][2]) > float(rows[0][2])
 
 
 def test_fronts_are_compared(trained, tmp_path):
