@@ -19,7 +19,7 @@ from wavebind.errors import InputError
 from wavebind.explanationfiles import write_tracks
 from wavebind.gradcam import KINDS, default_stages
 from wavebind.models import Classifier, ModelConfig
-from wavebind.prediction import load_run, predict_logits
+from wavebind.prediction import load_output, predict_logits
 from wavebind.rundir import RunDir, write_json
 from wavebind.sequences import Codes, to_letters
 from wavebind.textfiles import replace_dir, replace_file
@@ -180,12 +180,7 @@ def explain_run(
         raise InputError(f"selection {select!r} is not known; choose random or top")
     if method is not None:
         check_method(method)
-    model, card = load_run(out, data, device)
-    which = card.output(output)
-    if len(card.model.outputs) > 1:
-        model.selected = which
-        if len(data.outputs) > 1:
-            data = data.of(card.model.outputs[which])
+    model, card, which, data = load_output(out, data, device, output)
     chosen_method = method or default_method(card.model)
     indices = data.indices(part)
     bound = indices[data.labels[indices] == 1]

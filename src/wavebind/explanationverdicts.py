@@ -27,7 +27,7 @@ from wavebind.explanationchecks import (
 from wavebind.explanations import default_method
 from wavebind.jaspar import find_motif
 from wavebind.models import Classifier
-from wavebind.prediction import load_run
+from wavebind.prediction import load_output, load_run
 from wavebind.pwms import Motif
 from wavebind.rundir import RunDir, write_json
 
@@ -89,12 +89,7 @@ def check_explanations(
         If the run is not a trained one, the motif or a method is not known, or too few bound
         windows hold the motif.
     """
-    model, card = load_run(out, data, device)
-    which = card.output(output)
-    if len(card.model.outputs) > 1:
-        model.selected = which
-        if len(data.outputs) > 1:
-            data = data.of(card.model.outputs[which])
+    model, card, _, data = load_output(out, data, device, output)
     chosen = list(methods) or list(dict.fromkeys([default_method(card.model), "gradcam"]))
     for method in chosen:
         check_method(method)

@@ -21,7 +21,7 @@ from wavebind.explanations import default_method
 from wavebind.isolation import run_isolated
 from wavebind.motifmatches import Match, match_motifs
 from wavebind.patterns import Pattern, find_patterns, trim_bounds
-from wavebind.prediction import load_run
+from wavebind.prediction import load_output
 from wavebind.provenance import versions
 from wavebind.pwms import Motif, write_meme
 from wavebind.rundir import RunDir, write_json
@@ -122,12 +122,7 @@ def find_motifs(
             f"motifs need four numbers a base, which {method!r} does not give; choose one of: "
             f"{', '.join(METHODS_WITH_LETTERS)}"
         )
-    model, card = load_run(out, data, device)
-    which = card.output(output)
-    if len(card.model.outputs) > 1:
-        model.selected = which
-        if len(data.outputs) > 1:
-            data = data.of(card.model.outputs[which])
+    model, card, which, data = load_output(out, data, device, output)
     chosen_method = method or (
         "ism" if default_method(card.model) not in METHODS_WITH_LETTERS else "ig"
     )

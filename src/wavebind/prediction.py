@@ -19,6 +19,7 @@ from wavebind.sequences import Codes
 
 __all__ = [
     "both_strands",
+    "load_output",
     "load_run",
     "predict_logits",
     "reverse_complement_batch",
@@ -54,6 +55,39 @@ def load_run(
     if output is not None:
         model.selected = card.output(output)
     return model, card
+
+
+def load_output(
+    out: Path, data: Dataset, device: str = "auto", output: str | None = None
+) -> tuple[Classifier, ModelCard, int, Dataset]:
+    """The trained model of a run for one of its outputs, and the dataset as that output sees it.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+    data : Dataset
+    device : str
+    output : str, optional
+        The first one by default.
+
+    Returns
+    -------
+    tuple
+        The model, which gives one logit a window; its card; which output it is; and the dataset
+        with the labels of that output, where it has several.
+
+    Raises
+    ------
+    InputError
+        As :func:`load_run`.
+    """
+    model, card = load_run(out, data, device)
+    which = card.output(output)
+    if len(card.model.outputs) > 1:
+        model.selected = which
+        if len(data.outputs) > 1:
+            data = data.of(card.model.outputs[which])
+    return model, card, which, data
 
 
 def reverse_complement_batch(codes: torch.Tensor) -> torch.Tensor:

@@ -103,6 +103,15 @@ class _Layer(nn.Module):
         return y
 
 
+def _classify(
+    x: torch.Tensor, hidden: nn.Linear, head: nn.Linear, dropout: nn.Dropout
+) -> torch.Tensor:
+    """Maximum and mean over the window, a hidden layer, logits."""
+    pooled = torch.cat([x.amax((2, 3)), x.mean((2, 3))], dim=1)
+    logits: torch.Tensor = head(dropout(functional.relu(hidden(dropout(pooled)))))
+    return logits
+
+
 class CNN(SegmentedNetwork):
     """See the module's docstring.
 
@@ -134,10 +143,7 @@ class CNN(SegmentedNetwork):
         return {f"layer{i}": layer for i, layer in enumerate(self.layers, 1)}
 
     def _head(self, x: torch.Tensor) -> torch.Tensor:
-        pooled = torch.cat([x.amax((2, 3)), x.mean((2, 3))], dim=1)
-        hidden = functional.relu(self.hidden(self.head_dropout(pooled)))
-        logits: torch.Tensor = self.head(self.head_dropout(hidden))
-        return logits
+        return _classify(x, self.hidden, self.head, self.head_dropout)
 
     def segments(self) -> list[Segment]:
         """``layer1`` and on, and ``head``."""
@@ -199,10 +205,7 @@ class DeepBind(SegmentedNetwork):
         return {"detectors": self.detectors}
 
     def _head(self, x: torch.Tensor) -> torch.Tensor:
-        pooled = torch.cat([x.amax((2, 3)), x.mean((2, 3))], dim=1)
-        hidden = functional.relu(self.hidden(self.dropout(pooled)))
-        logits: torch.Tensor = self.head(self.dropout(hidden))
-        return logits
+        return _classify(x, self.hidden, self.head, self.dropout)
 
     def segments(self) -> list[Segment]:
         """``detectors`` and ``head``."""
