@@ -62,9 +62,14 @@ def demo(
         )
     with progress_bar("scoring windows", len(data.indices("test"))) as advance:
         metrics = assess(run, data, "test", device=device, progress=advance)
-    n = 6
-    with progress_bar("explaining windows", explanation_size(data, "test", n, "ig")) as advance:
-        explained, config = explain_run(run, data, n=n, device=device, progress=advance)
+    # The mean over a part of the bound windows is enough to see, and keeps the demo short.
+    n, n_mean = 6, 40
+    with progress_bar(
+        "explaining windows", explanation_size(data, "test", n, "ig", n_mean)
+    ) as advance:
+        explained, config = explain_run(
+            run, data, n=n, n_mean=n_mean, device=device, progress=advance
+        )
     with progress_bar("drawing", len(explained.names)) as advance:
         write_pictures(run, explained, config, advance)
     page = write_report(run, device=device)
