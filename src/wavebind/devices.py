@@ -9,7 +9,7 @@ import torch
 
 from wavebind.errors import InputError
 
-__all__ = ["autocast", "flush_denormals", "has_fast_bf16", "resolve_device"]
+__all__ = ["autocast", "flush_denormals", "has_fast_bf16", "one_thread", "resolve_device"]
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -81,3 +81,17 @@ def flush_denormals() -> Iterator[None]:
         yield
     finally:
         torch.set_flush_denormal(False)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread within the block: its sums are then the same on every machine size.
+
+    The number belongs to the process; it is put back afterwards.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -115,6 +115,7 @@ def open_genome(
     path: Path,
     *,
     cache: Path | None = None,
+    checksum: str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Genome:
     """Open a genome.
@@ -127,6 +128,8 @@ def open_genome(
         Where the index of a FASTA file, and what is unpacked from a gzipped one, is kept, under
         the SHA-256 of the file: a changed file is never read through an old index. By default
         :func:`wavebind.caching.cache_folder`.
+    checksum : str, optional
+        SHA-256 of the file where it was just computed, as by the process that hands out the work.
     progress : callable, optional
         Called with the number of bytes unpacked or looked through since the last call.
 
@@ -142,7 +145,7 @@ def open_genome(
     """
     check_readable(path)
     try:
-        checksum = sha256(path)
+        checksum = checksum or sha256(path)
         with path.open("rb") as stream:
             head = stream.read(4)
     except OSError as error:

@@ -10,7 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["Device", "Out", "Output", "audit_table", "metrics_table", "note", "progress_bar"]
+__all__ = [
+    "Advance",
+    "Dask",
+    "Device",
+    "Out",
+    "Output",
+    "ShardOption",
+    "Workers",
+    "audit_table",
+    "metrics_table",
+    "note",
+    "progress_bar",
+]
 
 Device = Annotated[
     str,
@@ -21,6 +33,38 @@ Output = Annotated[
     typer.Option(help="Of a model of several outputs, the one to look at. (default: the first)"),
 ]
 Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(help="Processes on this machine. (default: one a processor core)"),
+]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Work on the Dask cluster whose scheduler is there, as tcp://10.0.0.1:8786.",
+    ),
+]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Do share I of N only, for job arrays; join them with 'wavebind merge'.",
+    ),
+]
+
+
+class Advance:
+    """Moves a progress bar."""
+
+    def __init__(self, advance: Callable[[float], None], total: Callable[[int], None]) -> None:
+        self._advance = advance
+        #: Says how much there is to do, where that is known only later.
+        self.total = total
+
+    def __call__(self, n: int) -> None:
+        """So much was done since the last call."""
+        self._advance(n)
 
 
 def note(text: str) -> None:
@@ -29,12 +73,12 @@ def note(text: str) -> None:
 
 
 @contextlib.contextmanager
-def progress_bar(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
+def progress_bar(description: str, total: int | None) -> Iterator[Advance]:
     """A progress bar on stderr, off when that is not a terminal.
 
     Yields
     ------
-    callable
+    Advance
         Takes the amount done since the last call.
     """
     from rich.console import Console
@@ -59,7 +103,7 @@ def progress_bar(description: str, total: int | None) -> Iterator[Callable[[int]
         disable=not console.is_terminal,
     ) as progress:
         task = progress.add_task(description, total=total)
-        yield lambda n: progress.advance(task, n)
+        yield Advance(lambda n: progress.advance(task, n), lambda n: progress.update(task, total=n))
 
 
 def audit_table(found: Mapping[str, Any]) -> str:

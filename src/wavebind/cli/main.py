@@ -17,13 +17,16 @@ from wavebind.cli import (
     explain,
     export,
     fetch,
+    merge,
     models,
     motifs,
     predict,
     recipes,
     report,
     scalogram,
+    scan,
     train,
+    variants,
 )
 from wavebind.cli.console import note
 from wavebind.errors import WavebindError
@@ -71,6 +74,9 @@ for _module in (
     predict,
     explain,
     motifs,
+    scan,
+    variants,
+    merge,
     scalogram,
     report,
     export,

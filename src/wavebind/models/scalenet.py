@@ -21,6 +21,9 @@ from wavebind.models.segments import Segment, SegmentedNetwork
 
 __all__ = ["ScaleNet", "ScaleNetConfig"]
 
+#: Logarithm of the least weight of a position, which float32 still holds.
+_LEAST = -80.0
+
 
 @dataclass(frozen=True)
 class ScaleNetConfig:
@@ -100,6 +103,25 @@ class _Residual(nn.Module):
         return result
 
 
+def _sliding_sum(x: torch.Tensor, width: int) -> torch.Tensor:
+    """Sums of `width` neighbours along the last axis, by sums of 1, 2, 4, ... of them.
+
+    Differences of a running sum would be cheaper, and lose all digits of a small sum between large
+    ones, which the weights of attention have.
+    """
+    length = x.shape[-1] - width + 1
+    total = x.new_zeros((*x.shape[:-1], length))
+    offset, n = 0, 1
+    while n <= width:
+        if width & n:
+            total += x[..., offset : offset + length]
+            offset += n
+        # Of twice as many neighbours.
+        x = x[..., :-n] + x[..., n:]
+        n *= 2
+    return total
+
+
 class ScaleNet(SegmentedNetwork):
     """See the module's docstring.
 
@@ -115,6 +137,7 @@ class ScaleNet(SegmentedNetwork):
         self, config: ScaleNetConfig, shape: tuple[int, int, int], n_outputs: int = 1
     ) -> None:
         super().__init__()
+        self.config = config
         channels, scales, positions = shape
         # One scale is no scalogram: the stem reads it alone.
         band = 1 if scales == 1 else config.band
@@ -164,6 +187,36 @@ class ScaleNet(SegmentedNetwork):
     def n_affine(self) -> int:
         """The stem: a normalisation, and a convolution without a bias."""
         return 1
+
+    @property
+    def step(self) -> int:
+        """The positions that are joined by their maximum."""
+        return self.config.pool
+
+    @property
+    def reach(self) -> int:
+        """To either side: stem, blocks over bands, and, after joining, blocks over positions."""
+        c = self.config
+        dilations = (c.dilations[i % len(c.dilations)] for i in range(c.position_blocks))
+        late = (c.kernel // 2) * sum(dilations) + 1
+        return c.stem_kernel // 2 + c.band_blocks + c.pool * late
+
+    def slide(self, scalograms: torch.Tensor, first: int, count: int, width: int) -> torch.Tensor:
+        """See :meth:`SegmentedNetwork.slide`."""
+        x = scalograms
+        for segment in self.segments()[:-1]:
+            x = segment.run(x)
+        x = x[..., first : first + count - 1 + width]
+        x = functional.gelu(self.head_norm(x)).squeeze(2)
+        scores = self.attention(x.unsqueeze(2)).squeeze(2).float()
+        # One reference for the whole stretch instead of one a window: a common factor cancels.
+        weights = (scores - scores.amax(-1, keepdim=True)).clamp_min(_LEAST).exp()
+        x = x.float()
+        attended = _sliding_sum(x * weights, width) / _sliding_sum(weights, width)
+        highest, mean = functional.max_pool1d(x, width, 1), _sliding_sum(x, width) / width
+        pooled = torch.cat([highest, mean, attended], dim=1)
+        logits: torch.Tensor = self.head(pooled.transpose(1, 2))
+        return logits.transpose(1, 2)
 
     def stages(self) -> dict[str, nn.Module]:
         """Modules with output ``(batch, map, band or 1, position)``, first to last."""

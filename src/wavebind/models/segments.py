@@ -45,6 +45,40 @@ class SegmentedNetwork(nn.Module, ABC):
         """How many of the first segments are affine in their input, in evaluation mode."""
         return 0
 
+    @property
+    def step(self) -> int:
+        """Positions from one window of :meth:`slide` to the next; 0 where it cannot slide."""
+        return 0
+
+    @property
+    def reach(self) -> int:
+        """How many input positions to either side an output of :meth:`slide` depends on."""
+        return 0
+
+    def slide(self, scalograms: torch.Tensor, first: int, count: int, width: int) -> torch.Tensor:
+        """Logits of many windows of one stretch, which share all work but the last.
+
+        A window's neighbours take the place of the zeros that it sees beyond its edges when it is
+        given by itself, so the logits are near those, not equal.
+
+        Parameters
+        ----------
+        scalograms : torch.Tensor
+            ``(batch, channel, scale, position)``, of a stretch longer than a window.
+        first : int
+            Where the first window begins, in units of :attr:`step`.
+        count : int
+            Number of windows, one a step.
+        width : int
+            Of a window, in units of :attr:`step`.
+
+        Returns
+        -------
+        torch.Tensor
+            ``float32``, shape ``(batch, output, window)``.
+        """
+        raise NotImplementedError
+
     @abstractmethod
     def stages(self) -> dict[str, nn.Module]:
         """The modules whose output an explanation can look at, first to last."""

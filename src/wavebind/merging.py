@@ -1,0 +1,46 @@
+"""Joining what shards did, whatever the work was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wavebind.errors import InputError
+from wavebind.pieces import parts_folder
+from wavebind.rundir import read_json
+from wavebind.scan import ScanJob, ScanSummary, merge_scan
+from wavebind.settings import from_dict
+from wavebind.variants import VariantJob, VariantSummary, merge_variants
+
+__all__ = ["merge_parts"]
+
+
+def merge_parts(out: Path) -> ScanSummary | VariantSummary:
+    """Write an output from the pieces that lie beside it, in ``OUT.parts``.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        The ``--out`` of the shards.
+
+    Raises
+    ------
+    InputError
+        If there are no pieces, one is missing, or an input is not what it was.
+    """
+    folder = parts_folder(out)
+    path = folder / "job.json"
+    if not path.is_file():
+        raise InputError(
+            f"{folder}: holds no pieces; give the --out of 'wavebind scan' or 'wavebind variants' "
+            f"run with --shard"
+        )
+    found = read_json(path)
+    job = found.get("job") if isinstance(found, dict) else None
+    if isinstance(job, dict):
+        # The folder may have been carried to another place.
+        job["out"] = str(out.absolute())
+    if job and found.get("command") == "scan":
+        return merge_scan(from_dict(ScanJob, job, str(path)))
+    if job and found.get("command") == "variants":
+        return merge_variants(from_dict(VariantJob, job, str(path)))
+    raise InputError(f"{path}: does not say what work this is; it was not written by wavebind")
