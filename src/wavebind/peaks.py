@@ -112,6 +112,12 @@ def place_on_genome(
         keep = ~missing
         if wanted is not None:
             keep &= table["chrom"].isin(wanted).to_numpy()
+        if missing.any() and not strict:
+            name = next(a for a, b in names.items() if b is None)
+            notes.append(
+                f"{path}: {int(missing.sum()):,} of {len(table):,} lines left out, on chromosomes "
+                f"that the genome does not have ({name} is the first)"
+            )
         if not keep.all() and strict:
             dropped[DROP_CHROMOSOME] = dropped.get(DROP_CHROMOSOME, 0) + int((~keep).sum())
         table = table[keep]

@@ -46,8 +46,8 @@ __all__ = ["ScanConfig", "ScanJob", "ScanSummary", "merge_scan", "scan_genome"]
 
 #: Bases of a tile, about: a few megabytes of work and of result.
 _TILE = 2**19
-#: Bases of a shuffled stretch, and stretches in a piece.
-_DECOY, _DECOYS_A_PIECE = 10_000, 25
+#: Bases of a shuffled stretch, at least, and of all that are in a piece, about.
+_DECOY, _DECOY_PIECE = 2_000, 250_000
 _DECOY_TRIES = 50
 _DIGITS = 4
 
@@ -224,32 +224,34 @@ class _Plan:
     def _decoys(self) -> list[Decoys]:
         """Stretches that begin anywhere in the tiles, each base as likely, few of it unknown."""
         rng = np.random.default_rng([self.job.config.seed, 0])
-        wanted = max(1, round(self.job.config.decoys * 1e6 / _DECOY))
+        size = max(_DECOY, 4 * self.length)
+        wanted = max(1, round(self.job.config.decoys * 1e6 / size))
         spans = [
             (tile.chrom, low - self.length // 2, high - self.length // 2)
             for tile in self.tiles
             for low, high in tile.regions
             or ((tile.start + self.length // 2, tile.end + self.length // 2),)
         ]
-        sizes = np.array([high - low for _, low, high in spans], dtype=np.float64)
+        weights = np.array([high - low for _, low, high in spans], dtype=np.float64)
+        weights /= weights.sum()
         places: list[tuple[str, int]] = []
         for _ in range(_DECOY_TRIES * wanted):
             if len(places) == wanted:
                 break
-            chrom, low, high = spans[int(rng.choice(len(spans), p=sizes / sizes.sum()))]
-            start = int(rng.integers(low, high)) - _DECOY // 2
-            codes = read_codes(self.genome, chrom, start, start + _DECOY)
-            if few_unknown(codes, np.zeros(1, dtype=np.int64), _DECOY)[0]:
+            chrom, low, high = spans[int(rng.choice(len(spans), p=weights))]
+            start = int(rng.integers(low, high)) - size // 2
+            codes = read_codes(self.genome, chrom, start, start + size)
+            if few_unknown(codes, np.zeros(1, dtype=np.int64), size)[0]:
                 places.append((chrom, start))
         if len(places) < wanted:
             raise InputError(
-                f"{self.job.genome}: too few stretches of {_DECOY:,} known bases to shuffle "
+                f"{self.job.genome}: too few stretches of {size:,} known bases to shuffle "
                 f"{self.job.config.decoys:g} Mb; ask for less (--decoys)"
             )
-        groups = range(0, wanted, _DECOYS_A_PIECE)
+        each = max(1, _DECOY_PIECE // size)
         return [
-            Decoys(tuple(places[i : i + _DECOYS_A_PIECE]), _DECOY, (self.job.config.seed, 1, i))
-            for i in groups
+            Decoys(tuple(places[i : i + each]), size, (self.job.config.seed, 1, i))
+            for i in range(0, wanted, each)
         ]
 
     def threshold(self) -> float:
@@ -339,7 +341,7 @@ def scan_genome(
         (note or _silent)(line)
     pieces = [piece for piece in plan.pieces if share.has(piece[0])]
     if total:
-        n_decoys = _DECOY * _DECOYS_A_PIECE * len(plan.decoys)
+        n_decoys = sum(d.size * len(d.places) for d in plan.decoys)
         total(n_decoys + sum(tile.end - tile.start for _, tile in pieces))
     step = progress or _silent
     # Every share needs all decoys, because the threshold comes from them; they are few.
@@ -384,6 +386,10 @@ def _regions(job: ScanJob, genome: Genome) -> tuple[pd.DataFrame | None, list[st
     if job.regions is None:
         return None, []
     placed = place_on_genome([Path(job.regions)], genome, strict=False)
+    if not len(placed.table):
+        raise InputError(
+            f"{job.regions}: none of its regions is on a chromosome of {job.genome}; wrong genome?"
+        )
     return merged([placed.table]), list(placed.notes)
 
 

@@ -28,7 +28,7 @@ __all__ = ["Slider", "can_slide"]
 #: Spreads of the longest wavelet after which a neighbour is not felt any more.
 _SPREADS = 6.0
 #: Bases of a stretch, about; longer ones waste less at their ends and need more memory.
-_STRETCH = 2048
+_STRETCH = 4096
 _BATCH = 8
 
 
@@ -84,7 +84,8 @@ class Slider:
         around = self.length + 2 * self.margin
         self.span = self.step * max(1, (max(stretch, 2 * around) - around) // self.step)
         config = replace(front.config, max_period=float(front.periods[-1]), voices=None)
-        config = replace(config, n_scales=len(front.periods))
+        # Factors of a matrix of this length would take longer to find than a chromosome to scan.
+        config = replace(config, n_scales=len(front.periods), method="fourier")
         device = next(model.parameters()).device
         self._front = Scalogram(config, self.span + around, device.type).to(device)
         self._width = front.positions // model.backbone.step
@@ -130,11 +131,14 @@ class Slider:
         views = np.lib.stride_tricks.sliding_window_view(padded, self._front.length)[:: self.span]
         device = next(self.model.parameters()).device
         parts = []
+        first_window = self.margin // self.step
         with torch.inference_mode(), flush_denormals(), autocast(device, bf16):
             for at in range(0, n_stretches, _BATCH):
                 batch = torch.from_numpy(views[at : at + _BATCH].copy()).to(device)
-                ahead = self._one_strand(batch)
-                behind = self._one_strand(reverse_complement_batch(batch)).flip(-1)
+                ahead = self._one_strand(batch, first_window)
+                # A stretch has room for one window more, which comes first on the other strand.
+                other = reverse_complement_batch(batch)
+                behind = self._one_strand(other, first_window + 1).flip(-1)
                 parts.append(((ahead + behind) / 2).cpu().numpy())
                 if progress:
                     progress(batch.shape[0] * each)
@@ -142,9 +146,9 @@ class Slider:
         logits: NDArray[np.float32] = found.reshape(found.shape[0], -1)[:, :count]
         return logits
 
-    def _one_strand(self, codes: torch.Tensor) -> torch.Tensor:
+    def _one_strand(self, codes: torch.Tensor, first: int) -> torch.Tensor:
         """``float32``, shape ``(stretch, output, window)``."""
         planes = self.model.normalise(self._front(codes))
         count = self.span // self.step
-        logits = self.model.backbone.slide(planes, self.margin // self.step, count, self._width)
+        logits = self.model.backbone.slide(planes, first, count, self._width)
         return logits.float()

@@ -68,7 +68,7 @@ class TrainingConfig:
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
 
-    epochs: int = 10
+    epochs: int = 20
     seed: int = 0
     batch_size: int = 128
     learning_rate: float = 2e-3

@@ -124,7 +124,7 @@ def score_changes(task: EffectTask, changes: Sequence[Change]) -> Arrays:
     dict of numpy.ndarray
         ``logit`` (float32, shape ``(change, 4)``): the highest of the windows that see the
         reference allele, of those that see the other, and of the windows with either in their
-        middle; NaN where too many bases are unknown. ``motif`` (int64, shape ``(change,)``): the
+        middle; NaN where too many bases are unknown, as beyond the end of a chromosome. ``motif`` (int64, shape ``(change,)``): the
         one with the best hit on either allele, -1 without motifs; ``hit`` (float32, shape
         ``(change, 2)``): its best hit on each, in bits.
     """
@@ -138,7 +138,8 @@ def score_changes(task: EffectTask, changes: Sequence[Change]) -> Arrays:
 def score_shuffled(task: EffectTask, piece: tuple[int, Sequence[Change]]) -> Arrays:
     """The same changes where nothing binds: in shuffles of their own surroundings.
 
-    Dinucleotides of either side are kept.
+    Dinucleotides of either side are kept, and of what is inserted or deleted, which is shuffled
+    as well: it could be a site by itself.
 
     Parameters
     ----------
@@ -162,11 +163,20 @@ def score_shuffled(task: EffectTask, piece: tuple[int, Sequence[Change]]) -> Arr
             sides = dinucleotide_shuffle(np.stack([whole[:flank], whole[-flank:]]), rng)
             pairs.append(
                 tuple(
-                    np.concatenate([sides[0], to_codes(allele), sides[1]])
-                    for allele in (change.ref, change.alt)
+                    np.concatenate([sides[0], allele, sides[1]])
+                    for allele in _shuffled_alleles(change, rng)
                 )
             )
     return _scores(model, motifs, pairs, task.step)
+
+
+def _shuffled_alleles(change: Change, rng: np.random.Generator) -> tuple[Codes, Codes]:
+    ref, alt = to_codes(change.ref), to_codes(change.alt)
+    if len(ref) > len(alt):
+        ref = dinucleotide_shuffle(ref[None], rng)[0]
+    elif len(alt) > len(ref):
+        alt = dinucleotide_shuffle(alt[None], rng)[0]
+    return ref, alt
 
 
 def _pair(genome: Genome, change: Change, flank: int) -> tuple[Codes, Codes]:

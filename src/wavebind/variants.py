@@ -445,7 +445,7 @@ def _assemble(plan: _Plan) -> VariantSummary:
                         effects.append(None)
                         continue
                     logits = found["logit"][at].astype(np.float64)
-                    if np.isfinite(logits).all():
+                    if np.isfinite(logits[:2]).all():
                         probabilities = plan.card.probabilities(logits, plan.which)
                         effect = judge(
                             logits,

@@ -44,10 +44,13 @@ class Crew:
     dask : str or None
         Address of a Dask scheduler, as ``tcp://10.0.0.1:8786``, whose workers do it instead. They
         must see the input files under the same paths, and have wavebind.
+    wait : float
+        Seconds that the scheduler has to answer.
     """
 
     workers: int | None = None
     dask: str | None = None
+    wait: float = 20.0
 
     def __post_init__(self) -> None:
         if self.workers is not None and not 1 <= self.workers <= 1024:
@@ -105,7 +108,7 @@ def run_pieces(
             done(piece)
 
     if crew.dask is not None:
-        _run_dask(work, missing(), keep, crew.dask, store.fingerprint)
+        _run_dask(work, missing(), keep, crew, store.fingerprint)
     elif crew.size == 1:
         with one_thread():
             for number, piece in missing():
@@ -171,10 +174,11 @@ def _run_dask(
     work: Work,
     pieces: Iterator[Piece],
     keep: Callable[[int, Any, Arrays], None],
-    address: str,
+    crew: Crew,
     fingerprint: str,
 ) -> None:
     """A worker that dies has its pieces redone by the scheduler."""
+    address = crew.dask
     try:
         distributed: Any = import_module("distributed")
     except ImportError:
@@ -182,12 +186,12 @@ def _run_dask(
             "--dask needs the package 'distributed'; install it with pip install 'wavebind[dask]'"
         ) from None
     try:
-        client = distributed.Client(address, timeout="20s", set_as_default=False)
+        client = distributed.Client(address, timeout=crew.wait, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise InputError(
             f"{address}: no Dask scheduler answers there ({error}); start one with 'dask scheduler'"
         ) from error
-    with contextlib.closing(client):
+    with contextlib.closing(client), client.as_current():
         threads = sum(client.nthreads().values())
         if not threads:
             raise InputError(f"{address}: the Dask cluster has no workers; start some")

@@ -48,7 +48,7 @@ def train(
         ),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Largest number of epochs (default: 10).")
+        int | None, typer.Option(help="Largest number of epochs (default: 20).")
     ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Decides every random choice (default: 0).")
