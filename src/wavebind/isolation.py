@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wavebind.allocation import keep_memory
 from wavebind.errors import InputError, WavebindError
 
 __all__ = ["Cost", "run_isolated"]
@@ -57,6 +58,7 @@ def _work(messages: Any, function: Callable[..., Any], arguments: tuple[Any, ...
     def say(*message: Any) -> None:
         messages.put(("said", message))
 
+    keep_memory()
     started = time.monotonic()
     try:
         result = function(*arguments, say)

@@ -17,6 +17,7 @@ from importlib import import_module
 from itertools import islice
 from typing import Any
 
+from wavebind.allocation import keep_memory
 from wavebind.devices import one_thread
 from wavebind.errors import InputError
 from wavebind.pieces import Arrays, PieceStore
@@ -120,6 +121,7 @@ def run_pieces(
 def _start() -> None:
     import torch
 
+    keep_memory()
     torch.set_num_threads(1)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from wavebind.allocation import keep_memory
 from wavebind.cli import (
     audit,
     compare,
@@ -118,4 +119,5 @@ def run(arguments: list[str]) -> int:
 
 def main() -> None:
     """Entry point of the ``wavebind`` program."""
+    keep_memory()
     raise SystemExit(run(sys.argv[1:]))
