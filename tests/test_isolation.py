@@ -1,5 +1,10 @@
 import os
+import signal
+import subprocess
+import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,3 +63,42 @@ def test_memory_is_that_of_the_work_alone():
 def test_errors_come_back(function, kind, message):
     with pytest.raises(kind, match=message):
         run_isolated(function, (), print)
+
+
+PARENT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, str(Path(sys.argv[2])))
+from test_isolation import linger
+from wavebind.isolation import run_isolated
+if __name__ == "__main__":
+    run_isolated(linger, (sys.argv[1],), print)
+"""
+
+
+def linger(path: str, say: Callable[..., None]) -> None:
+    Path(path).write_text(str(os.getpid()))
+    time.sleep(600)
+
+
+def test_a_process_ends_with_its_parent(tmp_path: Path) -> None:
+    script, told = tmp_path / "parent.py", tmp_path / "pid"
+    script.write_text(PARENT)
+    here = str(Path(__file__).parent)
+    parent = subprocess.Popen([sys.executable, str(script), str(told), here])
+    deadline = time.monotonic() + 60
+    while not (told.exists() and told.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    child = int(told.read_text())
+    os.kill(child, 0)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    while time.monotonic() < deadline:
+        # Orphans of a container without an init stay as zombies, which have ended too.
+        status = Path(f"/proc/{child}/stat")
+        if not status.exists() or status.read_text().split()[2] == "Z":
+            return
+        time.sleep(0.05)
+    os.kill(child, signal.SIGKILL)
+    pytest.fail("the process outlived its parent")

@@ -473,3 +473,45 @@ def test_the_real_peaks_of_chr22(cli, tmp_path, shared_data, monkeypatch):
     gc = ((alone.codes == 1) | (alone.codes == 2)).sum(axis=1) / (alone.codes < 4).sum(axis=1)
     assert 0.47 < roc_auc_score(alone.labels[mine], gc[mine]) < 0.53
     assert found["n_windows"] == (data.parts == "test").sum()
+
+
+ALL_KINDS = "accessible,flank,gc,shuffle"
+
+
+def test_the_same_dataset_whoever_counts(build, tmp_path, cli):
+    """In this process, in two, and in shards that are merged: the same files."""
+    build("--ratio", 0.5, background=ALL_KINDS, name="here")
+    build("--ratio", 0.5, "--workers", 2, background=ALL_KINDS, name="two")
+    shares = ["--ratio", 0.5, "--peaks", tmp_path / "p.narrowPeak.gz"]
+    shares += ["--genome", tmp_path / "genome.fa.gz", "--accessible", tmp_path / "open.bed"]
+    shares += ["--background", ALL_KINDS, "--length", LENGTH, "--gap", 50]
+    shares += ["--out", tmp_path / "shared"]
+    for text in ("2/3", "1/3"):
+        code, out, err = cli("dataset", *shares, "--shard", text)
+        assert code == 0, err
+        assert out == ""
+        assert f"share {text} counted" in err
+    code, _, err = cli("merge", tmp_path / "shared")
+    assert code == 1
+    assert "this piece is not done yet; run the missing shards, then merge again" in err
+    assert not (tmp_path / "shared").exists()
+    assert cli("dataset", *shares, "--shard", "3/3")[0] == 0
+    code, out, err = cli("merge", tmp_path / "shared")
+    assert code == 0, err
+    assert f"written: {tmp_path / 'shared'}" in out
+    assert not (tmp_path / "shared.parts").exists()
+    for name in ("codes.npy", "windows.parquet"):
+        files = [(tmp_path / folder / name).read_bytes() for folder in ("here", "two", "shared")]
+        assert files[0] == files[1] == files[2]
+
+
+def test_sharing_needs_peaks_and_a_free_name(build, tmp_path, cli):
+    build(name="d")
+    genome, peaks = tmp_path / "genome.fa.gz", tmp_path / "p.narrowPeak.gz"
+    words = ["--peaks", peaks, "--genome", genome, "--background", "gc", "--out", tmp_path / "d"]
+    code, _, err = cli("dataset", *words, "--shard", "1/2")
+    assert code == 1
+    assert "exists already; choose another name or pass --force" in err
+    code, _, err = cli("dataset", peaks, "--out", tmp_path / "e", "--workers", 2)
+    assert code == 2
+    assert "need --peaks" in err

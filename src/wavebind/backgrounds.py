@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from wavebind.errors import InputError
 from wavebind.genomes import Genome
-from wavebind.intervals import overlapping
 from wavebind.matching import Tolerance, match_composition
 from wavebind.peaks import not_overlapping, windows_around
 
@@ -24,11 +23,12 @@ if TYPE_CHECKING:
 __all__ = [
     "KINDS",
     "BackgroundConfig",
+    "Tiling",
     "accessible_candidates",
     "choose",
     "flank_candidates",
     "flanks_each_side",
-    "genomic_starts",
+    "genome_tiling",
     "n_tilings",
     "needed",
     "shortfall",
@@ -105,6 +105,34 @@ class BackgroundConfig:
         return kind == "gc" or (self.match_gc and kind in ("accessible", "flank"))
 
 
+@dataclass(frozen=True)
+class Tiling:
+    """Windows that tile a chromosome where nothing is forbidden.
+
+    Attributes
+    ----------
+    offset, step : int
+        First base of the first window, and from one to the next.
+    low, high : numpy.ndarray
+        ``int64``, shape ``(interval,)``: where forbidden stretches begin and end, sorted and
+        disjoint.
+    """
+
+    offset: int
+    step: int
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+
+    def starts(self, size: int, length: int) -> NDArray[np.int64]:
+        """First bases of the windows, on a chromosome of `size` bases."""
+        start = np.arange(self.offset, size - length + 1, self.step, dtype=np.int64)
+        clear: NDArray[np.int64] = start[
+            np.searchsorted(self.low, start + length, side="left")
+            == np.searchsorted(self.high, start, side="right")
+        ]
+        return clear
+
+
 def accessible_candidates(regions: pd.DataFrame, length: int, genome: Genome) -> pd.DataFrame:
     """Windows in the middle (at the summit, where there is one) of accessible regions.
 
@@ -162,27 +190,21 @@ def n_tilings(n_bases: int, length: int) -> int:
     return int(np.clip(_MAX_CANDIDATES * length // max(n_bases, 1), 1, min(4, length)))
 
 
-def genomic_starts(
+def genome_tiling(
     chrom: str,
     chrom_length: int,
     length: int,
     tilings: int,
     forbidden: pd.DataFrame,
     rng: np.random.Generator,
-) -> NDArray[np.int64]:
-    """Starts of windows that tile a chromosome from a random offset, where nothing is forbidden.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``int64``, shape ``(window,)``, ascending, about `length` / `tilings` apart.
-    """
-    if chrom_length < length:
-        return np.empty(0, dtype=np.int64)
+) -> Tiling:
+    """Windows about `length` / `tilings` apart, from a random offset, where they may lie."""
     step = max(1, length // tilings)
-    offset = int(rng.integers(0, min(step, chrom_length - length + 1)))
-    start = np.arange(offset, chrom_length - length + 1, step, dtype=np.int64)
-    return start[~overlapping(chrom, start, start + length, forbidden)]
+    offset = 0
+    if chrom_length >= length:
+        offset = int(rng.integers(0, min(step, chrom_length - length + 1)))
+    here = forbidden[forbidden["chrom"].to_numpy() == chrom]
+    return Tiling(offset, step, here["start"].to_numpy(), here["end"].to_numpy())
 
 
 def needed(ratio: float, n_bound: int) -> int:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import queue
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
 from wavebind.allocation import keep_memory
 from wavebind.errors import InputError, WavebindError
 
-__all__ = ["Cost", "run_isolated"]
+__all__ = ["Cost", "end_with_parent", "run_isolated"]
 
 _POLL = 0.5
 
@@ -54,11 +57,28 @@ def _peak_memory() -> int:
     return max(children, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 
 
+def end_with_parent() -> None:
+    """End this process when the one that started it has ended, however that came about.
+
+    A parent that is killed cannot end its children, and they would go on for hours for nobody.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent watch", daemon=True).start()
+
+
 def _work(messages: Any, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     def say(*message: Any) -> None:
         messages.put(("said", message))
 
     keep_memory()
+    end_with_parent()
     started = time.monotonic()
     try:
         result = function(*arguments, say)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from wavebind.dataset import DatasetSummary
 from wavebind.errors import InputError
+from wavebind.peakjob import PeakJob, merge_dataset
 from wavebind.pieces import parts_folder
 from wavebind.rundir import read_json
 from wavebind.scan import ScanJob, ScanSummary, merge_scan
@@ -14,7 +16,7 @@ from wavebind.variants import VariantJob, VariantSummary, merge_variants
 __all__ = ["merge_parts"]
 
 
-def merge_parts(out: Path) -> ScanSummary | VariantSummary:
+def merge_parts(out: Path) -> ScanSummary | VariantSummary | DatasetSummary:
     """Write an output from the pieces that lie beside it, in ``OUT.parts``.
 
     Parameters
@@ -31,8 +33,8 @@ def merge_parts(out: Path) -> ScanSummary | VariantSummary:
     path = folder / "job.json"
     if not path.is_file():
         raise InputError(
-            f"{folder}: holds no pieces; give the --out of 'wavebind scan' or 'wavebind variants' "
-            f"run with --shard"
+            f"{folder}: holds no pieces; give the --out of 'wavebind scan', 'wavebind variants' "
+            f"or 'wavebind dataset' run with --shard"
         )
     found = read_json(path)
     job = found.get("job") if isinstance(found, dict) else None
@@ -43,4 +45,6 @@ def merge_parts(out: Path) -> ScanSummary | VariantSummary:
         return merge_scan(from_dict(ScanJob, job, str(path)))
     if job and found.get("command") == "variants":
         return merge_variants(from_dict(VariantJob, job, str(path)))
+    if job and found.get("command") == "dataset":
+        return merge_dataset(from_dict(PeakJob, job, str(path)))
     raise InputError(f"{path}: does not say what work this is; it was not written by wavebind")

@@ -6,7 +6,7 @@ of, and once to write those that were chosen. Only numbers are kept in between.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,21 +18,24 @@ from numpy.typing import NDArray
 from wavebind.backgrounds import (
     KINDS,
     BackgroundConfig,
+    Tiling,
     accessible_candidates,
     choose,
     flank_candidates,
     flanks_each_side,
-    genomic_starts,
+    genome_tiling,
     n_tilings,
     needed,
     shortfall,
 )
-from wavebind.composition import composition, sequence_hash
+from wavebind.candidatecounts import FIELDS, ChromosomeCandidates, CountTask, count_letters
+from wavebind.composition import sequence_hash
 from wavebind.dataset import DROP_DUPLICATE, DROP_UNKNOWN, MAX_UNKNOWN
 from wavebind.errors import InputError
 from wavebind.genomes import Genome
 from wavebind.intervals import merged
 from wavebind.peaks import bound_windows, place_on_genome, touching
+from wavebind.pieces import Arrays
 from wavebind.sequences import letter_codes
 from wavebind.shuffling import dinucleotide_shuffle
 from wavebind.splits import PARTS, BlockSplit, ChromosomeSplit
@@ -41,7 +44,7 @@ from wavebind.tables import LabelledWindow
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PeakDatasetConfig", "PeakWindows", "choose_windows"]
+__all__ = ["Count", "PeakDatasetConfig", "PeakWindows", "Stages", "choose_windows", "silent"]
 
 DROP_TOP = "weaker than the strongest that were asked for"
 DROP_GAP = "window in the gap between two blocks"
@@ -52,11 +55,30 @@ _COLUMNS = ("start", "end", "label", "part", "source", "score", "repeat")
 
 #: Opens a progress bar: its name and total in, a context that gives the function to advance it.
 Stages = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
+#: Has the pieces of a task done, and says so of each; gives their results in order.
+Count = Callable[
+    [CountTask, list[ChromosomeCandidates], Callable[[ChromosomeCandidates], None]],
+    Iterable[Arrays],
+]
 
 
-def _silent(name: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
+def silent(name: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
+    """No progress bar."""
     del name, total
     return nullcontext(lambda _: None)
+
+
+def _count_here(genome: Genome) -> Count:
+    def count(
+        task: CountTask,
+        pieces: list[ChromosomeCandidates],
+        done: Callable[[ChromosomeCandidates], None],
+    ) -> Iterator[Arrays]:
+        for piece in pieces:
+            yield count_letters(task, piece, genome)
+            done(piece)
+
+    return count
 
 
 @dataclass(frozen=True)
@@ -245,7 +267,8 @@ def choose_windows(
     *,
     accessible: Sequence[Path] = (),
     exclude: Sequence[Path] = (),
-    stages: Stages = _silent,
+    stages: Stages = silent,
+    count: Count | None = None,
 ) -> PeakWindows:
     """Choose bound and unbound windows.
 
@@ -260,6 +283,8 @@ def choose_windows(
         BED files of open chromatin, and of regions that no window may touch.
     stages : callable, optional
         Opens a progress bar.
+    count : callable, optional
+        Has the candidates of each chromosome counted; by default here, one after another.
 
     Returns
     -------
@@ -297,9 +322,17 @@ def choose_windows(
     forbidden = near if excluded is None else merged([near, excluded])
     chroms = list(dict.fromkeys(bound.table["chrom"]))
     candidates = _place_candidates(config, genome, accessible, chroms, near, forbidden, notes)
+    sources = {"bound": bound.table, **candidates}
+    pieces = _pieces(genome, chroms, sources, forbidden, config, rng)
+    task = CountTask(str(genome.path.absolute()), genome.checksum, config.length, config.split)
     total = sum(genome.lengths[c] for c in chroms)
     with stages("counting bases of candidates", total) as advance:
-        counted = _count(genome, chroms, bound.table, candidates, forbidden, config, rng, advance)
+
+        def counted_bases(piece: ChromosomeCandidates) -> None:
+            advance(genome.lengths[piece.chrom])
+
+        done = (count or _count_here(genome))(task, pieces, counted_bases)
+        counted = _tables(chroms, sources, done, config)
     dropped = bound.dropped
     positives = _keep_bound(counted.pop("bound"), config, dropped)
     _require_parts(positives, config)
@@ -351,17 +384,37 @@ def _place_candidates(
     return found
 
 
-def _count(
+def _pieces(
     genome: Genome,
     chroms: Sequence[str],
-    bound: pd.DataFrame,
-    candidates: dict[str, pd.DataFrame],
+    sources: dict[str, pd.DataFrame],
     forbidden: pd.DataFrame,
     config: PeakDatasetConfig,
     rng: np.random.Generator,
-    advance: Callable[[int], None],
+) -> list[ChromosomeCandidates]:
+    """The candidates of each chromosome; those that tile the genome are placed by the worker."""
+    pieces = []
+    tilings = n_tilings(sum(genome.lengths[c] for c in chroms), config.length)
+    for chrom in chroms:
+        starts: dict[str, NDArray[np.int64] | Tiling] = {}
+        for kind, table in sources.items():
+            here = table["chrom"].to_numpy() == chrom
+            starts[kind] = table["start"].to_numpy()[here].astype(np.int64)
+        if "gc" in config.background.kinds:
+            starts["gc"] = genome_tiling(
+                chrom, genome.lengths[chrom], config.length, tilings, forbidden, rng
+            )
+        pieces.append(ChromosomeCandidates(chrom, starts))
+    return pieces
+
+
+def _tables(
+    chroms: Sequence[str],
+    sources: dict[str, pd.DataFrame],
+    counted: Iterable[Arrays],
+    config: PeakDatasetConfig,
 ) -> dict[str, pd.DataFrame]:
-    """Part and composition of all windows; background ones in a gap or with many N are left out.
+    """Candidates with what they are made of.
 
     Returns
     -------
@@ -371,41 +424,25 @@ def _count(
     """
     import pandas as pd
 
-    length = config.length
     kinds = ["bound", *(k for k in KINDS if k in config.background.kinds and k != "shuffle")]
-    tilings = n_tilings(sum(genome.lengths[c] for c in chroms), length)
     found: dict[str, list[pd.DataFrame]] = {kind: [] for kind in kinds}
-    for chrom in chroms:
-        size = genome.lengths[chrom]
-        letters = genome.letters(chrom)
+    for index, (chrom, arrays) in enumerate(zip(chroms, counted, strict=True)):
         for kind in kinds:
-            if kind == "gc":
-                start = genomic_starts(chrom, size, length, tilings, forbidden, rng)
-                table = pd.DataFrame({"start": start})
+            values = {name: arrays[f"{kind}.{name}"] for name in FIELDS}
+            row, start = values.pop("row"), values.pop("start")
+            if kind in sources:
+                table = sources[kind]
+                table = table[table["chrom"].to_numpy() == chrom].iloc[row]
             else:
-                source = bound if kind == "bound" else candidates[kind]
-                table = source[source["chrom"].to_numpy() == chrom]
-            start = table["start"].to_numpy()
-            counts = composition(letters, start, length)
-            part = config.split.parts(chrom, start, start + length)
-            table = table.assign(
-                # A number and not a name: there may be millions of rows.
-                chrom=pd.Categorical.from_codes(
-                    np.full(len(table), chroms.index(chrom)), categories=pd.Index(chroms)
-                ),
-                part=part,
-                unknown=counts.unknown,
-                gc=(counts.gc / np.maximum(length - counts.unknown, 1)).astype(np.float32),
-                repeat=(counts.repeat / length).astype(np.float32),
-                key=counts.key,
+                table = pd.DataFrame({"start": start})
+            # A number and not a name: there may be millions of rows.
+            names = pd.Categorical.from_codes(
+                np.full(len(table), index), categories=pd.Index(chroms)
             )
-            if kind != "bound":
-                table = table[(part >= 0) & (counts.unknown <= MAX_UNKNOWN * length)]
-            found[kind].append(table)
-        advance(size)
+            found[kind].append(table.assign(chrom=names, **values))
     joined = {kind: pd.concat(tables, ignore_index=True) for kind, tables in found.items()}
     return {
-        kind: table.assign(chrom=table["chrom"].astype(object), end=table["start"] + length)
+        kind: table.assign(chrom=table["chrom"].astype(object), end=table["start"] + config.length)
         for kind, table in joined.items()
     }
 

@@ -49,6 +49,7 @@ _TILE = 2**19
 #: Bases of a shuffled stretch, at least, and of all that are in a piece, about.
 _DECOY, _DECOY_PIECE = 2_000, 250_000
 _DECOY_TRIES = 50
+#: Significant digits of a probability in the track.
 _DIGITS = 4
 
 
@@ -488,7 +489,7 @@ def _write_track(path: Path, plan: _Plan, pieces: Iterator[tuple[str, Arrays]]) 
         track.addHeader([(n, s) for n, s in plan.genome.lengths.items() if n in used])
         offset = plan.length // 2 - plan.stride // 2
         for chrom, found in pieces:
-            values = np.round(plan.probabilities(found["logit"]), _DIGITS)
+            values = _significant(plan.probabilities(found["logit"]))
             for part in runs(found["start"], plan.stride):
                 track.addEntries(
                     chrom,
@@ -499,6 +500,13 @@ def _write_track(path: Path, plan: _Plan, pieces: Iterator[tuple[str, Arrays]]) 
                 )
     finally:
         track.close()
+
+
+def _significant(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values above 0 rounded to a few significant digits, which packs to a third of the size."""
+    scale = 10.0 ** (_DIGITS - 1 - np.floor(np.log10(np.maximum(values, 1e-30))))
+    rounded: NDArray[np.float64] = np.round(values * scale) / scale
+    return rounded
 
 
 def _distance(

@@ -20,6 +20,7 @@ from typing import Any
 from wavebind.allocation import keep_memory
 from wavebind.devices import one_thread
 from wavebind.errors import InputError
+from wavebind.isolation import end_with_parent
 from wavebind.pieces import Arrays, PieceStore
 
 __all__ = ["Crew", "run_pieces"]
@@ -118,6 +119,11 @@ def run_pieces(
         _run_pool(work, missing(), keep, crew.size)
 
 
+def _start_process() -> None:
+    end_with_parent()
+    _start()
+
+
 def _start() -> None:
     import torch
 
@@ -136,7 +142,7 @@ def _run_pool(
     deaths: dict[int, int] = {}
     while waiting:
         pool = ProcessPoolExecutor(
-            size, mp_context=multiprocessing.get_context("spawn"), initializer=_start
+            size, mp_context=multiprocessing.get_context("spawn"), initializer=_start_process
         )
         running: dict[Future[Arrays], Piece] = {}
         try:

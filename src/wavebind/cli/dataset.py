@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wavebind.cli.audit import audit_dataset
-from wavebind.cli.console import Out, audit_table, note, progress_bar
+from wavebind.cli.console import Dask, Out, ShardOption, audit_table, note, progress_bar
 
 if TYPE_CHECKING:
     from wavebind.dataset import DatasetSummary
-    from wavebind.peakdataset import PeakDatasetConfig
+    from wavebind.peakjob import PeakJob
     from wavebind.splits import BlockSplit, ChromosomeSplit
+    from wavebind.workers import Crew
 
-__all__ = ["register", "summary_table"]
+__all__ = ["register", "say_dataset", "summary_table"]
 
 _WINDOWS = "Labelled windows"
 _PEAKS = "Peaks and a genome"
@@ -179,6 +180,15 @@ def dataset(
         ),
     ] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="Of the choice of unbound windows.")] = 0,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="With --peaks: processes that count candidates, a chromosome at a time, kept "
+            "beside the dataset until it is whole. (default: this one alone)"
+        ),
+    ] = None,
+    dask: Dask = None,
+    shard: ShardOption = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an older dataset.")] = False,
 ) -> None:
     """Make a dataset from peaks and a genome, or from labelled windows; and audit it.
@@ -227,56 +237,66 @@ def dataset(
             split=split or ChromosomeSplit(),
             seed=seed,
         )
-        summary = _from_peaks(
-            out, [*peaks, *(files or [])], genome, config, accessible or [], exclude or [], force
+        from wavebind.peakjob import PeakJob
+        from wavebind.workers import Crew
+
+        # Shares may be joined from another folder.
+        shared = workers is not None or dask is not None or shard is not None
+
+        def places(paths: Sequence[Path]) -> tuple[str, ...]:
+            return tuple(str(path.absolute() if shared else path) for path in paths)
+
+        job = PeakJob(
+            peaks=places([*peaks, *(files or [])]),
+            genome=places([genome])[0],
+            out=places([out])[0],
+            accessible=places(accessible or []),
+            exclude=places(exclude or []),
+            config=config,
+            force=force,
         )
+        crew = Crew(workers, dask) if workers is not None or dask is not None else None
+        summary = _from_peaks(job, crew, shard)
+        if summary is None:
+            return
     else:
-        if genome or background or accessible or exclude:
+        if genome or background or accessible or exclude or workers or dask or shard:
             raise typer.BadParameter(
-                "--genome, --background, --accessible and --exclude need --peaks"
+                "--genome, --background, --accessible, --exclude, --workers, --dask and --shard "
+                "need --peaks"
             )
         if isinstance(split, BlockSplit):
             raise typer.BadParameter("--split-blocks needs --peaks and a --genome")
         columns = _names(labels or "")
         summary = _from_windows(out, files or [], columns, positives, negatives, split, force)
+    say_dataset(summary, out, seed)
+
+
+def say_dataset(summary: DatasetSummary, out: Path, seed: int = 0) -> None:
+    """Audit a dataset that was just written, and print what is in it."""
     typer.echo(summary_table(summary))
     typer.echo(audit_table(audit_dataset(out, "test", seed)))
     typer.echo(f"written: {out}")
 
 
-def _from_peaks(
-    out: Path,
-    peaks: Sequence[Path],
-    genome: Path,
-    config: PeakDatasetConfig,
-    accessible: Sequence[Path],
-    exclude: Sequence[Path],
-    force: bool,
-) -> DatasetSummary:
-    from wavebind.dataset import write_dataset
-    from wavebind.genomes import open_genome
-    from wavebind.peakdataset import choose_windows
-    from wavebind.settings import to_dict
+def _from_peaks(job: PeakJob, crew: Crew | None, shard: str | None) -> DatasetSummary | None:
+    from wavebind.peakjob import build_dataset
+    from wavebind.pieces import Shard, parts_folder
 
-    with progress_bar("reading the genome", None) as advance:
-        opened = open_genome(genome, progress=advance)
-    with opened:
-        chosen = choose_windows(
-            opened, peaks, config, accessible=accessible, exclude=exclude, stages=progress_bar
+    out = Path(job.out)
+    summary = build_dataset(
+        job,
+        shard=None if shard is None else Shard.parse(shard),
+        crew=crew,
+        note=lambda line: note(f"wavebind: {line}"),
+        stages=progress_bar,
+    )
+    if summary is None:
+        note(
+            f"share {shard} counted: {parts_folder(out)}; when all are, make the dataset with "
+            f"'wavebind merge {out}'"
         )
-        for line in chosen.notes:
-            note(f"wavebind: {line}")
-        with progress_bar("writing windows", len(chosen)) as advance:
-            return write_dataset(
-                chosen.read(),
-                out,
-                inputs=[*peaks, genome, *accessible, *exclude],
-                checksums={genome: opened.checksum},
-                settings={**to_dict(config), "notes": chosen.notes},
-                dropped=chosen.dropped,
-                overwrite=force,
-                progress=advance,
-            )
+    return summary
 
 
 def _from_windows(

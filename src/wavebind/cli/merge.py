@@ -20,19 +20,23 @@ def merge(
         Path,
         typer.Argument(
             metavar="OUT",
-            help="The --out of 'wavebind scan' or 'wavebind variants' run with --shard; its "
-            "pieces lie in OUT.parts.",
+            help="The --out of 'wavebind scan', 'wavebind variants' or 'wavebind dataset' run "
+            "with --shard; its pieces lie in OUT.parts.",
         ),
     ],
 ) -> None:
     """Join the shares of work that was run with --shard."""
+    from wavebind.cli.dataset import say_dataset
     from wavebind.cli.scan import say_scan
     from wavebind.cli.variants import say_variants
+    from wavebind.dataset import DatasetSummary
     from wavebind.merging import merge_parts
     from wavebind.scan import ScanSummary
 
     summary = merge_parts(out)
     if isinstance(summary, ScanSummary):
         say_scan(summary, out)
+    elif isinstance(summary, DatasetSummary):
+        say_dataset(summary, out)
     else:
         say_variants(summary, out)

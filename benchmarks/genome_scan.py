@@ -1,0 +1,170 @@
+"""A scan of one chromosome against its ChIP-seq peaks, beside a matrix on the same bases.
+
+The chromosome is cut into bins of the length of a window. A bin is bound if the summit of a peak
+of any file lies in it, and unbound if no peak touches it; bins that a peak merely touches, and bins
+with unknown bases, are left out. The score of a bin is the highest probability of the windows
+whose middle lies in it, read from the bigWig of 'wavebind scan', and, for the matrix, the best hit
+(both strands, FIMO's log-odds) whose middle lies in it. Both are ranked over all known sequence and
+inside open chromatin alone. Intervals are of resampled stretches of 100 bins, which lie together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wavebind.evaluation import Ranked
+from wavebind.genomes import open_genome
+from wavebind.intervals import merged, overlapping
+from wavebind.jaspar import find_motif
+from wavebind.models import load_model
+from wavebind.peaks import place_on_genome
+from wavebind.prediction import predict_logits
+from wavebind.pwms import best_hits
+from wavebind.sequences import UNKNOWN, Codes, letter_codes
+
+RECALLS = (0.5, 0.8)
+STRETCH = 100
+
+
+def figures(labels: NDArray[np.int8], scores: NDArray[np.float64]) -> dict[str, list[float]]:
+    """AUPRC and precision at fixed recall, each with its 95 % interval."""
+    ranked = Ranked(labels, scores)
+
+    def all_of(weights: NDArray[np.float64]) -> list[float]:
+        true, false = ranked.counts(weights)
+        precision = true / np.maximum(true + false, 1e-12)
+        recall = true / true[-1]
+        auprc = float(np.sum(np.diff(np.append(0.0, recall)) * precision))
+        return [auprc, *(float(precision[np.searchsorted(recall, r)]) for r in RECALLS)]
+
+    rng = np.random.default_rng(0)
+    group = np.arange(len(labels)) // STRETCH
+    n = int(group[-1]) + 1
+    draws = [
+        all_of(np.bincount(rng.integers(0, n, n), minlength=n)[group].astype(float))
+        for _ in range(200)
+    ]
+    low, high = np.percentile(draws, [2.5, 97.5], axis=0)
+    names = ["AUPRC", *(f"precision at recall {r:g}" for r in RECALLS)]
+    values = all_of(np.ones(len(labels)))
+    return {
+        name: [v, float(a), float(b)]
+        for name, v, a, b in zip(names, values, low, high, strict=True)
+    }
+
+
+def bins_of(
+    codes: Codes, chrom: str, peaks: Any, open_regions: Any, length: int
+) -> tuple[NDArray[np.int64], NDArray[np.int8], NDArray[np.bool_]]:
+    """Starts of the bins that count, whether each is bound, and whether it is open."""
+    starts = np.arange(0, len(codes) - length + 1, length, dtype=np.int64)
+    unknown = np.add.reduceat(codes == UNKNOWN, starts)[: len(starts)]
+    here = peaks[peaks["chrom"].to_numpy() == chrom]
+    bound = np.zeros(len(starts), dtype=bool)
+    bound[np.minimum(here["summit"].to_numpy() // length, len(starts) - 1)] = True
+    touched = overlapping(chrom, starts, starts + length, merged([peaks]))
+    keep = (unknown == 0) & (bound | ~touched)
+    middle = starts[keep] + length // 2
+    is_open = overlapping(chrom, middle, middle + 1, open_regions)
+    return starts[keep], bound[keep].astype(np.int8), is_open
+
+
+def track_scores(path: Path, chrom: str, starts: NDArray[np.int64], length: int) -> Any:
+    """The highest value of a bigWig in each bin."""
+    import pyBigWig
+
+    with pyBigWig.open(str(path)) as track:
+        end = int(starts[-1]) + length
+        values = track.values(chrom, 0, end, numpy=True)
+    found = np.nan_to_num(values, nan=0.0)[starts[:, None] + np.arange(length)].max(axis=1)
+    return found.astype(np.float64)
+
+
+def matrix_scores(codes: Codes, starts: NDArray[np.int64], length: int, name: str) -> Any:
+    """The best hit whose middle lies in each bin, in bits."""
+    motif = find_motif(name)
+    reach = motif.width // 2
+    padded = np.concatenate([np.full(reach, UNKNOWN, np.uint8), codes])
+    padded = np.concatenate([padded, np.full(motif.width, UNKNOWN, np.uint8)])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, length + motif.width - 1)
+    found = [
+        best_hits(windows[starts[at : at + 20_000]], [motif]).score[:, 0]
+        for at in range(0, len(starts), 20_000)
+    ]
+    return np.concatenate(found)
+
+
+def main() -> None:
+    """Scan, compare with window by window, compare with peaks, print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path, help="a run, made with 'wavebind train'")
+    parser.add_argument("genome", type=Path)
+    parser.add_argument("--chrom", default="chr22")
+    parser.add_argument("--peaks", type=Path, nargs="+", required=True)
+    parser.add_argument("--open", type=Path, required=True, help="BED file of open chromatin")
+    parser.add_argument("--motif", default="MA0139.1")
+    parser.add_argument("--out", type=Path, default=Path("scan.bw"))
+    parser.add_argument("--stride", type=int, default=8)
+    parser.add_argument("--mode", default="auto")
+    parser.add_argument("--sample", type=int, default=4000, help="windows to time by themselves")
+    options = parser.parse_args()
+
+    with open_genome(options.genome) as genome:
+        codes = letter_codes(genome.letters(options.chrom))
+        peaks = place_on_genome(options.peaks, genome).table
+        regions = merged([place_on_genome([options.open], genome, strict=False).table])
+    known = float((codes != UNKNOWN).sum())
+
+    words = [sys.executable, "-m", "wavebind", "scan", options.run, options.genome]
+    words += ["--out", options.out, "--stride", options.stride, "--mode", options.mode]
+    words += ["--peaks", options.out.with_suffix(".narrowPeak")]
+    began = time.monotonic()
+    subprocess.run([str(w) for w in words], check=True, stdout=sys.stderr)  # noqa: S603
+    seconds = time.monotonic() - began
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+    model, card = load_model(options.run / "model.safetensors")
+    length = card.model.length
+    rng = np.random.default_rng(0)
+    windows = np.lib.stride_tricks.sliding_window_view(codes, length)
+    chosen = np.flatnonzero(codes != UNKNOWN)
+    chosen = rng.choice(chosen[chosen < len(windows)], options.sample)
+    predict_logits(model, windows, chosen[:512])
+    began = time.monotonic()
+    predict_logits(model, windows, chosen)
+    alone = (time.monotonic() - began) / options.sample * known / options.stride
+    print(
+        f"{known / 1e6:.1f} Mb known, stride {options.stride}, mode {options.mode}: {seconds:.0f} "
+        f"s, {known / 1e6 / seconds:.3f} Mb/s, {memory:.0f} MB a process at most; window by window "
+        f"{alone:.0f} s by a sample of {options.sample:,}: {alone / seconds:.1f} times as long"
+    )
+    starts, labels, is_open = bins_of(codes, options.chrom, peaks, regions, length)
+    scores = {
+        "wavebind scan": track_scores(options.out, options.chrom, starts, length),
+        options.motif: matrix_scores(codes, starts, length, options.motif),
+    }
+    found: dict[str, Any] = {}
+    for place, mask in (("all known", np.ones(len(starts), dtype=bool)), ("open", is_open)):
+        print(f"{place}: {mask.sum():,} bins of {length} bp, {labels[mask].sum():,} bound")
+        for name, values in scores.items():
+            found[f"{place}, {name}"] = figures(labels[mask], values[mask])
+            cells = [
+                f"{metric} {v:.3f} ({a:.3f}-{b:.3f})"
+                for metric, (v, a, b) in found[f"{place}, {name}"].items()
+            ]
+            print(f"  {name:<16}{'   '.join(cells)}")
+    options.out.with_suffix(".json").write_text(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()
