@@ -22,11 +22,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wavebind.allocation import keep_memory
 from wavebind.evaluation import Ranked
 from wavebind.genomes import open_genome
 from wavebind.intervals import merged, overlapping
 from wavebind.jaspar import find_motif
-from wavebind.models import load_model
+from wavebind.models import Classifier, load_model
 from wavebind.peaks import place_on_genome
 from wavebind.prediction import predict_logits
 from wavebind.pwms import best_hits
@@ -117,37 +118,20 @@ def main() -> None:
     parser.add_argument("--stride", type=int, default=8)
     parser.add_argument("--mode", default="auto")
     parser.add_argument("--sample", type=int, default=4000, help="windows to time by themselves")
+    parser.add_argument(
+        "--keep", action="store_true", help="take --out as it lies there; nothing is timed then"
+    )
     options = parser.parse_args()
+    keep_memory()
 
     with open_genome(options.genome) as genome:
         codes = letter_codes(genome.letters(options.chrom))
         peaks = place_on_genome(options.peaks, genome).table
         regions = merged([place_on_genome([options.open], genome, strict=False).table])
-    known = float((codes != UNKNOWN).sum())
-
-    words = [sys.executable, "-m", "wavebind", "scan", options.run, options.genome]
-    words += ["--out", options.out, "--stride", options.stride, "--mode", options.mode]
-    words += ["--peaks", options.out.with_suffix(".narrowPeak")]
-    began = time.monotonic()
-    subprocess.run([str(w) for w in words], check=True, stdout=sys.stderr)  # noqa: S603
-    seconds = time.monotonic() - began
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-
     model, card = load_model(options.run / "model.safetensors")
     length = card.model.length
-    rng = np.random.default_rng(0)
-    windows = np.lib.stride_tricks.sliding_window_view(codes, length)
-    chosen = np.flatnonzero(codes != UNKNOWN)
-    chosen = rng.choice(chosen[chosen < len(windows)], options.sample)
-    predict_logits(model, windows, chosen[:512])
-    began = time.monotonic()
-    predict_logits(model, windows, chosen)
-    alone = (time.monotonic() - began) / options.sample * known / options.stride
-    print(
-        f"{known / 1e6:.1f} Mb known, stride {options.stride}, mode {options.mode}: {seconds:.0f} "
-        f"s, {known / 1e6 / seconds:.3f} Mb/s, {memory:.0f} MB a process at most; window by window "
-        f"{alone:.0f} s by a sample of {options.sample:,}: {alone / seconds:.1f} times as long"
-    )
+    if not options.keep:
+        _scan(options, model, codes)
     starts, labels, is_open = bins_of(codes, options.chrom, peaks, regions, length)
     scores = {
         "wavebind scan": track_scores(options.out, options.chrom, starts, length),
@@ -164,6 +148,33 @@ def main() -> None:
             ]
             print(f"  {name:<16}{'   '.join(cells)}")
     options.out.with_suffix(".json").write_text(json.dumps(found, indent=2))
+
+
+def _scan(options: argparse.Namespace, model: Classifier, codes: Codes) -> None:
+    """Scan, and time windows by themselves in the same run."""
+    known = float((codes != UNKNOWN).sum())
+    length = model.config.length
+    words = [sys.executable, "-m", "wavebind", "scan", options.run, options.genome]
+    words += ["--out", options.out, "--stride", options.stride, "--mode", options.mode]
+    words += ["--peaks", options.out.with_suffix(".narrowPeak")]
+    began = time.monotonic()
+    subprocess.run([str(w) for w in words], check=True, stdout=sys.stderr)  # noqa: S603
+    seconds = time.monotonic() - began
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+    rng = np.random.default_rng(0)
+    windows = np.lib.stride_tricks.sliding_window_view(codes, length)
+    chosen = np.flatnonzero(codes != UNKNOWN)
+    chosen = rng.choice(chosen[chosen < len(windows)], options.sample)
+    predict_logits(model, windows, chosen[:512])
+    began = time.monotonic()
+    predict_logits(model, windows, chosen)
+    alone = (time.monotonic() - began) / options.sample * known / options.stride
+    print(
+        f"{known / 1e6:.1f} Mb known, stride {options.stride}, mode {options.mode}: {seconds:.0f} "
+        f"s, {known / 1e6 / seconds:.3f} Mb/s, {memory:.0f} MB a process at most; window by window "
+        f"{alone:.0f} s by a sample of {options.sample:,}: {alone / seconds:.1f} times as long"
+    )
 
 
 if __name__ == "__main__":

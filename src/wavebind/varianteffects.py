@@ -31,6 +31,8 @@ __all__ = ["Change", "EffectTask", "read_motifs", "score_changes", "score_shuffl
 
 #: Windows that are held at a time.
 _WINDOWS = 8192
+#: And at once: few enough that the memory of a batch is used again (:mod:`wavebind.allocation`).
+_BATCH = 128
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,8 @@ def _scores(
             owners.append((at, offsets[known], centred))
             batch.append(windows_of(codes, length)[offsets[known] + flank])
             at += 1
-        found = predict_logits(model, np.concatenate(batch))
+        # In bfloat16 a logit of 4 has steps of 0.03, which is what many a substitution does.
+        found = predict_logits(model, np.concatenate(batch), bf16=False, batch_size=_BATCH)
         first = 0
         for owner, offsets, centred in owners:
             mine = found[first : first + len(offsets)]
