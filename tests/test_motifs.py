@@ -187,3 +187,15 @@ def test_a_split_without_bound_windows(learnt, trained):
     data = replace(data, labels=np.zeros_like(data.labels))
     with pytest.raises(InputError, match="the test split has no bound windows to explain"):
         find_motifs(learnt, data, device="cpu")
+
+
+def test_the_report_shows_them(learnt, trained, cli):
+    best = json.loads((learnt / "motifs" / "motifs.json").read_text())["motifs"][0]
+    assert cli("evaluate", learnt, trained[1])[0] == 0
+    assert cli("report", learnt)[0] == 0
+    page = (learnt / "report.html").read_text()
+    assert "What it has learnt" in page
+    match = best["matches"][0]
+    assert f"{match['identifier']} {match['name']}" in page
+    assert f"{best['n_sites']:,}" in page
+    assert '<img alt="for1" src="data:image/png' in page

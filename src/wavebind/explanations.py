@@ -25,10 +25,12 @@ from wavebind.sequences import Codes, to_letters
 from wavebind.textfiles import replace_dir, replace_file
 
 __all__ = [
+    "CHECKS",
     "Explained",
     "default_method",
     "explain_run",
     "explanation_size",
+    "file_name",
     "read_explained",
     "write_pictures",
 ]
@@ -40,6 +42,8 @@ MAX_MEAN = 2_000
 MAX_MEAN_SLOW = 500
 _SLOW = ("ism", "ig", "occlusion")
 _MAX_ARRAY_BYTES = 2**31
+#: What 'explain --check' leaves in the same folder.
+CHECKS = "checks.json"
 
 
 @dataclass(frozen=True)
@@ -274,7 +278,12 @@ def _scores(
 
 
 def _write(run: RunDir, explained: Explained, settings: dict[str, object], data: Dataset) -> None:
+    checks = run.explanations / CHECKS
+    kept = checks.read_bytes() if checks.is_file() else None
     with replace_dir(run.explanations, overwrite=True, marker="explain.json") as folder:
+        if kept is not None:
+            # The checks are of the model, not of the windows that were explained before.
+            (folder / CHECKS).write_bytes(kept)
         np.savez_compressed(
             folder / "explanations.npz",
             method=np.array(explained.method),
@@ -358,6 +367,12 @@ def read_explained(out: Path) -> Explained:
         raise InputError(f"{path}: is damaged ({error}); run 'wavebind explain' again") from error
 
 
+def file_name(number: int, name: str) -> str:
+    """What the file of a window is called, without its ending; windows count from 0."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:80]
+    return f"{number + 1:03d}_{safe}"
+
+
 def write_pictures(
     out: Path,
     explained: Explained,
@@ -381,8 +396,7 @@ def write_pictures(
             start=max(int(explained.start[i]), 0),
             method=explained.method,
         )
-        safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:80]
-        written.append(folder / f"{i + 1:03d}_{safe}.png")
+        written.append(folder / f"{file_name(i, name)}.png")
         with replace_file(written[-1]) as temporary:
             temporary.write_bytes(to_png(figure))
         if progress:

@@ -24,7 +24,7 @@ from wavebind.explanationchecks import (
     scores_of,
     tracking,
 )
-from wavebind.explanations import default_method
+from wavebind.explanations import CHECKS, default_method
 from wavebind.jaspar import find_motif
 from wavebind.models import Classifier
 from wavebind.prediction import load_output, load_run
@@ -112,7 +112,7 @@ def check_explanations(
     }
     folder = RunDir(out).explanations
     folder.mkdir(exist_ok=True)
-    write_json(folder / "checks.json", result)
+    write_json(folder / CHECKS, result)
     return result
 
 

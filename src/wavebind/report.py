@@ -15,8 +15,13 @@ from wavebind.audit import WORDS
 from wavebind.dataset import Dataset, open_dataset
 from wavebind.errors import InputError
 from wavebind.evaluation import METRICS, calibration, curves
-from wavebind.explanationplots import draw_explanation, draw_mean_map, draw_profiles
-from wavebind.explanations import Explained, explain_run, read_explained
+from wavebind.explanationplots import (
+    draw_explanation,
+    draw_mean_map,
+    draw_motif,
+    draw_profiles,
+)
+from wavebind.explanations import CHECKS, Explained, explain_run, read_explained
 from wavebind.models import load_model
 from wavebind.pages import png_text, render_page
 from wavebind.plotting import (
@@ -26,6 +31,7 @@ from wavebind.plotting import (
     draw_roc,
 )
 from wavebind.provenance import versions
+from wavebind.pwms import Motif
 from wavebind.rundir import RunDir, read_json
 from wavebind.textfiles import replace_file
 
@@ -35,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["write_report"]
 
 MAX_EXAMPLES = 6
+MAX_MOTIFS = 8
 
 
 def write_report(
@@ -136,12 +143,51 @@ def write_report(
         n_mean=explained.n_mean,
         explain_split=explain_split,
         examples=examples,
+        checks=_checks(run, metrics),
+        method_names=METHODS,
+        signal=_signal(run),
+        motifs=_motifs(run, metrics, picture),
         configuration=json.dumps(settings, indent=2),
         versions=versions(),
     )
     with replace_file(run.report) as temporary:
         temporary.write_text(html, encoding="utf-8")
     return run.report
+
+
+def _checks(run: RunDir, metrics: dict[str, Any]) -> dict[str, Any] | None:
+    """What 'explain --check' found on the same data."""
+    file = run.explanations / CHECKS
+    if not file.is_file():
+        return None
+    found = read_json(file)
+    same = found["data"]["codes_sha256"] == metrics["data"]["codes_sha256"]
+    return dict(found) if same else None
+
+
+def _signal(run: RunDir) -> str | None:
+    """What 'explain --signal' found, in words."""
+    file = run.explanations / "signal.json"
+    return str(read_json(file)["words"]) if file.is_file() else None
+
+
+def _motifs(
+    run: RunDir, metrics: dict[str, Any], picture: Callable[[Figure], str]
+) -> list[dict[str, Any]]:
+    """What 'wavebind motifs' found on the same data, with a logo each."""
+    file = run.motifs / "motifs.json"
+    if not file.is_file():
+        return []
+    found = read_json(file)
+    if found["data"]["codes_sha256"] != metrics["data"]["codes_sha256"]:
+        return []
+    rows = []
+    for item in found["motifs"][:MAX_MOTIFS]:
+        best = item["matches"][0]
+        motif = Motif(str(item["motif"]), str(best["name"]), np.array(item["counts"]))
+        figure = draw_motif(motif, np.array(item["contributions"]), motif.identifier)
+        rows.append({**item, "best": best, "png": picture(figure)})
+    return rows
 
 
 def _explanation(run: RunDir, metrics: dict[str, Any], device: str) -> tuple[Explained, str]:

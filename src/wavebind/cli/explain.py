@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wavebind.cli.console import Device, Output, note, progress_bar
+
+if TYPE_CHECKING:
+    from wavebind.dataset import Dataset
+    from wavebind.explanations import Explained
 
 __all__ = ["register"]
 
@@ -77,6 +81,17 @@ def explain(
         Path | None,
         typer.Option(help="With --check: a run trained with --shuffle-labels, for comparison."),
     ] = None,
+    film: Annotated[
+        bool,
+        typer.Option("--film", help="Also a film of each window over the stages of the network."),
+    ] = False,
+    signal: Annotated[
+        Path | None,
+        typer.Option(
+            help="A bigWig of ChIP-seq signal: do the scores go with it, beyond a bump in the "
+            "middle?"
+        ),
+    ] = None,
     output: Output = None,
     device: Device = "auto",
 ) -> None:
@@ -85,6 +100,8 @@ def explain(
     --check takes several methods, comma-separated.
     """
     if check:
+        if film or signal is not None:
+            raise typer.BadParameter("--film and --signal are not for --check")
         _check(run, data, method, motif, control, split, n, seed, output, device)
         return
     if motif != "auto" or control is not None:
@@ -116,6 +133,13 @@ def explain(
         pictures = write_pictures(run, explained, config, advance)
     if len(explained.names) < n:
         note(f"the {split} split has only {len(explained.names)} bound windows; all are explained")
+    if film:
+        from wavebind.stagefilms import write_films
+
+        with progress_bar("drawing films", len(explained.names)) as advance:
+            write_films(run, explained, output=output, device=device, progress=advance)
+    if signal is not None:
+        _compare(run, opened, explained, signal, seed)
     peak = int(explained.mean_profile.argmax())
     typer.echo(
         f"{len(explained.names)} windows explained by {explained.method}; the mean score of "
@@ -123,6 +147,22 @@ def explain(
         f"{opened.length // 2})"
     )
     typer.echo(f"written: {run / 'explain'} ({len(pictures)} pictures, base_scores.tsv)")
+
+
+def _compare(run: Path, data: Dataset, explained: Explained, signal: Path, seed: int) -> None:
+    import numpy as np
+
+    from wavebind.rundir import RunDir, write_json
+    from wavebind.signalcheck import compare_with_signal, read_signal
+
+    levels = read_signal(signal, data, explained.profile_index)
+    with progress_bar("pairing windows at random", 1000) as advance:
+        found = compare_with_signal(
+            explained.profiles, levels, np.random.default_rng(seed), advance
+        )
+    path = RunDir(run).explanations / "signal.json"
+    write_json(path, {"signal": str(signal), **found.to_dict()})
+    typer.echo(found.words)
 
 
 def _check(
