@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from conftest import MOTIF
 from wavebind.baselines import gkm
 from wavebind.baselines.gkm import GkmSVM
 from wavebind.baselines.gkmall import GkmAll, solve_svm
@@ -8,7 +9,7 @@ from wavebind.baselines.gkmkernel import GkmKernel, estimated_weights, transform
 from wavebind.dataset import open_dataset
 from wavebind.errors import InputError
 from wavebind.evaluation import ranking_metrics
-from wavebind.sequences import to_letters
+from wavebind.sequences import reverse_complement, to_codes, to_letters
 
 RNG = np.random.default_rng(2)
 CODES = RNG.integers(0, 4, (30, 40)).astype(np.uint8)
@@ -100,6 +101,20 @@ def test_all_windows_beats_chance_and_ranks_like_the_library(windows, tmp_path):
     assert ranking_metrics(labels, ours)[0] > 0.95
     assert ranking_metrics(labels, theirs)[0] > 0.95
     assert np.corrcoef(ours, theirs)[0, 1] > 0.9
+    # What the bases add is the whole decision, and the planted motif is what adds most.
+    bound = test[labels == 1]
+    scores = rival.base_scores(windows.codes[bound])
+    np.testing.assert_allclose(scores.sum(1), ours[labels == 1] - rival._bias, atol=1e-9)
+    kept = np.load(tmp_path / "profiles.npz")
+    np.testing.assert_array_equal(kept["index"], bound)
+    np.testing.assert_allclose(kept["base_scores"], scores, atol=1e-5)
+    assert (tmp_path / "profiles.png").read_bytes().startswith(b"\x89PNG")
+    inside = []
+    for codes, row in zip(windows.codes[bound], scores, strict=True):
+        letters = to_letters(codes)
+        at = max(letters.find(MOTIF), letters.find(to_letters(reverse_complement(to_codes(MOTIF)))))
+        inside.append(row[at : at + len(MOTIF)].mean() > np.delete(row, range(at, at + 14)).mean())
+    assert np.mean(inside) > 0.9
 
 
 def test_the_library_is_the_library(windows, tmp_path):

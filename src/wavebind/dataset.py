@@ -324,6 +324,8 @@ class Dataset:
         ``int8``, shape ``(window, output)``: 1, 0, or -1 where not known.
     description : dict
         ``dataset.json``.
+    window_names : tuple of str
+        Names of the windows where they have some of their own.
     """
 
     path: Path
@@ -339,6 +341,7 @@ class Dataset:
     outputs: tuple[str, ...]
     targets: NDArray[np.int8]
     description: dict[str, Any]
+    window_names: tuple[str, ...] = ()
 
     @property
     def length(self) -> int:
@@ -409,7 +412,9 @@ class Dataset:
         return replace(self, parts=parts)
 
     def names(self, indices: NDArray[np.int64]) -> list[str]:
-        """``chrom:start-end`` of windows, or ``window_I`` where coordinates are not known."""
+        """Their own, or ``chrom:start-end``, or ``window_I`` where that is not known."""
+        if self.window_names:
+            return [self.window_names[i] for i in indices]
         return [
             f"{self.chrom[i]}:{self.start[i]}-{self.end[i]}"
             if self.chrom[i] and self.start[i] >= 0

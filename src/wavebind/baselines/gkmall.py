@@ -19,6 +19,7 @@ from wavebind.dataset import Dataset
 from wavebind.errors import InputError
 from wavebind.evaluation import ranking_metrics
 from wavebind.sequences import Codes
+from wavebind.textfiles import replace_file
 from wavebind.trainingconfig import TrainingMonitor
 
 __all__ = ["GkmAll", "solve_svm"]
@@ -124,8 +125,12 @@ class GkmAll(Rival):
     def fit(
         self, data: Dataset, folder: Path, seed: int, monitor: TrainingMonitor | None = None
     ) -> Fitted:
-        """Train at each strength; keep the best on valid."""
-        del folder, seed
+        """Train at each strength; keep the best on valid.
+
+        Leaves ``profiles.npz`` and ``profiles.png``: what each base of the bound test windows
+        adds, those that score most on top.
+        """
+        del seed
         kernel = self._kernel = GkmKernel()
         if data.length < kernel.l:
             raise InputError(
@@ -158,6 +163,7 @@ class GkmAll(Rival):
             if auroc > best:
                 best, kept = auroc, (strength, len(used))
                 self._table, self._bias = table, bias
+        self._draw(data, folder)
         return Fitted(
             kept[1] + 1,
             len(train),
@@ -172,3 +178,40 @@ class GkmAll(Rival):
     def predict(self, codes: Codes) -> Floats:
         """Values of the decision function."""
         return self._scores(codes, self._table, self._bias)
+
+    def base_scores(self, codes: Codes) -> Floats:
+        """What each base adds to the decision: that of each l-mer, shared among its bases.
+
+        Parameters
+        ----------
+        codes : numpy.ndarray
+            ``uint8``, shape ``(window, position)``.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``float64``, the same shape; a row adds up to the decision without the bias.
+        """
+        kernel = self._kernel
+        words = kernel.lmers(codes)
+        shares = self._table[words] / (kernel.l * kernel.norms(words)[:, None])
+        found = np.zeros(codes.shape)
+        for i in range(kernel.l):
+            found[:, i : i + words.shape[1]] += shares
+        return found
+
+    def _draw(self, data: Dataset, folder: Path) -> None:
+        """Keep the scores of bases of the bound test windows, and their picture."""
+        from wavebind.explanationplots import draw_profiles
+        from wavebind.plotting import to_png
+
+        part = next(p for p in ("test", "valid") if (data.parts == p).any())
+        indices = data.indices(part)
+        bound = indices[data.labels[indices] == 1]
+        codes = np.asarray(data.codes[bound])
+        scores = self.base_scores(codes)
+        with replace_file(folder / "profiles.npz") as temporary, temporary.open("wb") as stream:
+            np.savez_compressed(stream, index=bound, base_scores=scores.astype(np.float32))
+        figure = draw_profiles(scores, self.predict(codes), "gapped k-mers")
+        with replace_file(folder / "profiles.png") as temporary:
+            temporary.write_bytes(to_png(figure))

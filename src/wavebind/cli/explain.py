@@ -32,7 +32,13 @@ def register(app: typer.Typer) -> None:
 def explain(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run, made with 'wavebind train'.")],
     data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="A dataset, made with 'wavebind dataset'.")
+        Path,
+        typer.Argument(
+            metavar="DATA",
+            help="A dataset; or a FASTA file with windows of the model's length; or, with "
+            "--genome, a BED or narrowPeak file, whose middles or summits are the windows' "
+            "middles.",
+        ),
     ],
     method: Annotated[
         str | None,
@@ -81,6 +87,10 @@ def explain(
         Path | None,
         typer.Option(help="With --check: a run trained with --shuffle-labels, for comparison."),
     ] = None,
+    genome: Annotated[
+        Path | None,
+        typer.Option(help="The genome that regions lie on: FASTA, gzipped or not, or 2bit."),
+    ] = None,
     film: Annotated[
         bool,
         typer.Option("--film", help="Also a film of each window over the stages of the network."),
@@ -100,16 +110,15 @@ def explain(
     --check takes several methods, comma-separated.
     """
     if check:
-        if film or signal is not None:
-            raise typer.BadParameter("--film and --signal are not for --check")
+        if film or signal is not None or genome is not None:
+            raise typer.BadParameter("--film, --signal and --genome are not for --check")
         _check(run, data, method, motif, control, split, n, seed, output, device)
         return
     if motif != "auto" or control is not None:
         raise typer.BadParameter("--motif and --control are for --check")
-    from wavebind.dataset import open_dataset
     from wavebind.explanations import explain_run, explanation_size, write_pictures
 
-    opened = open_dataset(data)
+    opened = _open(run, data, genome)
     n = 20 if n is None else n
     names = None if stages is None else [s.strip() for s in stages.split(",") if s.strip()]
     # What the method will be is known when the run is open; the bar is of the longer way.
@@ -147,6 +156,21 @@ def explain(
         f"{opened.length // 2})"
     )
     typer.echo(f"written: {run / 'explain'} ({len(pictures)} pictures, base_scores.tsv)")
+
+
+def _open(run: Path, data: Path, genome: Path | None) -> Dataset:
+    """A dataset, or the windows of a file as one."""
+    from wavebind.dataset import open_dataset
+    from wavebind.givenwindows import given_windows
+    from wavebind.models import load_model
+    from wavebind.rundir import RunDir
+
+    if data.is_dir() or not data.exists():
+        if genome is not None:
+            raise typer.BadParameter("--genome is for regions; a dataset has its sequences")
+        return open_dataset(data)
+    _, card = load_model(RunDir(run).require_model().model)
+    return given_windows(data, card.model.length, genome, note)
 
 
 def _compare(run: Path, data: Dataset, explained: Explained, signal: Path, seed: int) -> None:
