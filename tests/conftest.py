@@ -96,6 +96,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Indexes of genomes go to a folder of the test's own."""
+    monkeypatch.setenv("WAVEBIND_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
 def run_copy(trained: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path]:
     """A copy of the trained run that a test may change, and the dataset."""
     run, data = trained

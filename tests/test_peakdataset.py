@@ -490,7 +490,7 @@ def test_the_same_dataset_whoever_counts(build, tmp_path, cli):
         code, out, err = cli("dataset", *shares, "--shard", text)
         assert code == 0, err
         assert out == ""
-        assert f"share {text} counted" in err
+        assert f"share {text} done" in err
     code, _, err = cli("merge", tmp_path / "shared")
     assert code == 1
     assert "this piece is not done yet; run the missing shards, then merge again" in err

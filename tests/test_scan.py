@@ -29,11 +29,7 @@ from wavebind.workers import Crew
 
 CLI = Callable[..., tuple[int, str, str]]
 HERE = Crew(1)
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WAVEBIND_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ __all__ = [
     "both_strands",
     "load_output",
     "load_run",
+    "load_selected",
     "predict_logits",
     "reverse_complement_batch",
 ]
@@ -54,6 +55,31 @@ def load_run(
         )
     if output is not None:
         model.selected = card.output(output)
+    return model, card
+
+
+def load_selected(
+    out: Path, device: str = "auto", output: str | None = None
+) -> tuple[Classifier, ModelCard]:
+    """The trained model of a run, which gives one logit a window; and its card.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+    device : str
+    output : str, optional
+        Of a model of several outputs, which one; the first by default.
+
+    Raises
+    ------
+    InputError
+        If the run is not a trained one, or there is no such output.
+    """
+    run = RunDir(out).require_model()
+    model, card = load_model(run.model, resolve_device(device))
+    which = card.output(output)
+    if len(card.model.outputs) > 1:
+        model.selected = which
     return model, card
 
 

@@ -18,12 +18,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wavebind.devices import resolve_device
 from wavebind.genomes import open_genome
-from wavebind.models import Classifier, load_model
+from wavebind.models import Classifier
 from wavebind.pieces import Arrays
-from wavebind.prediction import predict_logits
-from wavebind.rundir import RunDir
+from wavebind.prediction import load_selected, predict_logits
 from wavebind.sequences import Codes
 from wavebind.shuffling import dinucleotide_shuffle
 from wavebind.sliding import Slider, can_slide
@@ -103,9 +101,7 @@ def make_slider(model: Classifier, mode: str) -> Slider | None:
 # A process does many pieces of the same job, and loading takes longer than one of them.
 @lru_cache(maxsize=1)
 def _load(run: str, output: str | None, device: str, mode: str) -> tuple[Classifier, Slider | None]:
-    model, card = load_model(RunDir(Path(run)).model, resolve_device(device))
-    if len(card.model.outputs) > 1:
-        model.selected = card.output(output)
+    model, _ = load_selected(Path(run), device, output)
     return model, make_slider(model, mode)
 
 

@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from wavebind.attribution import explain_windows
-from wavebind.devices import resolve_device
 from wavebind.explanationplots import draw_explanation
 from wavebind.explanations import Explained, file_name
 from wavebind.gradcam import KINDS
-from wavebind.models import load_model
 from wavebind.plotting import to_gif, to_png
+from wavebind.prediction import load_selected
 from wavebind.rundir import RunDir
 from wavebind.textfiles import replace_file
 
@@ -47,10 +46,8 @@ def write_films(
     -------
     list of pathlib.Path
     """
-    run = RunDir(out).require_model()
-    model, card = load_model(run.model, resolve_device(device))
-    if len(card.model.outputs) > 1:
-        model.selected = card.output(output)
+    run = RunDir(out)
+    model, card = load_selected(out, device, output)
     method = explained.method if explained.method in KINDS else "gradcam"
     written = []
     for i, name in enumerate(explained.names):

@@ -15,14 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.alleles import Edit, allele_sequence, window_offsets
-from wavebind.devices import resolve_device
 from wavebind.genomes import Genome, open_genome
 from wavebind.jaspar import find_motif
-from wavebind.models import Classifier, load_model
+from wavebind.models import Classifier
 from wavebind.pieces import Arrays
-from wavebind.prediction import predict_logits
+from wavebind.prediction import load_selected, predict_logits
 from wavebind.pwms import Motif, best_hits, read_meme
-from wavebind.rundir import RunDir
 from wavebind.sequences import Codes, to_codes
 from wavebind.shuffling import dinucleotide_shuffle
 from wavebind.tiles import few_unknown, read_codes, windows_of
@@ -91,9 +89,7 @@ class EffectTask:
 # A process does many pieces of the same job, and loading takes longer than one of them.
 @lru_cache(maxsize=1)
 def _load(task: EffectTask) -> tuple[Classifier, tuple[Motif, ...]]:
-    model, card = load_model(RunDir(Path(task.run)).model, resolve_device(task.device))
-    if len(card.model.outputs) > 1:
-        model.selected = card.output(task.output)
+    model, _ = load_selected(Path(task.run), task.device, task.output)
     return model, read_motifs(task.motifs)
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "metrics_table",
     "note",
     "progress_bar",
+    "share_done",
 ]
 
 Device = Annotated[
@@ -52,6 +53,16 @@ ShardOption = Annotated[
         help="Do share I of N only, for job arrays; join them with 'wavebind merge'.",
     ),
 ]
+
+
+def share_done(shard: str | None, out: Path) -> None:
+    """Say what follows when one share of the work is done."""
+    from wavebind.pieces import parts_folder
+
+    note(
+        f"share {shard} done: {parts_folder(out)}; when all are, join them with "
+        f"'wavebind merge {out}'"
+    )
 
 
 class Advance:

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wavebind.cli.audit import audit_dataset
-from wavebind.cli.console import Dask, Out, ShardOption, audit_table, note, progress_bar
+from wavebind.cli.console import (
+    Dask,
+    Out,
+    ShardOption,
+    audit_table,
+    note,
+    progress_bar,
+    share_done,
+)
 
 if TYPE_CHECKING:
     from wavebind.dataset import DatasetSummary
@@ -281,7 +289,7 @@ def say_dataset(summary: DatasetSummary, out: Path, seed: int = 0) -> None:
 
 def _from_peaks(job: PeakJob, crew: Crew | None, shard: str | None) -> DatasetSummary | None:
     from wavebind.peakjob import build_dataset
-    from wavebind.pieces import Shard, parts_folder
+    from wavebind.pieces import Shard
 
     out = Path(job.out)
     summary = build_dataset(
@@ -292,10 +300,7 @@ def _from_peaks(job: PeakJob, crew: Crew | None, shard: str | None) -> DatasetSu
         stages=progress_bar,
     )
     if summary is None:
-        note(
-            f"share {shard} counted: {parts_folder(out)}; when all are, make the dataset with "
-            f"'wavebind merge {out}'"
-        )
+        share_done(shard, out)
     return summary
 
 

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wavebind.cli.console import Dask, Device, Output, ShardOption, Workers, note, progress_bar
+from wavebind.cli.console import (
+    Dask,
+    Device,
+    Output,
+    ShardOption,
+    Workers,
+    note,
+    progress_bar,
+    share_done,
+)
 
 if TYPE_CHECKING:
     from wavebind.scan import ScanSummary
@@ -96,7 +105,7 @@ def scan(
     device: Device = "auto",
 ) -> None:
     """Score a genome: probabilities along it, both strands averaged, and called sites."""
-    from wavebind.pieces import Shard, parts_folder
+    from wavebind.pieces import Shard
     from wavebind.scan import ScanConfig, ScanJob, scan_genome
     from wavebind.workers import Crew
 
@@ -127,10 +136,7 @@ def scan(
             job, shard=share, crew=crew, note=note, total=advance.total, progress=advance
         )
     if summary is None:
-        note(
-            f"share {shard} done: {parts_folder(out)}; when all are, join them with "
-            f"'wavebind merge {out}'"
-        )
+        share_done(shard, out)
     else:
         say_scan(summary, out)
 

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wavebind.cli.console import Dask, Device, Output, ShardOption, Workers, note, progress_bar
+from wavebind.cli.console import (
+    Dask,
+    Device,
+    Output,
+    ShardOption,
+    Workers,
+    note,
+    progress_bar,
+    share_done,
+)
 
 if TYPE_CHECKING:
     from wavebind.variants import VariantSummary
@@ -92,7 +101,7 @@ def variants(
     device: Device = "auto",
 ) -> None:
     """Score variants: does an allele make or break a site? Every record is kept."""
-    from wavebind.pieces import Shard, parts_folder
+    from wavebind.pieces import Shard
     from wavebind.variants import VariantConfig, VariantJob, choose_motifs, score_variants
     from wavebind.workers import Crew
 
@@ -122,10 +131,7 @@ def variants(
     with progress_bar("scoring alleles", None) as advance:
         summary = score_variants(job, shard=share, crew=crew, total=advance.total, progress=advance)
     if summary is None:
-        note(
-            f"share {shard} done: {parts_folder(out)}; when all are, join them with "
-            f"'wavebind merge {out}'"
-        )
+        share_done(shard, out)
     else:
         say_variants(summary, out)
 
