@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.allocation import keep_memory
+from wavebind.devices import one_thread
 from wavebind.evaluation import Ranked
 from wavebind.genomes import open_genome
 from wavebind.intervals import merged, overlapping
@@ -32,6 +33,7 @@ from wavebind.peaks import place_on_genome
 from wavebind.prediction import predict_logits
 from wavebind.pwms import best_hits
 from wavebind.sequences import UNKNOWN, Codes, letter_codes
+from wavebind.sliding import Slider
 
 RECALLS = (0.5, 0.8)
 STRETCH = 100
@@ -119,7 +121,7 @@ def main() -> None:
     parser.add_argument("--mode", default="auto")
     parser.add_argument("--sample", type=int, default=4000, help="windows to time by themselves")
     parser.add_argument(
-        "--keep", action="store_true", help="take --out as it lies there; nothing is timed then"
+        "--keep", action="store_true", help="take --out as it lies there, from an earlier scan"
     )
     options = parser.parse_args()
     keep_memory()
@@ -131,7 +133,9 @@ def main() -> None:
     model, card = load_model(options.run / "model.safetensors")
     length = card.model.length
     if not options.keep:
-        _scan(options, model, codes)
+        _scan(options, codes)
+    for stride in (4, options.stride):
+        race(model, codes, stride, options.sample)
     starts, labels, is_open = bins_of(codes, options.chrom, peaks, regions, length)
     scores = {
         "wavebind scan": track_scores(options.out, options.chrom, starts, length),
@@ -150,10 +154,8 @@ def main() -> None:
     options.out.with_suffix(".json").write_text(json.dumps(found, indent=2))
 
 
-def _scan(options: argparse.Namespace, model: Classifier, codes: Codes) -> None:
-    """Scan, and time windows by themselves in the same run."""
+def _scan(options: argparse.Namespace, codes: Codes) -> None:
     known = float((codes != UNKNOWN).sum())
-    length = model.config.length
     words = [sys.executable, "-m", "wavebind", "scan", options.run, options.genome]
     words += ["--out", options.out, "--stride", options.stride, "--mode", options.mode]
     words += ["--peaks", options.out.with_suffix(".narrowPeak")]
@@ -162,18 +164,39 @@ def _scan(options: argparse.Namespace, model: Classifier, codes: Codes) -> None:
     seconds = time.monotonic() - began
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
-    rng = np.random.default_rng(0)
-    windows = np.lib.stride_tricks.sliding_window_view(codes, length)
-    chosen = np.flatnonzero(codes != UNKNOWN)
-    chosen = rng.choice(chosen[chosen < len(windows)], options.sample)
-    predict_logits(model, windows, chosen[:512])
-    began = time.monotonic()
-    predict_logits(model, windows, chosen)
-    alone = (time.monotonic() - began) / options.sample * known / options.stride
     print(
         f"{known / 1e6:.1f} Mb known, stride {options.stride}, mode {options.mode}: {seconds:.0f} "
-        f"s, {known / 1e6 / seconds:.3f} Mb/s, {memory:.0f} MB a process at most; window by window "
-        f"{alone:.0f} s by a sample of {options.sample:,}: {alone / seconds:.1f} times as long"
+        f"s, {known / 1e6 / seconds:.3f} Mb/s, {memory:.0f} MB a process at most"
+    )
+
+
+def race(model: Classifier, codes: Codes, stride: int, n_windows: int) -> None:
+    """Windows by themselves, and sliding, on the same stretch of known bases, by one thread."""
+    length = model.config.length
+    slider = Slider(model)
+    n_stretches = min(32, (len(codes) - length) // slider.span)
+    if not n_stretches:
+        print("the chromosome is too short to time a pass along it")
+        return
+    count = n_stretches * (slider.span // slider.step)
+    size = count * slider.step + length
+    total = np.concatenate([[0], np.cumsum(codes != UNKNOWN)])
+    first = int(np.argmax(total[size:] - total[:-size]))
+    stretch = codes[first : first + size]
+    starts = np.linspace(0, size - length, n_windows).astype(np.int64)
+    windows = np.lib.stride_tricks.sliding_window_view(stretch, length)
+    with one_thread():
+        predict_logits(model, windows, starts[:512])
+        began = time.monotonic()
+        predict_logits(model, windows, starts)
+        alone = (time.monotonic() - began) / n_windows / stride
+        slider.logits(stretch, 0, count // n_stretches)
+        began = time.monotonic()
+        slider.logits(stretch, 0, count)
+        sliding = (time.monotonic() - began) / (count * slider.step)
+    print(
+        f"one thread, stride {stride}: windows by themselves {1e-6 / alone:.4f} Mb/s, sliding "
+        f"{1e-6 / sliding:.4f} Mb/s: {alone / sliding:.1f} times as fast"
     )
 
 

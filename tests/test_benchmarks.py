@@ -1,9 +1,18 @@
 """The benchmark scripts run, on whatever device there is."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+import numpy as np
+import pyBigWig
+import pytest
+from sklearn.metrics import average_precision_score
+
+from conftest import LENGTH, MOTIF, random_dna
+from genome_files import fasta_text
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
@@ -52,3 +61,40 @@ def test_fronts_are_compared(trained, tmp_path):
     assert re.search(r"^wavelets +0\.\d{4} .*the reference$", table, re.MULTILINE)
     assert re.search(r"^signal +0\.\d{4} ", table, re.MULTILINE)
     assert "300 windows of the valid split" in table
+
+
+def test_a_scan_against_peaks(trained, tmp_path, monkeypatch):
+    """Bins, labels and AUPRC again, from the bigWig and the peaks alone."""
+    monkeypatch.setenv("WAVEBIND_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    letters = list(random_dna(rng, 9600))
+    places = range(5 * LENGTH, 9600 - LENGTH, 10 * LENGTH)
+    for at in places:
+        letters[at + 10 : at + 10 + len(MOTIF)] = MOTIF
+    letters[4000:4100] = "N" * 100
+    (tmp_path / "g.fa").write_text(fasta_text({"chr9": "".join(letters)}))
+    (tmp_path / "p.bed").write_text("".join(f"chr9\t{a}\t{a + 60}\n" for a in places))
+    (tmp_path / "open.bed").write_text("chr9\t0\t5000\n")
+    out = call(
+        "genome_scan.py", trained[0], tmp_path / "g.fa", "--chrom", "chr9", "--peaks",
+        tmp_path / "p.bed", "--open", tmp_path / "open.bed", "--out", tmp_path / "s.bw",
+        "--sample", 32, "--stride", 8,
+    )  # fmt: skip
+    assert re.search(r"one thread, stride 8: windows by themselves 0\.\d+ Mb/s, sliding", out)
+    with pyBigWig.open(str(tmp_path / "s.bw")) as track:
+        values = np.nan_to_num(track.values("chr9", 0, 9600, numpy=True))
+    labels, scores = [], []
+    for start in range(0, 9600, LENGTH):
+        piece = range(start, start + LENGTH)
+        bound = any(a + 30 in piece for a in places)
+        touched = any(set(range(a, a + 60)) & set(piece) for a in places)
+        if (bound or not touched) and not set(piece) & set(range(4000, 4100)):
+            labels.append(int(bound))
+            scores.append(values[start : start + LENGTH].max())
+    assert f"all known: {len(labels):,} bins of 48 bp, {sum(labels):,} bound" in out
+    found = json.loads((tmp_path / "s.json").read_text())
+    wanted = average_precision_score(labels, scores)
+    assert found["all known, wavebind scan"]["AUPRC"][0] == pytest.approx(wanted, abs=1e-6)
+    assert wanted > 0.3
+    # The planted motif is CTCF's, so its matrix finds every site.
+    assert found["all known, MA0139.1"]["AUPRC"][0] > 0.5
