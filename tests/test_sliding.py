@@ -114,6 +114,8 @@ def test_what_cannot_slide_says_so() -> None:
         InputError, match=r"resnet18 on this front cannot share work.*--mode windows"
     ):
         Slider(model)
+    with pytest.raises(InputError, match="the network ResNet cannot slide along a sequence"):
+        model.backbone.slide(torch.zeros(1, 8, 32, 64), 0, 1, 1)
 
 
 @pytest.mark.parametrize(

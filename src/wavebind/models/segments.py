@@ -76,8 +76,14 @@ class SegmentedNetwork(nn.Module, ABC):
         -------
         torch.Tensor
             ``float32``, shape ``(batch, output, window)``.
+
+        Raises
+        ------
+        InputError
+            If :attr:`step` is 0.
         """
-        raise NotImplementedError
+        del scalograms, first, count, width
+        raise InputError(f"the network {type(self).__name__} cannot slide along a sequence")
 
     @abstractmethod
     def stages(self) -> dict[str, nn.Module]:
