@@ -37,7 +37,7 @@ from wavebind.scanning import (
 from wavebind.settings import to_dict
 from wavebind.textfiles import replace_file, sha256
 from wavebind.tiles import Tile, few_unknown, read_codes, runs, tiles_of
-from wavebind.workers import Crew, run_pieces
+from wavebind.workers import Crew, run_pieces, silent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -339,12 +339,12 @@ def scan_genome(
     share, workers = shard or Shard(), crew or Crew()
     plan = _Plan(job, None)
     for line in plan.notes:
-        (note or _silent)(line)
+        (note or silent)(line)
     pieces = [piece for piece in plan.pieces if share.has(piece[0])]
     if total:
         n_decoys = sum(d.size * len(d.places) for d in plan.decoys)
         total(n_decoys + sum(tile.end - tile.start for _, tile in pieces))
-    step = progress or _silent
+    step = progress or silent
     # Every share needs all decoys, because the threshold comes from them; they are few.
     run_pieces(
         partial(score_decoys, plan.task(0.0)),
@@ -373,10 +373,6 @@ def merge_scan(job: ScanJob) -> ScanSummary:
         If a piece is missing, or an input is not what it was.
     """
     return _assemble(_Plan(job, None))
-
-
-def _silent(*_: object) -> None:
-    pass
 
 
 def _default_stride(step: int) -> int:

@@ -31,7 +31,7 @@ from wavebind.varianteffects import (
 from wavebind.variantfiles import VariantWriter
 from wavebind.variantverdicts import Effect, NullScores, judge
 from wavebind.vcf import VcfHeader, read_header, read_records
-from wavebind.workers import Crew, run_pieces
+from wavebind.workers import Crew, run_pieces, silent
 
 __all__ = [
     "VariantConfig",
@@ -367,7 +367,7 @@ def score_variants(
     """
     share, workers = shard or Shard(), crew or Crew()
     plan = _Plan(job)
-    step = progress or _silent
+    step = progress or silent
     nulls = [(i, item) for i, item in enumerate(plan.nulls) if share.has(i)]
     if total:
         total(sum(len(c) for _, (_, c) in nulls) + plan.summary.n_scored // share.count)
@@ -407,10 +407,6 @@ def merge_variants(job: VariantJob) -> VariantSummary:
         If a piece is missing, or an input is not what it was.
     """
     return _assemble(_Plan(job))
-
-
-def _silent(*_: object) -> None:
-    pass
 
 
 def _assemble(plan: _Plan) -> VariantSummary:

@@ -23,7 +23,7 @@ from wavebind.errors import InputError
 from wavebind.isolation import end_with_parent
 from wavebind.pieces import Arrays, PieceStore
 
-__all__ = ["Crew", "run_pieces"]
+__all__ = ["Crew", "run_pieces", "silent"]
 
 #: A piece whose process died this many times is given up.
 MAX_DEATHS = 3
@@ -117,6 +117,10 @@ def run_pieces(
                 keep(number, piece, work(piece))
     else:
         _run_pool(work, missing(), keep, crew.size)
+
+
+def silent(*_: object) -> None:
+    """Say nothing, where nobody listens."""
 
 
 def _start_process() -> None:

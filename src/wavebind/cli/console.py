@@ -6,9 +6,13 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from wavebind.pieces import Shard
+    from wavebind.workers import Crew
 
 __all__ = [
     "Advance",
@@ -23,6 +27,7 @@ __all__ = [
     "note",
     "progress_bar",
     "share_done",
+    "sharing",
 ]
 
 Device = Annotated[
@@ -53,6 +58,14 @@ ShardOption = Annotated[
         help="Do share I of N only, for job arrays; join them with 'wavebind merge'.",
     ),
 ]
+
+
+def sharing(workers: int | None, dask: str | None, shard: str | None) -> tuple[Shard | None, Crew]:
+    """The share of the work that was asked for, and who does it."""
+    from wavebind.pieces import Shard
+    from wavebind.workers import Crew
+
+    return None if shard is None else Shard.parse(shard), Crew(workers=workers, dask=dask)
 
 
 def share_done(shard: str | None, out: Path) -> None:

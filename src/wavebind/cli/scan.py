@@ -17,6 +17,7 @@ from wavebind.cli.console import (
     note,
     progress_bar,
     share_done,
+    sharing,
 )
 
 if TYPE_CHECKING:
@@ -105,9 +106,7 @@ def scan(
     device: Device = "auto",
 ) -> None:
     """Score a genome: probabilities along it, both strands averaged, and called sites."""
-    from wavebind.pieces import Shard
     from wavebind.scan import ScanConfig, ScanJob, scan_genome
-    from wavebind.workers import Crew
 
     config = ScanConfig(
         stride=stride,
@@ -129,8 +128,7 @@ def scan(
         device=device,
         config=config,
     )
-    share = None if shard is None else Shard.parse(shard)
-    crew = Crew(workers=workers, dask=dask)
+    share, crew = sharing(workers, dask, shard)
     with progress_bar("scanning, bases", None) as advance:
         summary = scan_genome(
             job, shard=share, crew=crew, note=note, total=advance.total, progress=advance

@@ -16,6 +16,7 @@ from wavebind.cli.console import (
     note,
     progress_bar,
     share_done,
+    sharing,
 )
 
 if TYPE_CHECKING:
@@ -101,9 +102,7 @@ def variants(
     device: Device = "auto",
 ) -> None:
     """Score variants: does an allele make or break a site? Every record is kept."""
-    from wavebind.pieces import Shard
     from wavebind.variants import VariantConfig, VariantJob, choose_motifs, score_variants
-    from wavebind.workers import Crew
 
     config = VariantConfig(
         step=step,
@@ -126,8 +125,7 @@ def variants(
         device=device,
         config=config,
     )
-    share = None if shard is None else Shard.parse(shard)
-    crew = Crew(workers=workers, dask=dask)
+    share, crew = sharing(workers, dask, shard)
     with progress_bar("scoring alleles", None) as advance:
         summary = score_variants(job, shard=share, crew=crew, total=advance.total, progress=advance)
     if summary is None:
