@@ -157,8 +157,7 @@ def _run_pool(
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in ended:
                     arrays = future.result()
-                    number, piece = running.pop(future)
-                    keep(number, piece, arrays)
+                    keep(*running.pop(future), arrays)
                 waiting += islice(pieces, max(0, size * _AHEAD - len(running)))
         except BrokenProcessPool:
             # A process was killed. Whose piece it had cannot be told, so all that ran are suspect.
@@ -173,6 +172,13 @@ def _run_pool(
                         f"a worker process was ended {MAX_DEATHS} times while piece {piece[0]} was "
                         f"at work, perhaps for want of memory; use fewer --workers"
                     ) from None
+        except Exception:
+            # A piece failed. What the others have begun is worth keeping for the next try.
+            pool.shutdown(wait=True, cancel_futures=True)
+            for future, piece in running.items():
+                if not future.cancelled() and future.exception() is None:
+                    keep(*piece, future.result())
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
