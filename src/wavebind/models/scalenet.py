@@ -17,6 +17,8 @@ from torch import nn
 from torch.nn import functional
 
 from wavebind.errors import InputError
+from wavebind.models.dropout import Dropout
+from wavebind.models.residual import Residual
 from wavebind.models.segments import Segment, SegmentedNetwork
 
 __all__ = ["ScaleNet", "ScaleNetConfig"]
@@ -82,27 +84,6 @@ class ScaleNetConfig:
             raise InputError(f"scalenet dilations must be 1 or more; found {self.dilations}")
 
 
-class _Residual(nn.Module):
-    """Normalise, read the neighbourhood, normalise, mix the maps; add to the input."""
-
-    def __init__(self, width: int, kernel: tuple[int, int], dilation: int, dropout: float) -> None:
-        super().__init__()
-        padding = (kernel[0] // 2, dilation * (kernel[1] // 2))
-        self.norm1 = nn.BatchNorm2d(width)
-        self.conv1 = nn.Conv2d(
-            width, width, kernel, padding=padding, dilation=(1, dilation), bias=False
-        )
-        self.norm2 = nn.BatchNorm2d(width)
-        self.dropout = nn.Dropout(dropout)
-        self.conv2 = nn.Conv2d(width, width, 1, bias=False)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = self.conv1(functional.gelu(self.norm1(x)))
-        y = self.conv2(self.dropout(functional.gelu(self.norm2(y))))
-        result: torch.Tensor = x + y
-        return result
-
-
 def _sliding_sum(x: torch.Tensor, width: int) -> torch.Tensor:
     """Sums of `width` neighbours along the last axis, by sums of 1, 2, 4, ... of them.
 
@@ -160,7 +141,7 @@ class ScaleNet(SegmentedNetwork):
             bands = self.stem(torch.zeros(1, *shape)).shape[2]
         self.bands = nn.Sequential(
             *(
-                _Residual(config.band_width, (1 if bands == 1 else 3, 3), 1, config.dropout)
+                Residual(config.band_width, (1 if bands == 1 else 3, 3), 1, config.dropout)
                 for _ in range(config.band_blocks)
             )
         )
@@ -169,7 +150,7 @@ class ScaleNet(SegmentedNetwork):
         self.pool = nn.MaxPool2d((1, config.pool))
         self.positions = nn.Sequential(
             *(
-                _Residual(
+                Residual(
                     config.position_width,
                     (1, config.kernel),
                     config.dilations[i % len(config.dilations)],
@@ -180,7 +161,7 @@ class ScaleNet(SegmentedNetwork):
         )
         self.head_norm = nn.BatchNorm2d(config.position_width)
         self.attention = nn.Conv2d(config.position_width, 1, 1)
-        self.head_dropout = nn.Dropout(config.head_dropout)
+        self.head_dropout = Dropout(config.head_dropout)
         self.head = nn.Linear(3 * config.position_width, n_outputs)
 
     @property

@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from wavebind.errors import InputError
+from wavebind.models.dropout import Dropout
 from wavebind.models.segments import Segment, SegmentedNetwork
 
 __all__ = ["CNN", "CNNConfig", "DanQ", "DanQConfig", "DeepBind", "DeepBindConfig"]
@@ -96,7 +97,7 @@ class _Layer(nn.Module):
         self.conv = nn.Conv2d(inputs, width, (1, kernel), padding=(0, kernel // 2), bias=False)
         self.norm = nn.BatchNorm2d(width)
         self.pool = nn.MaxPool2d((1, pool))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y: torch.Tensor = self.dropout(self.pool(functional.relu(self.norm(self.conv(x)))))
@@ -104,7 +105,7 @@ class _Layer(nn.Module):
 
 
 def _classify(
-    x: torch.Tensor, hidden: nn.Linear, head: nn.Linear, dropout: nn.Dropout
+    x: torch.Tensor, hidden: nn.Linear, head: nn.Linear, dropout: Dropout
 ) -> torch.Tensor:
     """Maximum and mean over the window, a hidden layer, logits."""
     pooled = torch.cat([x.amax((2, 3)), x.mean((2, 3))], dim=1)
@@ -135,7 +136,7 @@ class CNN(SegmentedNetwork):
             for i in range(len(config.widths))
         )
         self.hidden = nn.Linear(2 * config.widths[-1], config.hidden)
-        self.head_dropout = nn.Dropout(config.head_dropout)
+        self.head_dropout = Dropout(config.head_dropout)
         self.head = nn.Linear(config.hidden, n_outputs)
 
     def stages(self) -> dict[str, nn.Module]:
@@ -197,7 +198,7 @@ class DeepBind(SegmentedNetwork):
         channels = _sequence_channels("deepbind", shape, 2)
         self.detectors = _Layer(channels, config.width, config.kernel, 1, 0.0)
         self.hidden = nn.Linear(2 * config.width, config.hidden)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.head = nn.Linear(config.hidden, n_outputs)
 
     def stages(self) -> dict[str, nn.Module]:
@@ -270,7 +271,7 @@ class DanQ(SegmentedNetwork):
             # An even filter gives one position more than it reads.
             steps = self.detectors(torch.zeros(1, channels, 1, shape[2])).shape[3]
         self.lstm = nn.LSTM(config.width, config.lstm, bidirectional=True, batch_first=True)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.hidden = nn.Linear(2 * config.lstm * steps, config.hidden)
         self.head = nn.Linear(config.hidden, n_outputs)
 
