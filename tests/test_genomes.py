@@ -1,5 +1,7 @@
 import gzip
+import os
 import struct
+import time
 
 import numpy as np
 import pytest
@@ -135,3 +137,15 @@ def test_two_bits_of_nothing_known(tmp_path):
     with open_genome(path) as genome:
         assert np.all(genome.letters("a") == ord("N"))
         assert genome.letters("b").tobytes() == b"acgt" * 9 + b"A"
+
+
+def test_a_younger_copy_of_a_genome_is_no_reason_to_warn(tmp_path):
+    first, second = tmp_path / "a.fa", tmp_path / "b.fa"
+    first.write_text(">c\nACGTACGTAC\n")
+    with open_genome(first, cache=tmp_path / "cache") as genome:
+        assert genome.lengths == {"c": 10}
+    second.write_bytes(first.read_bytes())
+    ahead = time.time() + 1000
+    os.utime(second, (ahead, ahead))
+    with open_genome(second, cache=tmp_path / "cache") as genome:
+        assert genome.lengths == {"c": 10}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import struct
+import warnings
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -243,7 +244,10 @@ class _Fasta:
                 with replace_file(index) as temporary:
                     temporary.unlink()  # pyfaidx makes an index only where there is none
                     pyfaidx.Faidx(str(path), indexname=str(temporary)).close()
-            self._faidx = pyfaidx.Faidx(str(path), indexname=str(index), rebuild=False)
+            with warnings.catch_warnings():
+                # The index is called by the checksum of the file: a copy of it may be younger.
+                warnings.filterwarnings("ignore", "Index file .* is older than", RuntimeWarning)
+                self._faidx = pyfaidx.Faidx(str(path), indexname=str(index), rebuild=False)
         except InputError:
             raise
         except (pyfaidx.FastaIndexingError, ValueError, UnicodeDecodeError, OSError) as error:
