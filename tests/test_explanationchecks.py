@@ -133,9 +133,14 @@ def test_known_sites_are_scored_by_their_auroc(planted):
     rng = np.random.default_rng(0)
     right = follow(codes, sites, lambda start, end: start)
     assert known_sites(right, sites, rng)["auroc"].value == 1
-    assert known_sites(-right, sites, rng)["auroc"].value == 0
+    backwards = known_sites(-right, sites, rng)
+    assert backwards["auroc_signed"].value == 0
+    assert backwards["auroc"].value == 1
     noise = np.random.default_rng(1).random(codes.shape).astype(np.float32)
     assert known_sites(noise, sites, rng)["auroc"].value == pytest.approx(0.5, abs=0.08)
+    mixed = (right * np.where(np.arange(right.shape[1]) % 2, 1, -1)).astype(np.float32)
+    assert known_sites(mixed, sites, rng)["auroc"].value == 1
+    assert 0.3 < known_sites(mixed, sites, rng)["auroc_signed"].value < 0.7
 
 
 def test_too_few_sites_are_said(model, planted):
@@ -195,3 +200,34 @@ def test_a_control_must_be_one(run_copy, cli):
     )
     assert code == 1
     assert "was not trained on shuffled labels; make a control with 'wavebind train" in err
+
+
+@pytest.mark.parametrize(
+    ("slope", "verdict"),
+    [
+        (1.69, "further than the motif"),
+        (0.97, "they follow the motif"),
+        (0.6, "follow it in part"),
+        (0.1, "mostly a habit of position"),
+    ],
+)
+def test_a_slope_in_words(run_copy, cli, slope, verdict):
+    from wavebind.explanationverdicts import words
+
+    run, data = run_copy
+    arguments = ["--check", "--method", "gradcam", "--motif", "CTCF", "--n", 4, "--device", "cpu"]
+    assert cli("explain", run, data, *arguments)[0] == 0
+    found = json.loads((run / "explain" / "checks.json").read_text())["methods"]["gradcam"]
+    found["tracking"]["slope"] = {"value": slope, "low": slope, "high": slope}
+    assert verdict in words(found, "CTCF")["tracking"]
+
+
+def test_checks_that_came_first_do_not_stand_in_the_way(run_copy, cli):
+    run, data = run_copy
+    arguments = ["--method", "gradcam", "--n", 4, "--device", "cpu"]
+    assert cli("explain", run, data, "--check", "--motif", "CTCF", *arguments)[0] == 0
+    before = (run / "explain" / "checks.json").read_bytes()
+    code, _, err = cli("explain", run, data, *arguments)
+    assert code == 0, err
+    assert (run / "explain" / "checks.json").read_bytes() == before
+    assert (run / "explain" / "explain.json").is_file()

@@ -321,6 +321,10 @@ def faithfulness(
 def known_sites(scores: Scores, sites: Sites, rng: np.random.Generator) -> dict[str, Any]:
     """How well the scores tell the bases of motif hits from the others.
 
+    Sites have bases that the model would rather see exchanged: their scores are below zero, and
+    they are part of what it looks at. Hence the magnitude; with the sign, only what speaks for
+    binding counts. Of maps, which have no sign, both are the same.
+
     Parameters
     ----------
     scores : numpy.ndarray
@@ -332,8 +336,8 @@ def known_sites(scores: Scores, sites: Sites, rng: np.random.Generator) -> dict[
     Returns
     -------
     dict
-        ``auroc``: the mean over windows of the AUROC over their bases, with its interval over
-        windows; ``n_windows``.
+        ``auroc``: the mean over windows of the AUROC of the scores' magnitudes over their bases,
+        with its interval over windows; ``auroc_signed``: of the scores; ``n_windows``.
 
     Raises
     ------
@@ -344,8 +348,14 @@ def known_sites(scores: Scores, sites: Sites, rng: np.random.Generator) -> dict[
 
     _require(sites, "the comparison with known sites")
     place = np.arange(scores.shape[1])
-    values = []
+    sizes, signed = [], []
     for window, start, end in zip(sites.window, sites.start, sites.end, strict=True):
         inside = ((place >= start) & (place < end)).astype(np.int64)
-        values.append(ranking_metrics(inside, scores[window].astype(np.float64))[0])
-    return {"auroc": _mean_with_interval(np.array(values), rng), "n_windows": len(values)}
+        mine = scores[window].astype(np.float64)
+        sizes.append(ranking_metrics(inside, np.abs(mine))[0])
+        signed.append(ranking_metrics(inside, mine)[0])
+    return {
+        "auroc": _mean_with_interval(np.array(sizes), rng),
+        "auroc_signed": _mean_with_interval(np.array(signed), rng),
+        "n_windows": len(sizes),
+    }

@@ -280,7 +280,9 @@ def _scores(
 def _write(run: RunDir, explained: Explained, settings: dict[str, object], data: Dataset) -> None:
     checks = run.explanations / CHECKS
     kept = checks.read_bytes() if checks.is_file() else None
-    with replace_dir(run.explanations, overwrite=True, marker="explain.json") as folder:
+    # The checks may have been the first to come.
+    marker = "explain.json" if kept is None else CHECKS
+    with replace_dir(run.explanations, overwrite=True, marker=marker) as folder:
         if kept is not None:
             # The checks are of the model, not of the windows that were explained before.
             (folder / CHECKS).write_bytes(kept)

@@ -203,7 +203,9 @@ def words(found: dict[str, Any], motif: str) -> dict[str, str]:
     t = found["tracking"]
     slope = t["slope"]
     verdict = (
-        "they follow the motif"
+        "they move further than the motif: with the edge of the window, or by leaps"
+        if slope["value"] > 1.1
+        else "they follow the motif"
         if slope["value"] >= 0.9
         else "they follow it in part"
         if slope["value"] >= 0.5
@@ -235,8 +237,11 @@ def words(found: dict[str, Any], motif: str) -> dict[str, str]:
     )
     k = found["known_sites"]
     said["known_sites"] = (
-        f"A base of a {motif} hit scores higher than another base of its window with a probability "
-        f"of {k['auroc']['value']:.2f} ({k['auroc']['low']:.2f} to {k['auroc']['high']:.2f})."
+        f"A base of a {motif} hit weighs more, for or against, than another base of its window "
+        f"with a probability of {k['auroc']['value']:.2f} ({k['auroc']['low']:.2f} to "
+        f"{k['auroc']['high']:.2f}); counting only what speaks for binding, "
+        f"{k['auroc_signed']['value']:.2f} ({k['auroc_signed']['low']:.2f} to "
+        f"{k['auroc_signed']['high']:.2f})."
     )
     if "shuffled_labels" in found:
         s = found["shuffled_labels"]["auroc"]
