@@ -15,7 +15,7 @@ from conftest import planted_rows
 from wavebind.estimator import TFBSClassifier
 from wavebind.sequences import to_codes
 
-SMALL = {"epochs": 1, "batch_size": 8, "patience": 1, "max_shift": 0, "device": "cpu"}
+SMALL = {"epochs": 3, "batch_size": 8, "patience": 1, "max_shift": 0, "device": "cpu"}
 
 
 #: Checks that hand in what is no sequence, whatever the tags say, and why that cannot be.

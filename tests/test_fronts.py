@@ -135,7 +135,8 @@ def test_the_signal_is_the_window():
 
 @pytest.mark.parametrize("front", FRONTS)
 def test_every_front_carries_a_network(front):
-    model = Classifier(ModelConfig(LENGTH, CONFIG, front=front)).eval()
+    backbone = "pyramidnet" if front == "pyramid" else "scalenet"
+    model = Classifier(ModelConfig(LENGTH, CONFIG, backbone, front=front)).eval()
     assert model(codes()).shape == (5,)
     assert model.config.front == front
     assert model.front_is_trained == front.startswith("learned")

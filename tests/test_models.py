@@ -77,7 +77,7 @@ def test_configurations_are_resolved_and_checked():
     [
         (
             lambda: ModelConfig(48, backbone="vgg"),
-            "model 'vgg' is not known; choose one of: scalenet, resnet18, resnet34",
+            "model 'vgg' is not known; choose one of: scalenet, pyramidnet, resnet18",
         ),
         (lambda: ModelConfig(10), "windows of 10 bp are shorter than a binding site"),
         (lambda: ModelConfig(48, options={"size": 3}), "options of scalenet: size: "),

@@ -10,10 +10,10 @@ from wavebind.training import TrainingConfig
 
 
 def test_the_recipes_there_are():
-    assert recipe_names() == ["default", "ruggeri2025", "small", "wavedna"]
+    assert recipe_names() == ["default", "long", "ruggeri2025", "small", "wavedna"]
 
 
-@pytest.mark.parametrize("name", ["default", "ruggeri2025", "small", "wavedna"])
+@pytest.mark.parametrize("name", ["default", "long", "ruggeri2025", "small", "wavedna"])
 def test_every_recipe_is_whole(name):
     recipe = load_recipe(name)
     assert recipe.about

@@ -291,7 +291,10 @@ def test_2bit_gives_the_same_track(
     [
         (["--stride", "0"], "stride must be 1 or more; found 0"),
         (["--stride", "999"], "a stride of 999 bp leaves gaps between windows of 48 bp"),
-        (["--threshold", "1.5"], "threshold must be between 0 and 1; found 1.5"),
+        (
+            ["--threshold", "1.5"],
+            "threshold must be between 0 and 1, as a probability is; found 1.5",
+        ),
         (["--threshold", "0.5", "--false-positives", "1"], "not both"),
         (["--false-positives", "0"], "false_positives must be above 0"),
         (["--shard", "2/1"], "shard 2/1: the first number goes from 1 to the second"),

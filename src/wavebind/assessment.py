@@ -10,9 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.audit import audit, to_plain
+from wavebind.compositionscores import composition_classes, composition_numbers
 from wavebind.dataset import Dataset
 from wavebind.errors import InputError
-from wavebind.evaluation import auroc_with_interval, calibration_error, evaluate
+from wavebind.evaluation import (
+    Estimate,
+    auroc_with_interval,
+    calibration_error,
+    evaluate,
+    evaluate_classes,
+    evaluate_numbers,
+)
 from wavebind.models import ModelCard
 from wavebind.prediction import load_run, predict_logits
 from wavebind.provenance import versions
@@ -20,7 +28,7 @@ from wavebind.rundir import RunDir, write_json
 from wavebind.settings import to_dict
 from wavebind.textfiles import replace_file
 
-__all__ = ["assess", "read_scores"]
+__all__ = ["assess", "read_scores", "read_values"]
 
 _AUDITED = ("best_shortcut", "shortcuts", "skipped", "leakage", "verdict")
 
@@ -61,7 +69,10 @@ def assess(
         the seed, the expected calibration error with its interval, the AUROC against each kind of
         background where there are several, and the audit of these windows: ``shortcuts``,
         ``best_shortcut``, ``skipped``, ``leakage`` and ``verdict``. Of a model of several outputs
-        the same for each of them under ``outputs``.
+        the same for each of them under ``outputs``. Of classes, under ``classes``, accuracy and
+        macro F1 with intervals, those of composition alone, and the confusions; of numbers, under
+        ``numbers``, correlations, explained variance and error, and those of composition alone:
+        the other metrics are then of windows at or above the training median.
 
     Raises
     ------
@@ -71,13 +82,19 @@ def assess(
     model, card = load_run(out, data, device)
     run = RunDir(out)
     names = _outputs(card.model.outputs, data, output, out)
+    if card.model.task_name == "regression" and data.values is None:
+        raise InputError(
+            f"{data.path}: has no numbers, which {out} predicts; make it with 'wavebind dataset "
+            f"--target COLUMN'"
+        )
     indices = data.indices(part)
     logits = predict_logits(model, data.codes, indices, progress=progress)
     columns: dict[str, Any] = {"name": data.names(indices), "index": indices}
     found: dict[str, dict[str, Any]] = {}
     for name in names:
         j = card.output(name)
-        view = data.of(name) if len(data.outputs) > 1 and len(card.model.outputs) > 1 else data
+        # A model of one label among several says by its name which of them it is.
+        view = data.of(name) if len(data.outputs) > 1 and name in data.outputs else data
         mine = logits if logits.ndim == 1 else logits[:, j]
         labels = view.labels[indices].astype(np.int64)
         scores = card.probabilities(mine, j)
@@ -87,9 +104,13 @@ def assess(
                 columns[f"label{suffix}"] = labels.astype(np.int8)
                 columns[f"logit{suffix}"] = mine
                 columns[f"probability{suffix}"] = scores
+    if data.values is not None:
+        columns["value"] = data.values[indices]
     result = {
         **found[names[0]],
+        "task": card.model.task_name,
         "output": names[0],
+        **_of_task(data, part, indices, logits, card),
         "outputs": found if len(names) > 1 else {},
         "data": {"path": str(data.path.resolve()), "codes_sha256": data.checksum},
         "trained_on_this_data": card.data.get("codes_sha256") == data.checksum,
@@ -145,6 +166,7 @@ def _assess_one(
         )
     rng = np.random.default_rng(card.seed)
     threshold = card.thresholds[output]
+    regression = card.model.task_name == "regression"
     audited = to_plain(audit(data, part, rng))
     return {
         "split": part,
@@ -154,10 +176,47 @@ def _assess_one(
         "seed": card.seed,
         "epoch": card.epoch,
         **{k: to_dict(v) for k, v in evaluate(labels, scores, threshold, rng).items()},
-        "calibration_error": to_dict(calibration_error(labels, scores, rng)),
+        "calibration_error": None
+        if regression
+        else to_dict(calibration_error(labels, scores, rng)),
         "auroc_by_background": _by_background(data, data.indices(part), labels, scores, rng),
         **{key: audited[key] for key in _AUDITED},
     }
+
+
+def _of_task(
+    data: Dataset,
+    part: str,
+    indices: NDArray[np.int64],
+    logits: NDArray[np.float64],
+    card: ModelCard,
+) -> dict[str, Any]:
+    """What ``metrics.json`` has of telling classes apart, and of predicting numbers."""
+    found: dict[str, Any] = {"classes": None, "numbers": None}
+    rng = np.random.default_rng(card.seed)
+    task = card.model.task_name
+    if task == "multiclass" and data.outputs == card.model.outputs:
+        # The class with the highest probability is called.
+        truth, called = data.targets[indices].argmax(axis=1), logits.argmax(axis=1)
+        n = len(data.outputs)
+        table = np.bincount(truth * n + called, minlength=n * n).reshape(n, n)
+        found["classes"] = {
+            "names": list(data.outputs),
+            **_plain(evaluate_classes(truth, called, n, rng)),
+            "composition": _plain(composition_classes(data, part, rng)),
+            "confusion": table.tolist(),
+        }
+    if task == "regression" and data.values is not None:
+        predicted = card.probabilities(logits.reshape(len(indices)))
+        found["numbers"] = {
+            **_plain(evaluate_numbers(data.values[indices], predicted, rng)),
+            "composition": _plain(composition_numbers(data, part, rng)),
+        }
+    return found
+
+
+def _plain(metrics: dict[str, Estimate]) -> dict[str, Any]:
+    return {name: to_dict(value) for name, value in metrics.items()}
 
 
 def _by_background(
@@ -188,6 +247,18 @@ def _write_scores(path: Path, columns: dict[str, Any]) -> None:
         pq.write_table(pa.table(columns), temporary)
 
 
+def read_values(out: Path, part: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """True and predicted numbers that :func:`assess` wrote, both ``float64``, ``(window,)``.
+
+    Raises
+    ------
+    InputError
+        If the split was not scored, or the file is damaged.
+    """
+    truth, predicted = _read_columns(out, part, ["value", "probability"])
+    return truth.astype(np.float64), predicted.astype(np.float64)
+
+
 def read_scores(out: Path, part: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Labels and probabilities that :func:`assess` wrote, of the output that stands first.
 
@@ -202,6 +273,12 @@ def read_scores(out: Path, part: str) -> tuple[NDArray[np.int64], NDArray[np.flo
     InputError
         If the split was not scored, or the file is damaged.
     """
+    labels, scores = _read_columns(out, part, ["label", "probability"])
+    labels, scores = labels.astype(np.int64), scores.astype(np.float64)
+    return labels[labels >= 0], scores[labels >= 0]
+
+
+def _read_columns(out: Path, part: str, names: list[str]) -> list[NDArray[Any]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -212,9 +289,7 @@ def read_scores(out: Path, part: str) -> tuple[NDArray[np.int64], NDArray[np.flo
             f"{part}'"
         )
     try:
-        table = pq.read_table(path, columns=["label", "probability"])
-        labels = table.column("label").to_numpy().astype(np.int64)
-        scores = table.column("probability").to_numpy().astype(np.float64)
-        return labels[labels >= 0], scores[labels >= 0]
-    except (OSError, pa.ArrowException) as error:
+        table = pq.read_table(path, columns=names)
+        return [table.column(name).to_numpy() for name in names]
+    except (OSError, KeyError, pa.ArrowException) as error:
         raise InputError(f"{path}: is damaged ({error}); run 'wavebind evaluate' again") from error

@@ -27,14 +27,14 @@ def process() -> tuple[int, int]:
 
 
 def training_labels(
-    targets: NDArray[np.int8], train: NDArray[np.int64], config: TrainingConfig
-) -> NDArray[np.int8]:
+    targets: NDArray[Any], train: NDArray[np.int64], config: TrainingConfig
+) -> NDArray[Any]:
     """The labels to train on: shuffled among the training windows where that is asked for.
 
     Parameters
     ----------
     targets : numpy.ndarray
-        ``int8``, shape ``(window,)`` or ``(window, output)``.
+        ``int8``, shape ``(window,)`` or ``(window, output)``; of numbers ``float32``.
     train : numpy.ndarray
         The training windows.
     config : TrainingConfig
@@ -77,7 +77,8 @@ class Windows(TorchDataset[Any]):
         Codes ``(window, position)``, or cached features in bfloat16 as ``int16``, a row for each of
         `rows`.
     labels : numpy.ndarray
-        ``int8``, shape ``(window,)`` or ``(window, output)``; -1 where not known.
+        ``int8``, shape ``(window,)`` or ``(window, output)``; -1 where not known. Of numbers
+        ``float32``.
     rows : numpy.ndarray, optional
         Sorted windows that `inputs` has a row for; by default it has one for each.
     """
@@ -85,7 +86,7 @@ class Windows(TorchDataset[Any]):
     def __init__(
         self,
         inputs: Codes | NDArray[np.int16],
-        labels: NDArray[np.int8],
+        labels: NDArray[Any],
         rows: NDArray[np.int64] | None = None,
     ) -> None:
         self.inputs, self.labels, self.rows = inputs, labels, rows

@@ -1,16 +1,17 @@
-"""Logits to probabilities that mean what they say."""
+"""Logits to probabilities that mean what they say, and of a regression to values."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.errors import InputError
 
-__all__ = ["Calibration", "fit_calibration"]
+__all__ = ["Calibration", "fit_calibration", "fit_line"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,9 @@ class Calibration:
         The probability is the logistic function of ``slope * logit + intercept``.
     prevalence : float or None
         Fraction of bound windows that the line was fitted to, which its probabilities are for.
+    link : {"logistic", "identity"}
+        With ``identity`` the line itself is what is predicted: a number, in the unit of the
+        training values, wherever a probability is spoken of.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
@@ -30,9 +34,11 @@ class Calibration:
     slope: float = 1.0
     intercept: float = 0.0
     prevalence: float | None = None
+    link: Literal["logistic", "identity"] = "logistic"
 
     def __post_init__(self) -> None:
-        if not (0 < self.slope < 1e6 and abs(self.intercept) < 1e6):
+        limit = 1e6 if self.link == "logistic" else math.inf
+        if not (0 < self.slope < limit and abs(self.intercept) < limit):
             raise InputError(
                 f"a calibration has a positive slope and finite numbers; found {self.slope!r} and "
                 f"{self.intercept!r}"
@@ -60,6 +66,8 @@ class Calibration:
         InputError
             If it does not lie there, or it is not known what the line was fitted to.
         """
+        if self.link == "identity":
+            raise InputError("the model predicts numbers, which have no prevalence; leave it out")
         if self.prevalence is None:
             raise InputError(
                 "the model does not say which fraction of its windows was bound; train it again "
@@ -74,10 +82,14 @@ class Calibration:
 
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Logistic function of the calibrated logits, without overflow; any shape."""
+        if self.link == "identity":
+            return np.asarray(self.slope * logits + self.intercept)
         return 0.5 * (1 + np.tanh(0.5 * (self.slope * logits + self.intercept)))
 
     def logits(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         """The logits that these probabilities are of; 0 and 1 are those of the ends of float64."""
+        if self.link == "identity":
+            return np.asarray((probabilities - self.intercept) / self.slope)
         limit = np.finfo(np.float64).eps
         p = np.clip(probabilities, limit, 1 - limit)
         return np.asarray((np.log(p) - np.log1p(-p) - self.intercept) / self.slope)
@@ -124,3 +136,23 @@ def fit_calibration(labels: NDArray[np.int8], logits: NDArray[np.float64]) -> Ca
     if not (1e-6 < slope < 1e5 and abs(intercept) < 1e5):
         return Calibration()
     return Calibration(float(slope), float(intercept), n_bound / len(labels))
+
+
+def fit_line(
+    values: NDArray[np.float64], scores: NDArray[np.float64], start: Calibration
+) -> Calibration:
+    """The line from a regression's scores to values, by least squares.
+
+    Parameters
+    ----------
+    values, scores : numpy.ndarray
+        Shape ``(window,)``.
+    start : Calibration
+        The line that training used; taken where the scores do not rise with the values.
+    """
+    spread = float(np.var(scores))
+    slope = float(np.mean((scores - scores.mean()) * (values - values.mean()))) / (spread or 1.0)
+    if not spread or not 1e-3 * start.slope < slope < math.inf:
+        return start
+    intercept = float(values.mean() - slope * scores.mean())
+    return Calibration(slope, intercept, link="identity")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,8 +23,10 @@ from wavebind.errors import InputError
 from wavebind.evaluation import ranking_metrics
 from wavebind.provenance import versions
 from wavebind.sequences import UNKNOWN, Codes, reverse_complement
+from wavebind.settings import to_dict
 from wavebind.splits import PARTS, check_parts
 from wavebind.tables import LabelledWindow
+from wavebind.targets import Target, Task
 from wavebind.textfiles import replace_dir, sha256
 
 __all__ = [
@@ -40,12 +43,15 @@ MAX_UNKNOWN = 0.10
 _BUFFER = 4096
 #: What the names of columns with one of several labels begin with.
 _TARGET = "label:"
+#: The column of a set of numbers.
+_VALUE = "value"
 #: Length of the header of ``codes.npy``; a multiple of 64, as the format asks.
 _NPY_HEADER = 128
 #: The largest metadata file that is read.
 _MAX_JSON = 16 * 2**20
 
 DROP_NO_LABEL = "none of its labels is known"
+DROP_NO_VALUE = "its class or its value is not known"
 DROP_UNKNOWN = "more than 10 % unknown bases"
 DROP_DUPLICATE = "same sequence (either strand) as an earlier window of its class"
 DROP_CONFLICT = "same sequence (either strand) as an earlier window of the other class"
@@ -82,6 +88,7 @@ def write_dataset(
     inputs: Sequence[Path] = (),
     checksums: Mapping[Path, str] | None = None,
     outputs: Sequence[str] = (),
+    target: Target | None = None,
     settings: dict[str, Any] | None = None,
     dropped: Mapping[str, int] | None = None,
     overwrite: bool = False,
@@ -100,6 +107,8 @@ def write_dataset(
         SHA-256 of those inputs for which it is known already.
     outputs : sequence of str
         Names of the labels, where windows have several.
+    target : Target, optional
+        What windows were told by in place of a label.
     settings : dict, optional
         Recorded as they are.
     dropped : mapping, optional
@@ -125,8 +134,10 @@ def write_dataset(
     first_place: dict[int, str] = {}
     # 16 bytes a window instead of its sequence: a million windows stay below 150 MB.
     seen: dict[bytes, int] = {}
+    if target is not None:
+        outputs = target.outputs
     with replace_dir(out, overwrite=overwrite, marker="dataset.json") as folder:
-        with _Writer(folder, outputs) as writer:
+        with _Writer(folder, outputs, target) as writer:
             for n, window in enumerate(windows, 1):
                 length = len(window.codes)
                 lengths[length, window.label] += 1
@@ -134,7 +145,7 @@ def write_dataset(
                 if len(first_place) > 1:
                     # Read on: the message tells how many there are of each.
                     continue
-                reason = _reason_to_drop(window, seen, outputs)
+                reason = _reason_to_drop(window, seen, outputs, target)
                 if reason:
                     left_out[reason] += 1
                 else:
@@ -169,6 +180,8 @@ def write_dataset(
                 {"path": str(p), "sha256": (checksums or {}).get(p) or sha256(p)} for p in inputs
             ],
             "outputs": list(outputs),
+            "task": target.task if target else "multilabel" if outputs else "binary",
+            "target": to_dict(target) if target else None,
             "settings": settings or {},
             "versions": versions(),
             "codes_sha256": sha256(folder / "codes.npy"),
@@ -177,9 +190,16 @@ def write_dataset(
     return summary
 
 
-def _reason_to_drop(window: LabelledWindow, seen: dict[bytes, int], outputs: Sequence[str]) -> str:
+def _reason_to_drop(
+    window: LabelledWindow,
+    seen: dict[bytes, int],
+    outputs: Sequence[str],
+    target: Target | None,
+) -> str:
     codes = window.codes
-    if outputs and max(window.targets) < 0:
+    if target is not None and math.isnan(window.value):
+        return DROP_NO_VALUE
+    if target is None and outputs and max(window.targets) < 0:
         return DROP_NO_LABEL
     if np.count_nonzero(codes == UNKNOWN) > MAX_UNKNOWN * len(codes):
         return DROP_UNKNOWN
@@ -223,7 +243,9 @@ def _length_leak(lengths: Counter[tuple[int, int]]) -> str:
 class _Writer:
     """Appends windows to ``codes.npy`` and ``windows.parquet``."""
 
-    def __init__(self, folder: Path, outputs: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, outputs: Sequence[str] = (), target: Target | None = None
+    ) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -238,10 +260,15 @@ class _Writer:
                 ("source", pa.string()),
                 ("score", pa.float32()),
                 ("repeat", pa.float32()),
-                *((f"{_TARGET}{name}", pa.int8()) for name in outputs),
+                *(
+                    [(_VALUE, pa.float64())]
+                    if target is not None and target.task == "regression"
+                    else [(f"{_TARGET}{name}", pa.int8()) for name in outputs]
+                ),
             ]
         )
         self._outputs = tuple(outputs)
+        self._values = target is not None and target.task == "regression"
         self._codes = (folder / "codes.npy").open("wb")
         self._codes.write(b"\0" * _NPY_HEADER)
         self._parquet = pq.ParquetWriter(folder / "windows.parquet", self._schema)
@@ -267,7 +294,7 @@ class _Writer:
             return
         self._length = len(rows[0].codes)
         self._codes.write(np.stack([w.codes for w in rows]).tobytes())
-        table = {
+        table: dict[str, list[Any]] = {
             "chrom": [w.chrom for w in rows],
             "start": [w.start for w in rows],
             "end": [w.end for w in rows],
@@ -276,11 +303,14 @@ class _Writer:
             "source": [w.source for w in rows],
             "score": [w.score for w in rows],
             "repeat": [w.repeat for w in rows],
-            **{
+        }
+        if self._values:
+            table[_VALUE] = [w.value for w in rows]
+        else:
+            table |= {
                 f"{_TARGET}{name}": [w.targets[i] for w in rows]
                 for i, name in enumerate(self._outputs)
-            },
-        }
+            }
         self._parquet.write_table(self._pa.table(table, schema=self._schema))
         self._n += len(rows)
         self._buffer = []
@@ -319,13 +349,16 @@ class Dataset:
         ``float32``, shape ``(window,)``: strength of the peak, soft-masked fraction; NaN where not
         known.
     outputs : tuple of str
-        Names of the labels; ``bound`` alone where there is one.
+        Names of the labels, the classes or the number; ``bound`` alone where there is one label.
     targets : numpy.ndarray
         ``int8``, shape ``(window, output)``: 1, 0, or -1 where not known.
     description : dict
         ``dataset.json``.
     window_names : tuple of str
         Names of the windows where they have some of their own.
+    values : numpy.ndarray or None
+        ``float64``, shape ``(window,)``: of a set of numbers. Its labels are 1 at or above the
+        median of the training values.
     """
 
     path: Path
@@ -342,6 +375,15 @@ class Dataset:
     targets: NDArray[np.int8]
     description: dict[str, Any]
     window_names: tuple[str, ...] = ()
+    values: NDArray[np.float64] | None = None
+
+    @property
+    def task(self) -> Task:
+        """What a network is trained for on it, unless something else is asked for."""
+        if len(self.outputs) == 1:
+            return "binary" if self.values is None else "regression"
+        found: Task = "multiclass" if self.description.get("task") == "multiclass" else "multilabel"
+        return found
 
     @property
     def length(self) -> int:
@@ -382,6 +424,11 @@ class Dataset:
             )
         labels = self.targets[:, self.outputs.index(output)]
         return replace(self, labels=labels, parts=np.where(labels >= 0, self.parts, ""))
+
+    def only(self, output: str) -> Dataset:
+        """The set as if one of its labels were the only one; see :meth:`of`."""
+        view = self.of(output)
+        return replace(view, outputs=(output,), targets=view.labels[:, None])
 
     def with_fewer(self, n_bound: int, rng: np.random.Generator) -> Dataset:
         """The set with a random part of its training windows; the others are in no part.
@@ -455,7 +502,12 @@ def open_dataset(path: Path) -> Dataset:
         columns = {name: table.column(name).to_numpy() for name in table.column_names}
         labels = columns["label"].astype(np.int8)
         outputs = tuple(str(name) for name in description.get("outputs", []))
-        targets = [columns[f"{_TARGET}{name}"].astype(np.int8) for name in outputs]
+        values = None
+        if description.get("task") == "regression":
+            values = columns[_VALUE].astype(np.float64)
+            targets = [labels]
+        else:
+            targets = [columns[f"{_TARGET}{name}"].astype(np.int8) for name in outputs]
         shape = (description["n_windows"], description["length"])
         if codes.dtype != np.uint8 or codes.shape != shape or len(labels) != shape[0]:
             raise InputError(
@@ -476,6 +528,7 @@ def open_dataset(path: Path) -> Dataset:
             outputs=outputs or ("bound",),
             targets=np.stack(targets or [labels], axis=1),
             description=description,
+            values=values,
         )
     except InputError:
         raise

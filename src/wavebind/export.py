@@ -41,9 +41,10 @@ class OneHotModel(nn.Module):
         lines = card.calibration or tuple(_identity() for _ in card.model.outputs)
         self.register_buffer("slope", torch.tensor([line.slope for line in lines]))
         self.register_buffer("intercept", torch.tensor([line.intercept for line in lines]))
+        self.is_linear = card.quantity == "value"
 
     def forward(self, onehot: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits and calibrated probabilities.
+        """Logits and calibrated probabilities; of a regression scores and predicted values.
 
         Parameters
         ----------
@@ -58,7 +59,8 @@ class OneHotModel(nn.Module):
         known = onehot.amax(1) > 0.5
         codes = torch.where(known, onehot.argmax(1), 4).to(torch.uint8)
         logits = both_strands(self.model, codes).reshape(onehot.shape[0], -1)
-        return logits, torch.sigmoid(self.slope * logits + self.intercept)
+        calibrated = self.slope * logits + self.intercept
+        return logits, calibrated if self.is_linear else torch.sigmoid(calibrated)
 
 
 def _identity() -> Any:
@@ -71,8 +73,8 @@ def export_onnx(model: Classifier, card: ModelCard, path: Path) -> None:
     """Write a model as ONNX, for any batch size.
 
     The file holds one input ``onehot`` ``(batch, 4, position)`` and the outputs ``logit`` and
-    ``probability`` ``(batch, output)``, all ``float32``; the model's card is in its metadata under
-    ``wavebind``.
+    ``probability`` (``value`` of a regression) ``(batch, output)``, all ``float32``; the model's
+    card is in its metadata under ``wavebind``.
 
     Parameters
     ----------
@@ -105,7 +107,7 @@ def export_onnx(model: Classifier, card: ModelCard, path: Path) -> None:
                 dynamo=True,
                 opset_version=_OPSET,
                 input_names=["onehot"],
-                output_names=["logit", "probability"],
+                output_names=["logit", card.quantity],
                 dynamic_shapes={"onehot": {0: torch.export.Dim("batch", min=1, max=65536)}},
                 verbose=False,
             )

@@ -45,7 +45,9 @@ def score_fasta(
 ) -> FastaSummary:
     """Write ``name``, ``probability`` and ``logit`` of every record, tab-separated.
 
-    Of a model of several outputs ``probability:NAME`` and ``logit:NAME`` of each.
+    Of a model of several outputs ``probability:NAME`` and ``logit:NAME`` of each, and of one of
+    classes ``class``, the most probable, first. Of a regression ``value`` in place of
+    ``probability``.
 
     The file is read once, so it may be a pipe. The table is kept aside until the whole file has
     proved right: bad input leaves no partial table, even on standard output.
@@ -80,7 +82,9 @@ def score_fasta(
     with tempfile.TemporaryFile("w+", encoding="utf-8") as table:
         outputs = card.model.outputs
         suffixes = [""] if len(outputs) == 1 else [f":{name}" for name in outputs]
-        table.write("\t".join(["name", *(f"probability{s}\tlogit{s}" for s in suffixes)]) + "\n")
+        columns = [f"{card.quantity}{s}\tlogit{s}" for s in suffixes]
+        first = ["name", "class"] if card.model.task_name == "multiclass" else ["name"]
+        table.write("\t".join([*first, *columns]) + "\n")
         for records in _chunks(read_fasta(fasta)):
             n_records += len(records)
             wrong = [record for record in records if len(record.codes) != length]
@@ -112,12 +116,16 @@ def _write_rows(
     logits = predict_logits(model, codes, np.flatnonzero(~unknown))
     columns = logits.reshape(-1, len(card.model.outputs))
     rows = iter(columns)
+    classes = card.model.task_name == "multiclass"
     for record, skip in zip(records, unknown, strict=True):
         cells = [record.name]
         if skip:
-            cells += ["NA", "NA"] * columns.shape[1]
+            cells += ["NA"] * (classes + 2 * columns.shape[1])
         else:
-            for output, logit in enumerate(next(rows)):
+            row = next(rows)
+            if classes:
+                cells.append(card.model.outputs[int(np.argmax(row))])
+            for output, logit in enumerate(row):
                 probability = float(card.probabilities(logit, output))
                 cells += [f"{probability:.6g}", f"{logit:.6g}"]
         table.write("\t".join(cells) + "\n")

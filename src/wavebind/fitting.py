@@ -17,7 +17,7 @@ from torch import nn
 from wavebind.augmentation import augment
 from wavebind.batches import process
 from wavebind.errors import InputError
-from wavebind.evaluation import ranking_metrics
+from wavebind.evaluation import classification_metrics, correlations, ranking_metrics
 from wavebind.models import Classifier
 from wavebind.prediction import both_strands
 from wavebind.settings import to_dict
@@ -27,7 +27,11 @@ from wavebind.trainingconfig import EpochReport, TrainingConfig
 __all__ = ["MONITOR", "Fit"]
 
 #: What decides the best epoch, on valid.
-MONITOR = "valid_auroc"
+MONITOR = "valid_score"
+
+
+#: Metrics of classes and of numbers that are kept for every epoch.
+_IN_HISTORY = ("accuracy", "macro_f1", "pearson", "spearman")
 
 
 class Fit(pl.LightningModule):
@@ -43,6 +47,8 @@ class Fit(pl.LightningModule):
         Weight of a bound window in the loss.
     n_cached : int
         Segments whose output the batches hold in place of codes.
+    middle : float
+        Of a regression, the value from which a window counts as bound for the areas.
     """
 
     def __init__(
@@ -52,6 +58,7 @@ class Fit(pl.LightningModule):
         steps: int,
         bound_weight: float = 1.0,
         n_cached: int = 0,
+        middle: float = 0.0,
     ) -> None:
         super().__init__()
         self.model = model
@@ -61,6 +68,8 @@ class Fit(pl.LightningModule):
         self.steps = steps
         self.bound_weight = bound_weight
         self.n_cached = n_cached
+        self.task = model.config.task_name
+        self.middle = middle
         self.history: list[dict[str, float]] = []
         self.report: EpochReport | None = None
         self._losses: list[torch.Tensor] = []
@@ -143,7 +152,13 @@ class Fit(pl.LightningModule):
         return loss
 
     def _loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Mean cross entropy of the labels that are known."""
+        """Mean cross entropy of the labels that are known; of numbers the mean squared error."""
+        if self.task == "regression":
+            return nn.functional.mse_loss(logits, labels)
+        if self.task == "multiclass":
+            # The logistic function of the true class's log-odds is its softmax.
+            losses = -nn.functional.logsigmoid(logits) * labels.clamp_min(0)
+            return losses.sum() / labels.clamp_min(0).sum().clamp_min(1)
         known = labels >= 0
         weight = torch.as_tensor(self.bound_weight, device=logits.device)
         losses = nn.functional.binary_cross_entropy_with_logits(
@@ -216,8 +231,17 @@ class Fit(pl.LightningModule):
                 f"training diverged in epoch {self.current_epoch + 1}: the loss is "
                 f"{training_loss} on train and {loss} on valid; lower --learning-rate"
             )
-        auroc, auprc = _mean_ranking(labels.numpy(), logits.numpy())
-        self.log_dict({MONITOR: auroc, "valid_auprc": auprc, "valid_loss": loss}, sync_dist=False)
+        bound = labels >= self.middle if self.task == "regression" else labels
+        auroc, auprc = _mean_ranking(bound.numpy().astype(np.float32), logits.numpy())
+        more: dict[str, float] = {}
+        if self.task == "multiclass":
+            known = labels.amax(1) > 0
+            more = classification_metrics(
+                labels[known].argmax(1).numpy(), logits[known].argmax(1).numpy(), logits.shape[1]
+            )
+        elif self.task == "regression":
+            more = correlations(labels.double().numpy(), logits.numpy())
+        names = {f"valid_{name}": value for name, value in more.items() if name in _IN_HISTORY}
         self.report = EpochReport(
             epoch=self.current_epoch + 1,
             loss=training_loss,
@@ -225,7 +249,10 @@ class Fit(pl.LightningModule):
             valid_auprc=auprc,
             valid_loss=loss,
             seconds=time.monotonic() - self._started,
+            **names,
         )
+        logged = {MONITOR: self.report.score, "valid_auroc": auroc, "valid_auprc": auprc}
+        self.log_dict({**logged, **names, "valid_loss": loss}, sync_dist=False)
         self.history.append(to_dict(self.report))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -8,8 +8,10 @@ Every front is a module from codes to planes ``(batch, channel, scale, position)
 - ``learned-filters``: as many filters of the same reach, random at first, every number trained.
 - ``random-filters``: the same, left as they were drawn.
 - ``signal``: no transform: the encoded window itself, as a plane of one scale.
+- ``pyramid``: the transform, fixed, an octave of periods at a time, each with half the positions of
+  the one before: for long windows.
 
-The three in the middle answer the question of what the wavelets buy.
+Those with filters or learned wavelets answer the question of what the wavelets buy.
 """
 
 from __future__ import annotations
@@ -25,18 +27,29 @@ from torch import nn
 
 from wavebind.encodings import encode, encoding_table, get_encoding
 from wavebind.errors import InputError
-from wavebind.scalograms import Scalogram, ScalogramConfig, select_outputs
+from wavebind.scalograms import Scalogram, ScalogramConfig, ScalogramPyramid, select_outputs
 from wavebind.wavelets import time_spread
 
-__all__ = ["FRONTS", "Front", "FrontName", "KernelFront", "SignalFront", "make_front"]
+__all__ = [
+    "FRONTS",
+    "Front",
+    "FrontName",
+    "KernelFront",
+    "PyramidFront",
+    "SignalFront",
+    "make_front",
+]
 
-FrontName = Literal["wavelets", "learned-wavelets", "learned-filters", "random-filters", "signal"]
+FrontName = Literal[
+    "wavelets", "learned-wavelets", "learned-filters", "random-filters", "signal", "pyramid"
+]
 FRONTS: tuple[FrontName, ...] = (
     "wavelets",
     "learned-wavelets",
     "learned-filters",
     "random-filters",
     "signal",
+    "pyramid",
 )
 
 #: Trained parameters stay positive: their logarithms are kept, within these bounds.
@@ -102,6 +115,42 @@ class SignalFront(Front):
     def from_signals(self, signals: torch.Tensor) -> torch.Tensor:
         """``(batch, channel, 1, position)``."""
         return signals.unsqueeze(2)
+
+
+class PyramidFront(Front):
+    """Scalograms of several resolutions, one after the other in one row.
+
+    See :class:`wavebind.scalograms.ScalogramPyramid`. The values of a channel stand octave by
+    octave, finest first, within an octave scale by scale; :attr:`layout` says how many there are.
+
+    Attributes
+    ----------
+    layout : tuple of tuple
+        ``(scale, position)`` of every octave.
+    """
+
+    def __init__(self, config: ScalogramConfig, length: int) -> None:
+        super().__init__(config, length)
+        self.pyramid = ScalogramPyramid(config, length)
+        self.layout = tuple(level.shape[1:] for level in self._levels())
+
+    def _levels(self) -> list[Scalogram]:
+        return [level for level in self.pyramid.levels if isinstance(level, Scalogram)]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """One row of all octaves."""
+        return self.config.channels, 1, sum(n * m for n, m in self.layout)
+
+    @property
+    def is_linear(self) -> bool:
+        """Real and imaginary parts are."""
+        return set(self.config.outputs) <= {"real", "imag"}
+
+    def from_signals(self, signals: torch.Tensor) -> torch.Tensor:
+        """``(batch, channel, 1, value)``."""
+        rows = [level.from_signals(signals).flatten(2) for level in self._levels()]
+        return torch.cat(rows, dim=-1).unsqueeze(2)
 
 
 class KernelFront(Front):
@@ -273,4 +322,6 @@ def make_front(name: FrontName, config: ScalogramConfig, length: int) -> Scalogr
         return LearnedWavelets(config, length)
     if name == "signal":
         return SignalFront(config, length)
+    if name == "pyramid":
+        return PyramidFront(config, length)
     return Filters(config, length, trained=name == "learned-filters")

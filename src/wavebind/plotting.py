@@ -24,6 +24,7 @@ __all__ = [
     "draw_calibration",
     "draw_cone",
     "draw_history",
+    "draw_numbers",
     "draw_plane",
     "draw_precision_recall",
     "draw_reliability",
@@ -279,6 +280,17 @@ def draw_calibration(bins: Calibration) -> Figure:
         bins.predicted, bins.observed, "o-", color=BLUE, label=f"expected error {bins.error:.3f}"
     )
     axes.legend(loc="upper left", frameon=False)
+    return figure
+
+
+def draw_numbers(values: Floats, predicted: Floats) -> Figure:
+    """True against predicted numbers, both ``(window,)``."""
+    figure = new_figure(4.4, 4.2)
+    axes = figure.subplots()
+    low, high = float(min(values.min(), predicted.min())), float(max(values.max(), predicted.max()))
+    axes.plot([low, high], [low, high], color=GREY, linestyle=":")
+    axes.plot(values, predicted, ".", color=BLUE, markersize=3, alpha=0.4)
+    axes.set(xlabel="measured", ylabel="predicted")
     return figure
 
 

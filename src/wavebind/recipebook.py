@@ -13,16 +13,18 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from wavebind.dataset import Dataset
 from wavebind.errors import InputError
 from wavebind.fronts import FRONTS, FrontName
 from wavebind.images import ImageConfig
 from wavebind.models import ModelConfig, get_backbone
 from wavebind.models.classifier import default_scalogram
 from wavebind.scalograms import ScalogramConfig
-from wavebind.settings import from_dict
+from wavebind.settings import from_dict, to_dict
+from wavebind.targets import Task
 from wavebind.textfiles import check_readable
 
-__all__ = ["Recipe", "load_recipe", "recipe_names"]
+__all__ = ["Recipe", "load_recipe", "recipe_names", "recipe_text"]
 
 _MAX_BYTES = 2**20
 
@@ -59,6 +61,29 @@ class Recipe:
     image: ImageConfig | None = None
     training: dict[str, Any] = field(default_factory=dict)
     front: FrontName | None = None
+
+    def model_for(self, data: Dataset, task: Task | None = None) -> ModelConfig:
+        """The network for a dataset's windows and labels.
+
+        Parameters
+        ----------
+        data : Dataset
+        task : {"binary", "multilabel", "multiclass", "regression"}, optional
+            What it is trained for; by default what the dataset was made for. Numbers can be told
+            by their median (binary), and classes one by one (multilabel).
+
+        Raises
+        ------
+        InputError
+            If the dataset has no such labels.
+        """
+        chosen = task or data.task
+        others = {"regression": ("binary",), "multiclass": ("multilabel",)}
+        if chosen not in (data.task, *others.get(data.task, ())):
+            raise InputError(
+                f"{data.path}: is for {data.task}; a network for {chosen} cannot be trained on it"
+            )
+        return replace(self.model(data.length), outputs=data.outputs, task=chosen)
 
     def model(self, length: int) -> ModelConfig:
         """The network for windows of a length."""
@@ -128,3 +153,19 @@ def load_recipe(name: str) -> Recipe:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{name}: is not TOML ({error})") from error
     return from_dict(Recipe, table, name)
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """A recipe as TOML, which :func:`load_recipe` reads back as it was."""
+    import tomli_w
+
+    return tomli_w.dumps(_without_none(to_dict(recipe)))
+
+
+def _without_none(table: dict[str, Any]) -> dict[str, Any]:
+    """TOML has no word for nothing: an entry that is left out takes its default."""
+    return {
+        key: _without_none(value) if isinstance(value, dict) else value
+        for key, value in table.items()
+        if value is not None
+    }

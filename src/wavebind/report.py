@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wavebind.assessment import read_scores
+from wavebind.assessment import read_scores, read_values
 from wavebind.attribution import METHODS
 from wavebind.audit import WORDS
 from wavebind.dataset import Dataset, open_dataset
@@ -27,6 +27,7 @@ from wavebind.pages import png_text, render_page
 from wavebind.plotting import (
     draw_calibration,
     draw_history,
+    draw_numbers,
     draw_precision_recall,
     draw_roc,
 )
@@ -96,7 +97,12 @@ def write_report(
             draw_precision_recall(points, metrics["auprc"]["value"], float(np.mean(labels))),
             f"precision and recall, {part}",
         ),
-        (draw_calibration(calibration(labels, scores)), f"calibration, {part}"),
+        (
+            draw_numbers(*read_values(out, part))
+            if metrics["numbers"]
+            else draw_calibration(calibration(labels, scores)),
+            f"measured and predicted, {part}" if metrics["numbers"] else f"calibration, {part}",
+        ),
         (draw_history(history, card.epoch), "training"),
     ]
     examples = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -66,6 +67,7 @@ class ScanConfig:
         See :mod:`wavebind.scanning`.
     threshold : float or None
         Probability at or above which a window is called; by default the model's, chosen on valid.
+        Of a model that predicts numbers, a number; by default the median of its training values.
     false_positives : float or None
         Instead: sites a megabase that may be called in shuffled sequence.
     decoys : float
@@ -100,7 +102,7 @@ class ScanConfig:
             raise InputError("give a threshold or a rate of false positives, not both")
         rules = (
             ("stride", self.stride is None or self.stride >= 1, "1 or more"),
-            ("threshold", self.threshold is None or 0 < self.threshold < 1, "between 0 and 1"),
+            ("threshold", self.threshold is None or math.isfinite(self.threshold), "a number"),
             (
                 "false_positives",
                 self.false_positives is None or self.false_positives > 0,
@@ -161,7 +163,7 @@ class ScanSummary:
     n_windows, n_unknown, n_alone : int
         Windows of the grid; left out because too many bases are unknown; scored by themselves.
     stride, threshold : int and float
-        As they were used; the threshold is a probability.
+        As they were used; the threshold is a probability, or what the model predicts in its place.
     n_calls : int
     decoy_rate : float or None
         Sites that chance calls a megabase at this threshold.
@@ -170,6 +172,8 @@ class ScanSummary:
         logits, and how many calls the screen would miss. Empty where nothing slides.
     n_bases : int
         That the scored windows stand for.
+    quantity : str
+        What was written: probabilities, or values.
     peaks : str or None
         Where the calls were written.
     """
@@ -184,6 +188,7 @@ class ScanSummary:
     sample: dict[str, float]
     n_bases: int
     peaks: str | None
+    quantity: str = "probability"
 
 
 class _Plan:
@@ -196,6 +201,11 @@ class _Plan:
         self.length = card.model.length
         self.which = card.output(job.output)
         self.card = card if config.prevalence is None else card.at_prevalence(config.prevalence)
+        wanted = config.threshold
+        if wanted is not None and card.quantity == "probability" and not 0 < wanted < 1:
+            raise InputError(
+                f"threshold must be between 0 and 1, as a probability is; found {wanted!r}"
+            )
         slider = make_slider(model, config.mode)
         self.stride = config.stride or _default_stride(slider.step if slider else 1)
         if self.stride > self.length:
@@ -260,7 +270,9 @@ class _Plan:
         config = self.job.config
         if config.false_positives is not None:
             return decoy_threshold(*self.decoy_logits(), config.false_positives)
-        probability = config.threshold or self.card.thresholds[self.which]
+        probability = config.threshold
+        if probability is None:
+            probability = self.card.thresholds[self.which]
         return self.logit(probability)
 
     def logit(self, probability: float) -> float:
@@ -418,6 +430,10 @@ def _assemble(plan: _Plan) -> ScanSummary:
             replace_file(Path(job.peaks)) as temporary,
             temporary.open("w", encoding="utf-8") as stream,
         ):
+            if plan.card.quantity == "value" and probabilities:
+                # The column has room for 0 to 1,000: shares of the highest.
+                highest = max(probabilities)
+                probabilities = [p / highest if highest > 0 else 0.0 for p in probabilities]
             write_narrowpeak(stream, calls, probabilities, rates_of_calls)
     plan.store.remove()
     return ScanSummary(
@@ -431,6 +447,7 @@ def _assemble(plan: _Plan) -> ScanSummary:
         sample=_distance(sampled, threshold, job.config.screen),
         n_bases=n_bases,
         peaks=job.peaks,
+        quantity=plan.card.quantity,
     )
 
 
@@ -499,8 +516,8 @@ def _write_track(path: Path, plan: _Plan, pieces: Iterator[tuple[str, Arrays]]) 
 
 
 def _significant(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values above 0 rounded to a few significant digits, which packs to a third of the size."""
-    scale = 10.0 ** (_DIGITS - 1 - np.floor(np.log10(np.maximum(values, 1e-30))))
+    """Values rounded to a few significant digits, which packs to a third of the size."""
+    scale = 10.0 ** (_DIGITS - 1 - np.floor(np.log10(np.maximum(np.abs(values), 1e-30))))
     rounded: NDArray[np.float64] = np.round(values * scale) / scale
     return rounded
 

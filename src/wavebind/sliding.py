@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from wavebind.devices import autocast, flush_denormals
 from wavebind.errors import InputError
 from wavebind.models import Classifier
+from wavebind.models.classifier import one_against_rest
 from wavebind.prediction import reverse_complement_batch
 from wavebind.scalograms import Scalogram
 from wavebind.sequences import UNKNOWN, Codes
@@ -150,5 +151,7 @@ class Slider:
         """``float32``, shape ``(stretch, output, window)``."""
         planes = self.model.normalise(self._front(codes))
         count = self.span // self.step
-        logits = self.model.backbone.slide(planes, first, count, self._width)
-        return logits.float()
+        logits = self.model.backbone.slide(planes, first, count, self._width).float()
+        if self.model.config.task_name == "multiclass":
+            logits = one_against_rest(logits.transpose(1, 2)).transpose(1, 2)
+        return logits

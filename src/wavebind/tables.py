@@ -10,6 +10,7 @@ from pathlib import Path
 from wavebind.errors import InputError
 from wavebind.sequences import Codes, LetterCheck, lower_fraction, parse_locus, read_fasta, to_codes
 from wavebind.splits import PARTS, ChromosomeSplit
+from wavebind.targets import Target
 from wavebind.textfiles import read_lines
 
 __all__ = ["LabelledWindow", "read_labelled_fasta", "read_labelled_table"]
@@ -41,7 +42,9 @@ class LabelledWindow:
     repeat : float
         Fraction of the bases that are soft-masked; NaN where the sequence has no place.
     targets : tuple of int
-        Of a set with several labels, each of them: 1, 0, or -1 where it is not known.
+        Of a set with several labels or classes, each of them: 1, 0, or -1 where it is not known.
+    value : float
+        Of a set of numbers, that of the window; NaN where it is not known.
     """
 
     codes: Codes
@@ -55,10 +58,14 @@ class LabelledWindow:
     score: float = math.nan
     repeat: float = math.nan
     targets: tuple[int, ...] = ()
+    value: float = math.nan
 
 
 def read_labelled_table(
-    path: Path, split: ChromosomeSplit | None = None, labels: Sequence[str] = ()
+    path: Path,
+    split: ChromosomeSplit | None = None,
+    labels: Sequence[str] = (),
+    target: Target | None = None,
 ) -> Iterator[LabelledWindow]:
     """Stream the windows of a tab-separated table, gzipped or not.
 
@@ -74,6 +81,8 @@ def read_labelled_table(
     labels : sequence of str
         Columns to take as labels in place of ``label``: 1 bound, 0 unbound, and anything of
         :data:`NOT_KNOWN`. A window counts as bound if it is bound in any of them.
+    target : Target, optional
+        A column of classes or numbers to take in place of ``label``.
 
     Yields
     ------
@@ -93,11 +102,12 @@ def read_labelled_table(
     if len(where) != len(columns):
         twice = sorted({c for c in columns if columns.count(c) > 1})
         raise InputError(f"{path} line 1: column {', '.join(twice)} is there more than once")
-    missing = [name for name in ("seq", *(labels or ("label",))) if name not in where]
+    wanted = (target.column,) if target else labels or ("label",)
+    missing = [name for name in ("seq", *wanted) if name not in where]
     if missing:
         raise InputError(
             f"{path} line 1: column {' and '.join(missing)} missing; the first line of a table "
-            f"names its tab-separated columns, seq and {' '.join(labels) or 'label'} among them; "
+            f"names its tab-separated columns, seq and {' '.join(wanted)} among them; "
             f"found: "
             f"{', '.join(columns[:12])[:300]}"
         )
@@ -125,7 +135,12 @@ def read_labelled_table(
             )
         n_rows += 1
         targets = tuple(_target(cells[where[name]], name, place) for name in labels)
-        label = str(int(1 in targets)) if labels else cells[where["label"]].strip()
+        value = math.nan
+        if target:
+            number_, targets, value = target.read(cells[where[target.column]], place)
+            label = str(number_)
+        else:
+            label = str(int(1 in targets)) if labels else cells[where["label"]].strip()
         if label not in ("0", "1"):
             raise InputError(f"{place}: label {label!r} is not 1 (bound) or 0 (unbound)")
         chrom = cells[where["chrom"]].strip() if "chrom" in where else ""
@@ -159,6 +174,7 @@ def read_labelled_table(
             score=_score(cells[where["score"]], place) if "score" in where else math.nan,
             repeat=lower_fraction(sequence),
             targets=targets,
+            value=value,
         )
     if not n_rows:
         raise InputError(f"{path}: the table has a header and no rows")

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from wavebind.batches import EpochBatches, ValidBatches, Windows, epoch_windows, training_labels
-from wavebind.calibration import fit_calibration
+from wavebind.calibration import Calibration, fit_calibration, fit_line
 from wavebind.checkpoints import WholeCheckpoints
 from wavebind.dataset import Dataset
 from wavebind.devices import autocast, flush_denormals, has_fast_bf16, resolve_device
@@ -172,7 +172,7 @@ def train(
         config, reason = resolve_weights(model, config)
         if reason and monitor and first:
             monitor.said(f"training begins with random weights: no ImageNet weights, {reason}")
-    targets = _targets(data, model)
+    targets, line = _targets(data, model)
     checkpoint = run.checkpoints / "last.ckpt"
     continues = resume and checkpoint.is_file()
     network = initial_model(model, config, data, load_weights=not continues)
@@ -205,6 +205,7 @@ def train(
         n_steps * config.epochs,
         _bound_weight(bound, parts["train"], config),
         n_cached,
+        _middle(data, line),
     )
     watcher = _Report(run, monitor if first else None, len(batches))
     with _quiet_lightning(), flush_denormals():
@@ -238,11 +239,40 @@ def train(
         raise KeyboardInterrupt
     if not first:
         return None
-    return _finish(run, data, fit, config, target, Windows(sources[1][0], targets, sources[1][1]))
+    rows = Windows(sources[1][0], targets, sources[1][1])
+    return _finish(run, data, fit, config, target, rows, line)
 
 
-def _targets(data: Dataset, model: ModelConfig) -> NDArray[np.int8]:
-    """The labels of the network's outputs, ``(window,)`` or ``(window, output)``."""
+def _targets(data: Dataset, model: ModelConfig) -> tuple[NDArray[Any], Calibration]:
+    """What the outputs are trained towards, ``(window,)`` or ``(window, output)``.
+
+    Labels, or numbers on a common scale and the line that leads back from it.
+    """
+    if model.task_name == "regression":
+        if data.values is None:
+            raise InputError(
+                f"{data.path}: has labels and no numbers; make a dataset of numbers with "
+                f"'wavebind dataset --target COLUMN'"
+            )
+        known = data.values[data.indices("train")]
+        line = Calibration(float(np.std(known)), float(np.mean(known)), link="identity")
+        return line.logits(data.values).astype(np.float32), line
+    if model.task_name == "multiclass" and data.task != "multiclass":
+        raise InputError(
+            f"{data.path}: is for {data.task}, and has no classes that exclude each other; make a "
+            f"dataset of them with 'wavebind dataset --target COLUMN'"
+        )
+    return _labels(data, model), Calibration()
+
+
+def _middle(data: Dataset, line: Calibration) -> float:
+    """The median of the training values on the scale of training."""
+    if data.values is None:
+        return 0.0
+    return float(line.logits(np.array([np.median(data.values[data.indices("train")])]))[0])
+
+
+def _labels(data: Dataset, model: ModelConfig) -> NDArray[np.int8]:
     if len(model.outputs) == 1:
         return data.labels
     if model.outputs != data.outputs:
@@ -411,6 +441,7 @@ def _finish(
     config: TrainingConfig,
     device: torch.device,
     valid: Windows,
+    line: Calibration,
 ) -> ModelCard:
     """Keep the best epoch's weights, with the calibration and threshold that valid gives them."""
     best = run.checkpoints / "best.ckpt"
@@ -428,6 +459,11 @@ def _finish(
     logits = torch.cat(parts).numpy().reshape(len(indices), -1)
     labels = valid.labels[indices].reshape(len(indices), -1)
     calibration, thresholds = [], []
+    if model.config.task_name == "regression":
+        assert data.values is not None
+        calibration.append(fit_line(data.values[indices], logits[:, 0], line))
+        thresholds.append(float(np.median(data.values[data.indices("train")])))
+        labels, logits = labels[:, :0], logits[:, :0]
     for mine, scores in zip(labels.T, logits.T, strict=True):
         known = mine >= 0
         fitted = fit_calibration(mine[known], scores[known])
@@ -440,7 +476,11 @@ def _finish(
         calibration=tuple(calibration),
         seed=config.seed,
         epoch=epoch,
-        valid={"auroc": entry["valid_auroc"], "auprc": entry["valid_auprc"]},
+        valid={
+            name.removeprefix("valid_"): value
+            for name, value in entry.items()
+            if name.startswith("valid_") and name != "valid_loss" and value is not None
+        },
         data={"path": str(data.path), "codes_sha256": data.checksum},
         training=to_dict(config),
     )

@@ -7,9 +7,11 @@ from typing import Protocol
 
 from wavebind.errors import InputError
 
-__all__ = ["EpochReport", "TrainingConfig", "TrainingMonitor"]
+__all__ = ["SCORES", "EpochReport", "TrainingConfig", "TrainingMonitor"]
 
 LOGS = ("csv", "tensorboard")
+#: What decides the best epoch, the first of these that the task has.
+SCORES = ("pearson", "macro_f1", "auroc")
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,10 @@ class EpochReport:
         Of the averaged weights, both strands; of several outputs their mean.
     seconds : float
         Wall-clock time, validation included.
+    valid_accuracy, valid_macro_f1 : float or None
+        Of classes.
+    valid_pearson, valid_spearman : float or None
+        Of numbers; the areas are then of windows at or above the training median.
     """
 
     epoch: int
@@ -140,6 +146,30 @@ class EpochReport:
     valid_auprc: float
     valid_loss: float
     seconds: float
+    valid_accuracy: float | None = None
+    valid_macro_f1: float | None = None
+    valid_pearson: float | None = None
+    valid_spearman: float | None = None
+
+    @property
+    def score(self) -> float:
+        """What decides the best epoch: of numbers the correlation, of classes macro F1."""
+        found = (getattr(self, f"valid_{name}") for name in SCORES)
+        return next(float(metric) for metric in found if metric is not None)
+
+    @property
+    def words(self) -> str:
+        """Loss and metrics for people."""
+        named = (
+            ("Pearson", self.valid_pearson),
+            ("Spearman", self.valid_spearman),
+            ("AUROC", self.valid_auroc),
+            ("AUPRC", self.valid_auprc if self.valid_pearson is None else None),
+            ("accuracy", self.valid_accuracy),
+            ("macro F1", self.valid_macro_f1),
+        )
+        metrics = ", ".join(f"{name} {x:.4f}" for name, x in named if x is not None)
+        return f"loss {self.loss:.4f}, valid {metrics} ({self.seconds:.0f} s)"
 
 
 class TrainingMonitor(Protocol):

@@ -150,11 +150,35 @@ def audit_table(found: Mapping[str, Any]) -> str:
     return "\n".join([*lines, *(f"* {line}" for line in found["verdict"])])
 
 
+def _task_lines(metrics: Mapping[str, Any]) -> list[str]:
+    """Metrics of classes or of numbers, beside those of composition alone."""
+    found = metrics["classes"] or metrics["numbers"]
+    if not found:
+        return []
+    lines = [f"{'metric':<12}{'value':>8}   95 % interval      composition alone"]
+    for name in found["composition"]:
+        m, other = found[name], found["composition"][name]
+        lines.append(
+            f"{name:<12}{m['value']:>8.4f}   {m['low']:.4f} - {m['high']:.4f}   "
+            f"{other['value']:.4f} ({other['low']:.4f} - {other['high']:.4f})"
+        )
+    if metrics["classes"]:
+        names = found["names"]
+        lines.append("true \\ called  " + "".join(f"{name[:11]:>12}" for name in names))
+        lines += [
+            f"{name[:13]:<15}" + "".join(f"{n:>12,}" for n in row)
+            for name, row in zip(names, found["confusion"], strict=True)
+        ]
+    else:
+        lines.append("windows at or above the training median against the others:")
+    return lines
+
+
 def metrics_table(metrics: Mapping[str, Any]) -> str:
     """The metrics of ``metrics.json`` as aligned text, the best shortcut beside them."""
     from wavebind.evaluation import METRICS
 
-    lines = []
+    lines = _task_lines(metrics)
     for name, m in metrics["outputs"].items():
         lines.append(
             f"{name:<24} AUROC {m['auroc']['value']:.4f} ({m['auroc']['low']:.4f} - "
@@ -162,14 +186,15 @@ def metrics_table(metrics: Mapping[str, Any]) -> str:
             f"{m['best_shortcut']['value']:.4f}   {m['n_windows']:,} windows, "
             f"{m['n_bound']:,} bound"
         )
-    if lines:
+    if metrics["outputs"]:
         lines.append(f"{metrics['output']}:")
     lines.append(f"{'metric':<12}{'value':>8}   95 % interval")
     for name in METRICS:
         m = metrics[name]
         lines.append(f"{name:<12}{m['value']:>8.4f}   {m['low']:.4f} - {m['high']:.4f}")
     m = metrics["calibration_error"]
-    lines.append(f"{'calibration':<12}{m['value']:>8.4f}   {m['low']:.4f} - {m['high']:.4f}")
+    if m is not None:
+        lines.append(f"{'calibration':<12}{m['value']:>8.4f}   {m['low']:.4f} - {m['high']:.4f}")
     best = metrics["best_shortcut"]
     lines.append(
         f"{'shortcut':<12}{best['value']:>8.4f}   {best['low']:.4f} - {best['high']:.4f}   "

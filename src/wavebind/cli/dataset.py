@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from wavebind.dataset import DatasetSummary
     from wavebind.peakjob import PeakJob
     from wavebind.splits import BlockSplit, ChromosomeSplit
+    from wavebind.targets import Target
     from wavebind.workers import Crew
 
 __all__ = ["register", "say_dataset", "summary_table"]
@@ -54,6 +55,21 @@ def dataset(
             help="Tab-separated tables, gzipped or not, with columns seq and label (1 bound, 0 "
             "unbound), and chrom, start, end, split, source, score where there are. With --peaks: "
             "further peak files.",
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Column of a table to take in place of a label: classes, of which each window has "
+            "one, or numbers.",
+        ),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            help="multiclass or regression: what the column of --target is. (default: regression "
+            "where it holds more than two different numbers and nothing else)"
         ),
     ] = None,
     labels: Annotated[
@@ -218,7 +234,7 @@ def dataset(
     if peaks:
         if genome is None:
             raise typer.BadParameter("--peaks needs the --genome that they lie on")
-        if positives or negatives or labels:
+        if positives or negatives or labels or target:
             raise typer.BadParameter(
                 "give either --peaks, or windows of your own (a table with --labels, --positives "
                 "and --negatives)"
@@ -276,7 +292,18 @@ def dataset(
         if isinstance(split, BlockSplit):
             raise typer.BadParameter("--split-blocks needs --peaks and a --genome")
         columns = _names(labels or "")
-        summary = _from_windows(out, files or [], columns, positives, negatives, split, force)
+        if task is not None and target is None:
+            raise typer.BadParameter("--task needs a --target")
+        wanted = None
+        if target is not None:
+            if columns or positives or negatives or not files:
+                raise typer.BadParameter("--target is a column of tables, in place of --labels")
+            from wavebind.targets import read_target
+
+            wanted = read_target(files, target, task, split)
+        summary = _from_windows(
+            out, files or [], columns, wanted, positives, negatives, split, force
+        )
     say_dataset(summary, out, seed)
 
 
@@ -308,6 +335,7 @@ def _from_windows(
     out: Path,
     tables: Sequence[Path],
     labels: Sequence[str],
+    target: Target | None,
     positives: Path | None,
     negatives: Path | None,
     split: ChromosomeSplit | None,
@@ -334,7 +362,9 @@ def _from_windows(
             read_labelled_fasta(positives, 1, split), read_labelled_fasta(negatives, 0, split)
         )
     else:
-        windows = chain.from_iterable(read_labelled_table(path, split, labels) for path in tables)
+        windows = chain.from_iterable(
+            read_labelled_table(path, split, labels, target) for path in tables
+        )
     settings: dict[str, Any] = {
         "split": "by the split column"
         if split is None
@@ -346,6 +376,7 @@ def _from_windows(
             out,
             inputs=inputs,
             outputs=labels,
+            target=target,
             settings=settings,
             overwrite=force,
             progress=advance,

@@ -160,7 +160,7 @@ def say_scan(summary: ScanSummary, out: Path) -> None:
             )
     rate = "" if s.decoy_rate is None else f"; shuffled sequence has {s.decoy_rate:.3g} a Mb"
     note(
-        f"{s.n_calls:,} sites at a probability of {s.threshold:.4f} or more, "
+        f"{s.n_calls:,} sites at a {s.quantity} of {s.threshold:.4g} or more, "
         f"{s.n_calls / (s.n_bases / 1e6):.3g} a Mb{rate}"
     )
     note(f"written: {out}" + (f", {s.peaks}" if s.peaks else ""))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from wavebind.cli.console import Device, Out, note, progress_bar
 
 if TYPE_CHECKING:
+    from wavebind.targets import Task
     from wavebind.training import EpochReport, TrainingMonitor
 
 __all__ = ["register", "training_monitor"]
@@ -39,6 +39,14 @@ def train(
     ] = None,
     model: Annotated[
         str | None, typer.Option(help="The network, instead of that of the recipe.")
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            help="binary, multilabel, multiclass or regression: what the outputs are. (default: "
+            "what the dataset was made for; numbers can be told by their median with binary, "
+            "classes one by one with multilabel)"
+        ),
     ] = None,
     front: Annotated[
         str | None,
@@ -162,7 +170,13 @@ def train(
     }
     given = {name: value for name, value in given.items() if value is not None}
     if resume:
-        others = {"recipe": recipe, "model": model, "front": front, "force": force}
+        others = {
+            "recipe": recipe,
+            "model": model,
+            "task": task,
+            "front": front,
+            "force": force,
+        }
         extra = [*given, *(name for name, value in others.items() if value)]
         if extra:
             names = ", ".join("--" + name.replace("_", "-") for name in extra)
@@ -191,7 +205,7 @@ def train(
             card = fit(
                 opened,
                 out,
-                replace(chosen.model(opened.length), outputs=opened.outputs),
+                chosen.model_for(opened, _task(task)),
                 configuration,
                 devices=Devices(device, devices, nodes),
                 resume=resume,
@@ -201,11 +215,25 @@ def train(
         if card is None:
             # One of several processes: the first one says how it went.
             return
-    typer.echo(
-        f"kept epoch {card.epoch}: valid AUROC {card.valid['auroc']:.4f}, AUPRC "
-        f"{card.valid['auprc']:.4f}; threshold {card.threshold:.4f}"
-    )
+    shown = {
+        "pearson": "Pearson",
+        "spearman": "Spearman",
+        "auroc": "AUROC",
+        "auprc": "AUPRC",
+        "accuracy": "accuracy",
+        "macro_f1": "macro F1",
+    }
+    words = ", ".join(f"{shown[k]} {card.valid[k]:.4f}" for k in shown if k in card.valid)
+    typer.echo(f"kept epoch {card.epoch}: valid {words}; threshold {card.threshold:.4f}")
     typer.echo(f"written: {out}")
+
+
+def _task(name: str | None) -> Task | None:
+    from wavebind.targets import TASKS
+
+    if name is not None and name not in TASKS:
+        raise typer.BadParameter(f"--task is one of {', '.join(TASKS)}; found {name!r}")
+    return cast("Task | None", name)
 
 
 def _names(text: str) -> list[str]:
@@ -247,10 +275,7 @@ class _Monitor:
         self._advance(1)
 
     def epoch(self, report: EpochReport) -> None:
-        note(
-            f"epoch {report.epoch}: loss {report.loss:.4f}, valid AUROC {report.valid_auroc:.4f}, "
-            f"AUPRC {report.valid_auprc:.4f} ({report.seconds:.0f} s)"
-        )
+        note(f"epoch {report.epoch}: {report.words}")
 
 
 @contextlib.contextmanager

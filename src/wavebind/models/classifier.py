@@ -10,15 +10,22 @@ from torch import nn
 
 from wavebind.encodings import encode_onehot
 from wavebind.errors import InputError
-from wavebind.fronts import FrontName, make_front
+from wavebind.fronts import FrontName, PyramidFront, make_front
 from wavebind.images import ImageConfig, ScalogramImage
 from wavebind.models.normalisation import InputNormalisation
 from wavebind.models.registry import get_backbone
 from wavebind.scalograms import ScalogramConfig
 from wavebind.settings import from_dict, to_dict
+from wavebind.targets import TASKS, Task
 from wavebind.wavelets import Wavelet
 
-__all__ = ["Classifier", "ModelConfig", "build_model", "default_scalogram"]
+__all__ = [
+    "Classifier",
+    "ModelConfig",
+    "build_model",
+    "default_scalogram",
+    "one_against_rest",
+]
 
 
 def default_scalogram() -> ScalogramConfig:
@@ -47,6 +54,8 @@ class ModelConfig:
     front : str or None
         What stands before the backbone, one of :data:`wavebind.fronts.FRONTS`; None for what the
         backbone reads by itself.
+    task : {"binary", "multilabel", "multiclass", "regression"} or None
+        What the outputs are; by default binary for one and multilabel for several.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
@@ -58,19 +67,33 @@ class ModelConfig:
     image: ImageConfig | None = None
     outputs: tuple[str, ...] = ("bound",)
     front: FrontName | None = None
+    task: Task | None = None
 
     def __post_init__(self) -> None:
         if not self.outputs or len(set(self.outputs)) < len(self.outputs):
             raise InputError(
                 f"the outputs of a network have names, no two alike; found {self.outputs}"
             )
+        several = len(self.outputs) > 1
+        if self.task is not None and several != (self.task in ("multilabel", "multiclass")):
+            raise InputError(
+                f"a network for {self.task} ({TASKS[self.task]}) has "
+                f"{'one output' if several else 'several outputs'}; found {len(self.outputs)}"
+            )
         if self.length < 16:
             raise InputError(
                 f"windows of {self.length} bp are shorter than a binding site; use 16 bp or more"
             )
-        if self.image is not None and self.front_name == "signal":
-            raise InputError("an image is drawn of a scalogram; the front 'signal' has none")
+        if self.image is not None and self.front_name in ("signal", "pyramid"):
+            raise InputError(
+                f"an image is drawn of a scalogram; the front {self.front_name!r} has none"
+            )
         self.backbone_settings()
+
+    @property
+    def task_name(self) -> Task:
+        """What the outputs are."""
+        return self.task or ("binary" if len(self.outputs) == 1 else "multilabel")
 
     @property
     def front_name(self) -> FrontName:
@@ -85,7 +108,19 @@ class ModelConfig:
     def resolved(self) -> ModelConfig:
         """The same, with every default of the backbone written out."""
         options = to_dict(self.backbone_settings())
-        return replace(self, options=options, front=self.front_name)
+        return replace(self, options=options, front=self.front_name, task=self.task_name)
+
+
+def one_against_rest(logits: torch.Tensor) -> torch.Tensor:
+    """Log-odds of each class against all others, shape ``(batch, class)`` as the input.
+
+    ``z_j - log sum_k!=j exp z_k``, so that the logistic function of it is the softmax.
+    """
+    n = logits.shape[-1]
+    others = logits.unsqueeze(-2).expand(*logits.shape[:-1], n, n)
+    own = torch.eye(n, dtype=torch.bool, device=logits.device)
+    rest: torch.Tensor = others.masked_fill(own, -torch.inf).logsumexp(-1)
+    return logits - rest
 
 
 class Classifier(nn.Module):
@@ -119,8 +154,16 @@ class Classifier(nn.Module):
         if config.image is not None:
             channels, (scales, positions) = 3 * channels, config.image.size or (scales, positions)
         self.normalise = InputNormalisation(channels)
+        shape, more = (channels, scales, positions), {}
+        if isinstance(self.front, PyramidFront):
+            if get_backbone(config.backbone).front != "pyramid":
+                raise InputError(
+                    f"the front 'pyramid' is for the network pyramidnet; {config.backbone} reads "
+                    f"scalograms of one resolution"
+                )
+            more["layout"] = self.front.layout
         self.backbone = get_backbone(config.backbone).build(
-            config.backbone_settings(), (channels, scales, positions), len(config.outputs)
+            config.backbone_settings(), shape, len(config.outputs), **more
         )
 
     def forward(self, codes: torch.Tensor) -> torch.Tensor:
@@ -192,7 +235,13 @@ class Classifier(nn.Module):
         return x
 
     def finish(self, logits: torch.Tensor) -> torch.Tensor:
-        """Logits ``(batch, output)`` without the last axis where one output is given."""
+        """Logits ``(batch, output)`` without the last axis where one output is given.
+
+        Of classes they become the log-odds of each against all others, whose logistic function is
+        the softmax: each output then means by itself what the one of a binary network does.
+        """
+        if self.config.task_name == "multiclass":
+            logits = one_against_rest(logits.float())
         if len(self.config.outputs) == 1:
             return logits.squeeze(1)
         return logits if self.selected is None else logits[:, self.selected]

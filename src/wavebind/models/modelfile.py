@@ -38,7 +38,7 @@ class ModelCard:
     model : ModelConfig
     thresholds : tuple of float
         Of each output, the probability at or above which a window is called bound; chosen on
-        valid.
+        valid. Of a regression the median of the training values.
     calibration : tuple of Calibration
         Of each output, from logits to probabilities; fitted on valid.
     seed : int
@@ -74,6 +74,8 @@ class ModelCard:
 
     def __post_init__(self) -> None:
         for threshold in self.thresholds:
+            if self.model.task_name == "regression":
+                continue
             if not 0 <= threshold <= 1:
                 raise InputError(f"the threshold must be a probability; found {threshold!r}")
         n = len(self.model.outputs)
@@ -112,12 +114,17 @@ class ModelCard:
         return replace(self, calibration=moved, thresholds=thresholds)
 
     @property
+    def quantity(self) -> str:
+        """What is predicted, in a word: ``probability``, or ``value`` of a regression."""
+        return "value" if self.model.task_name == "regression" else "probability"
+
+    @property
     def threshold(self) -> float:
         """That of the first output."""
         return self.thresholds[0]
 
     def probabilities(self, logits: NDArray[np.float64], output: int = 0) -> NDArray[np.float64]:
-        """Calibrated probabilities of one output's logits."""
+        """Calibrated probabilities of one output's logits; of a regression predicted values."""
         line = self.calibration[output] if self.calibration else Calibration()
         return line.probabilities(logits)
 

@@ -11,6 +11,7 @@ from wavebind.errors import InputError
 from wavebind.fronts import FrontName
 from wavebind.models.efficientnet import EfficientNetConfig, EfficientNetLite0
 from wavebind.models.pretrained import LITE0_IMAGENET, RESNET_IMAGENET, Pretrained
+from wavebind.models.pyramidnet import PyramidNet, PyramidNetConfig
 from wavebind.models.resnet import ResNet, ResNetConfig
 from wavebind.models.scalenet import ScaleNet, ScaleNetConfig
 from wavebind.models.segments import SegmentedNetwork
@@ -37,8 +38,8 @@ class Backbone:
     settings : type
         The dataclass of its options.
     build : callable
-        Takes the settings, the ``(channel, scale, position)`` of its input and the number of
-        outputs.
+        Takes the settings, the ``(channel, scale, position)`` of its input, the number of outputs,
+        and, behind the front ``pyramid``, `layout`, the ``(scale, position)`` of every octave.
     about : str
         One line for lists.
     inputs : str
@@ -56,7 +57,7 @@ class Backbone:
 
     name: str
     settings: type[Any]
-    build: Callable[[Any, tuple[int, int, int], int], SegmentedNetwork]
+    build: Callable[..., SegmentedNetwork]
     about: str
     inputs: str
     first: str = ""
@@ -84,6 +85,16 @@ BACKBONES: dict[str, Backbone] = {
             "scalograms",
             head="head.",
             own_normalisation=True,
+        ),
+        Backbone(
+            "pyramidnet",
+            PyramidNetConfig,
+            PyramidNet,
+            "network over octaves of a scalogram, for windows of 1 to 10 kb",
+            "scalograms of several resolutions",
+            head="head.",
+            own_normalisation=True,
+            front="pyramid",
         ),
         *(
             Backbone(
