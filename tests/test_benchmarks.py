@@ -98,3 +98,51 @@ def test_a_scan_against_peaks(trained, tmp_path, monkeypatch):
     assert wanted > 0.3
     # The planted motif is CTCF's, so its matrix finds every site.
     assert found["all known, MA0139.1"]["AUPRC"][0] > 0.5
+
+
+def test_the_tasks_benchmark_learns_classes_and_numbers(tmp_path):
+    rng = np.random.default_rng(0)
+    motifs = {"one": MOTIF, "two": "GATGACTCATCGGA"}
+    header = "chrom\tstart\tend\tlabel\tsplit\tsignal\tseq"
+    paths = []
+    for k, (name, motif) in enumerate(motifs.items()):
+        lines = [header]
+        for i in range(120):
+            part, label = ("train", "valid", "test")[i % 3], i // 3 % 2
+            seq = random_dna(rng, LENGTH)
+            if label:
+                seq = seq[:9] + motif + seq[9 + len(motif) :]
+            start = 1000 * i + 100 * k
+            # The first window is bound by both, and must not be of either class.
+            start = 3000 if i == 3 else start
+            cells = (f"chr{i % 3}", start, start + LENGTH, label, part, 4.0 + i % 7, seq)
+            lines.append("\t".join(map(str, cells)))
+        paths.append(tmp_path / f"{name}.tsv")
+        paths[-1].write_text("\n".join(lines) + "\n")
+    out = call(
+        "tasks.py",
+        *("--table", f"one={paths[0]}", "--table", f"two={paths[1]}"),
+        *("--signal", f"{paths[0]}:signal", "--out", tmp_path / "out", "--epochs", "2"),
+    )
+    lines = out.splitlines()
+    assert re.fullmatch(r"classes: \d+ test windows, epoch [12]", lines[0])
+    assert any(line.startswith("macro_f1") for line in lines)
+    assert any(line.startswith("spearman") for line in lines)
+    assert any(line.startswith("AUROC of two") for line in lines)
+    table = (tmp_path / "out" / "classes.tsv").read_text()
+    assert "\t3000\t" not in table
+    numbers = (tmp_path / "out" / "numbers.tsv").read_text().splitlines()[1].split("\t")
+    assert 2 <= float(numbers[4]) <= np.log2(10)
+
+
+def test_the_explanations_benchmark_has_a_row_for_every_method(trained):
+    lines = call("explanations.py", *trained, "--windows", "20", "--few", "8").splitlines()
+    assert lines[1].split() == ["method", "windows", "seconds", "for", "1,000"]
+    rows = {line.split()[0]: line.split() for line in lines[2:]}
+    assert set(rows) == {"ig", "ism", "occlusion", "gradcam", "gradcam++", "layercam"}
+    for method, row in rows.items():
+        n = 8 if method in ("ig", "ism", "occlusion") else 20
+        assert int(row[1]) == n
+        seconds, scaled = float(row[2]), float(row[3].replace(",", ""))
+        assert abs(scaled - 1000 * seconds / n) <= 0.06 * 1000 / n + 1
+        assert row[4] == "(scaled)"

@@ -185,7 +185,7 @@ def test_wrong_command_lines(cli, arguments, message):
         (["--epochs", "0"], "epochs must be 1 or more; found 0"),
         (
             ["--model", "vgg"],
-            "model 'vgg' is not known; choose one of: scalenet, resnet18, resnet34",
+            "model 'vgg' is not known; choose one of: scalenet, pyramidnet, resnet18",
         ),
         (["--device", "tpu9"], "device 'tpu9' is not known"),
     ],

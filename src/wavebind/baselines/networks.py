@@ -48,7 +48,7 @@ class Network(Rival):
         """Train; an interrupted training is continued."""
         run = RunDir(folder / "run")
         config = replace(self.config, seed=seed)
-        model = replace(self.recipe.model(data.length), outputs=data.outputs)
+        model = self.recipe.model_for(data)
         begun = run.run_json.is_file()
         if not (begun and finished_card(run.path)):
             train(

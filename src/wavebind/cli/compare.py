@@ -13,9 +13,33 @@ from wavebind.cli.console import Device, note, progress_bar
 from wavebind.cli.train import training_monitor
 
 if TYPE_CHECKING:
+    from wavebind.benchmarking import BenchmarkMonitor
     from wavebind.comparison import Comparison
 
-__all__ = ["register"]
+__all__ = [
+    "Epochs",
+    "Seeds",
+    "Split",
+    "SvmWindows",
+    "comparison_monitor",
+    "names_of_models",
+    "numbers_of",
+    "register",
+]
+
+
+Seeds = Annotated[
+    str,
+    typer.Option(help="Comma-separated; models that depend on one are trained with each."),
+]
+Epochs = Annotated[
+    int | None, typer.Option(help="Of every network, instead of its recipe's: one budget.")
+]
+SvmWindows = Annotated[
+    int,
+    typer.Option(help="Training windows of gkm-svm; its time grows with their square."),
+]
+Split = Annotated[str, typer.Option(help="test, or valid while you are still choosing.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -41,17 +65,9 @@ def compare(
     out: Annotated[
         Path, typer.Option("--out", help="A folder; a comparison begun there is continued.")
     ] = Path("comparison"),
-    seeds: Annotated[
-        str,
-        typer.Option(help="Comma-separated; models that depend on one are trained with each."),
-    ] = "0",
-    epochs: Annotated[
-        int | None, typer.Option(help="Of every network, instead of its recipe's: one budget.")
-    ] = None,
-    svm_windows: Annotated[
-        int,
-        typer.Option(help="Training windows of gkm-svm; its time grows with their square."),
-    ] = 4000,
+    seeds: Seeds = "0",
+    epochs: Epochs = None,
+    svm_windows: SvmWindows = 4000,
     train_bound: Annotated[
         int | None,
         typer.Option(
@@ -63,9 +79,11 @@ def compare(
         str,
         typer.Option(help="The model that others are compared with. (default: the best on valid)"),
     ] = "",
-    split: Annotated[
-        str, typer.Option(help="test, or valid while you are still choosing.")
-    ] = "test",
+    output: Annotated[
+        str | None,
+        typer.Option(help="Of a dataset with several labels, the one to compare models on."),
+    ] = None,
+    split: Split = "test",
     listed: Annotated[bool, typer.Option("--list", help="Say which models there are.")] = False,
     device: Device = "auto",
 ) -> None:
@@ -74,7 +92,7 @@ def compare(
     Leaves a table (comparison.tsv, .json), a page (comparison.html), and every window with every
     model's probability (windows.parquet).
     """
-    from wavebind.baselines import DEFAULT_MODELS, MODELS, parse_model
+    from wavebind.baselines import MODELS, parse_model
 
     if listed:
         for name, about in MODELS.items():
@@ -87,19 +105,18 @@ def compare(
     from wavebind.comparisonpage import write_comparison_page
     from wavebind.dataset import open_dataset
 
-    names: list[str] = []
-    for name in _words(models):
-        names += {"default": list(DEFAULT_MODELS), "all": list(MODELS)}.get(name, [name])
     config = ComparisonConfig(
-        models=tuple(parse_model(name, epochs, svm_windows) for name in names),
-        seeds=tuple(_numbers(seeds)),
+        models=tuple(parse_model(name, epochs, svm_windows) for name in names_of_models(models)),
+        seeds=tuple(numbers_of(seeds)),
         part=split,
         device=device,
         reference=reference,
         train_bound=train_bound,
     )
     opened = open_dataset(data)
-    with _monitor() as monitor:
+    if output is not None:
+        opened = opened.only(output)
+    with comparison_monitor() as monitor:
         found = run(opened, out, config, monitor)
     page = write_comparison_page(
         out, found, title=f"Models on {data.name}", chosen_reference=bool(reference)
@@ -112,7 +129,18 @@ def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def _numbers(text: str) -> list[int]:
+def names_of_models(text: str) -> list[str]:
+    """The models of ``--models``, its two short words written out."""
+    from wavebind.baselines import DEFAULT_MODELS, MODELS
+
+    names: list[str] = []
+    for name in _words(text):
+        names += {"default": list(DEFAULT_MODELS), "all": list(MODELS)}.get(name, [name])
+    return names
+
+
+def numbers_of(text: str) -> list[int]:
+    """The numbers of ``--seeds``."""
     try:
         return [int(word) for word in _words(text)]
     except ValueError:
@@ -168,6 +196,9 @@ class _Monitor:
     def model(self, label: str, seed: int, reused: bool) -> None:
         note(f"{label}, seed {seed}: {'scored before' if reused else 'training'}")
 
+    def dataset(self, name: str, number: int, total: int) -> None:
+        note(f"dataset {name}, {number} of {total}")
+
     def message(self, kind: str, *content: Any) -> None:
         getattr(self._training, kind)(*content)
 
@@ -179,6 +210,7 @@ class _Monitor:
 
 
 @contextlib.contextmanager
-def _monitor() -> Iterator[_Monitor]:
+def comparison_monitor() -> Iterator[BenchmarkMonitor]:
+    """A monitor that writes to the terminal."""
     with contextlib.ExitStack() as stack:
         yield _Monitor(stack.enter_context(training_monitor()), stack)

@@ -11,6 +11,7 @@ import typer
 from wavebind.allocation import keep_memory
 from wavebind.cli import (
     audit,
+    benchmark,
     compare,
     dataset,
     demo,
@@ -27,6 +28,7 @@ from wavebind.cli import (
     scalogram,
     scan,
     train,
+    tune,
     variants,
 )
 from wavebind.cli.console import note
@@ -72,6 +74,8 @@ for _module in (
     train,
     evaluate,
     compare,
+    benchmark,
+    tune,
     predict,
     explain,
     motifs,

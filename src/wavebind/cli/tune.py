@@ -1,0 +1,148 @@
+"""``wavebind tune``."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from wavebind.cli.console import Advance, Device, Out, note, progress_bar
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        name="tune", epilog="Example: wavebind tune ctcf --trials 40 --epochs 6 --out search"
+    )(tune)
+
+
+def tune(
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="A dataset, made with 'wavebind dataset'.")
+    ],
+    out: Out,
+    trials: Annotated[
+        int, typer.Option(help="In the whole study, those of all its processes together.")
+    ] = 30,
+    time: Annotated[
+        float | None,
+        typer.Option(help="Minutes after which this process begins no further trial."),
+    ] = None,
+    search: Annotated[
+        str,
+        typer.Option(
+            help="What is searched, comma-separated: encoding, wavelet, scales, network, "
+            "augmentation, optimiser; or all."
+        ),
+    ] = "all",
+    backbones: Annotated[
+        str,
+        typer.Option(help="Networks to choose from, comma-separated. (default: the recipe's)"),
+    ] = "",
+    recipe: Annotated[
+        str, typer.Option(help="What is not searched, and the first trial: a name or a TOML file.")
+    ] = "default",
+    epochs: Annotated[int, typer.Option(help="Of every trial.")] = 6,
+    seed: Annotated[int, typer.Option(help="Of every trial, and of what is drawn.")] = 0,
+    max_weights: Annotated[
+        int, typer.Option(help="A network with more weights is not trained.")
+    ] = 2_000_000,
+    train_bound: Annotated[
+        int | None,
+        typer.Option(help="Train on so many bound windows, and unbound ones in proportion."),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="What processes and machines share the study through: sqlite:///FILE, "
+            "postgresql://USER@HOST/NAME, or a file that ends in .journal. "
+            "(default: OUT/study.journal)",
+        ),
+    ] = None,
+    study: Annotated[str, typer.Option(help="Its name in the storage.")] = "wavebind",
+    device: Device = "auto",
+) -> None:
+    """Search for better settings on the validation split; the winner is a recipe.
+
+    Start the same command again, as often as there are processors, to share the work; a trial of a
+    process that was killed is taken up by another. The test split is not looked at.
+    """
+    from wavebind.dataset import open_dataset
+    from wavebind.searchspace import GROUPS
+    from wavebind.tuning import TuneConfig, space_of
+    from wavebind.tuning import tune as run
+    from wavebind.tuningpage import write_tuning_page
+
+    config = TuneConfig(
+        trials=trials,
+        time_limit=None if time is None else 60 * time,
+        search=tuple(GROUPS) if search == "all" else tuple(_words(search)),
+        backbones=tuple(_words(backbones)),
+        recipe=recipe,
+        epochs=epochs,
+        seed=seed,
+        max_weights=max_weights,
+        train_bound=train_bound,
+        device=device,
+        storage=storage,
+        study=study,
+    )
+    opened = open_dataset(data)
+    with _monitor(trials) as monitor:
+        found = run(opened, out, config, monitor)
+    page = write_tuning_page(
+        out, found, space_of(opened, config), config, title=f"Search on {data.name}"
+    )
+    still = f", {found.running} still run elsewhere" if found.running else ""
+    typer.echo(f"{found.ended} of {trials} trials ended{still}")
+    if found.best is not None:
+        typer.echo(f"best: trial {found.best.number}, valid AUROC {found.best.value:.4f}")
+        typer.echo(f"written: {out / 'best.toml'}")
+    typer.echo(f"written: {page}")
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+class _Monitor:
+    """A bar over the trials, and a line for each on stderr."""
+
+    def __init__(self, advance: Advance) -> None:
+        self._advance, self._done = advance, 0
+
+    def _show(self, ended: int) -> None:
+        self._advance(ended - self._done)
+        self._done = ended
+
+    def joined(self, ended: int, running: int, reclaimed: int) -> None:
+        if ended or running:
+            note(f"joining a study: {ended} trials ended, {running} running elsewhere")
+        if reclaimed:
+            note(f"{reclaimed} trials of processes that are gone are begun again")
+        self._show(ended)
+
+    def trial(self, number: int, changes: dict[str, Any]) -> None:
+        words = ", ".join(
+            f"{name.rpartition('.')[2]} {value:.3g}"
+            if isinstance(value, float)
+            else f"{name.rpartition('.')[2]} {value}"
+            for name, value in changes.items()
+        )
+        note(f"trial {number}: {words}")
+
+    def ended(self, number: int, words: str, total_ended: int, best: float | None) -> None:
+        note(f"trial {number}: {words}" + ("" if best is None else f"; the best so far {best:.4f}"))
+        self._show(total_ended)
+
+
+@contextlib.contextmanager
+def _monitor(trials: int) -> Iterator[_Monitor]:
+    with progress_bar("trials", trials) as advance:
+        yield _Monitor(advance)

@@ -1,0 +1,238 @@
+"""A search as it is stored: trials that several processes share, and which of them count.
+
+Optuna keeps the study, in a journal file on one disk, in SQLite, or in a database over a network.
+What it does not know is which trials belong to a process that has died. Every trial says whose it
+is and when it was last heard of; a lost one is begun again, from its checkpoint where there is one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wavebind.errors import InputError
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.storages import BaseStorage
+    from optuna.trial import FrozenTrial
+
+__all__ = [
+    "BEAT",
+    "alive",
+    "beating",
+    "best_trial",
+    "counts",
+    "folder_number",
+    "is_lost",
+    "open_storage",
+    "open_study",
+    "reclaim",
+    "stand",
+    "storage_words",
+    "worker_name",
+]
+
+#: Seconds between two signs of life, and after how many without one a trial is taken to be lost.
+BEAT = 20.0
+SILENCE = 180.0
+
+WORKER, BEAT_AT, ERROR, FOLDER, LOST = "worker", "beat", "error", "folder", "lost"
+
+
+def open_storage(url: str | None, folder: Path) -> BaseStorage:
+    """Where a study is kept.
+
+    Parameters
+    ----------
+    url : str or None
+        ``sqlite:///FILE``, ``postgresql://USER@HOST/NAME`` or another address that SQLAlchemy
+        knows; the path of a journal file (.journal); None for a journal in `folder`.
+    folder : pathlib.Path
+
+    Raises
+    ------
+    InputError
+        If it cannot be opened.
+    """
+    from optuna.storages import JournalStorage, RDBStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    if url is None or "://" not in url:
+        path = folder / "study.journal" if url is None else Path(url)
+        if path.suffix != ".journal":
+            raise InputError(
+                f"storage {url!r}: give an address like sqlite:///search.db or "
+                f"postgresql://user@host/name, or a file that ends in .journal"
+            )
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return JournalStorage(JournalFileBackend(str(path)))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path}: is not the journal of a search ({error})") from error
+    try:
+        return RDBStorage(url)
+    except Exception as error:
+        # Drivers raise errors of their own, and their text may hold a password.
+        raise InputError(
+            f"storage {storage_words(url)}: cannot be opened ({type(error).__name__}); is the "
+            f"server there, and its Python driver installed?"
+        ) from error
+
+
+def storage_words(url: str | None) -> str:
+    """The storage for people, without a password."""
+    if url is None:
+        return "study.journal"
+    if "://" not in url:
+        return url
+    scheme, _, rest = url.partition("://")
+    account, at, place = rest.rpartition("@")
+    return f"{scheme}://{account.partition(':')[0]}{at}{place}"
+
+
+def open_study(storage: BaseStorage, name: str, settings: Mapping[str, Any]) -> optuna.Study:
+    """Begin a study or join it.
+
+    Parameters
+    ----------
+    storage : optuna.storages.BaseStorage
+    name : str
+    settings : mapping
+        What all processes of a study must agree on, as plain data.
+
+    Raises
+    ------
+    InputError
+        If the study was begun with other settings; the message names one.
+    """
+    import optuna
+
+    try:
+        study = optuna.create_study(
+            storage=storage, study_name=name, load_if_exists=True, direction="maximize"
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"the storage is not that of a search, or is damaged ({error}); choose another "
+            f"--storage"
+        ) from error
+    known = study.user_attrs
+    for key, value in settings.items():
+        if key not in known:
+            study.set_user_attr(key, value)
+        elif known[key] != value:
+            raise InputError(
+                f"the study {name!r} was begun with {key} {_short(known[key])}, and this is with "
+                f"{_short(value)}; leave that as it was, or choose another --study or --out"
+            )
+    return study
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) < 60 else f"{text[:57]}..."
+
+
+def worker_name() -> str:
+    """Host and number of the process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def alive(trial: FrozenTrial, now: float | None = None) -> bool:
+    """Whether the process of a running trial is still there, as far as can be told."""
+    host, _, number = str(trial.user_attrs.get(WORKER, ":0")).rpartition(":")
+    if host == socket.gethostname() and number.isdigit():
+        try:
+            os.kill(int(number), 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            pass
+    begun = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
+    beat = float(trial.user_attrs.get(BEAT_AT, begun))
+    return (time.time() if now is None else now) - beat < SILENCE
+
+
+def is_lost(trial: FrozenTrial) -> bool:
+    """Whether a trial was given up because its process was gone, or there was no room for it."""
+    return LOST in trial.user_attrs
+
+
+def counts(trial: FrozenTrial) -> bool:
+    """Whether a trial counts towards the number that was asked for: it came to an end."""
+    from optuna.trial import TrialState
+
+    if trial.state == TrialState.FAIL:
+        return ERROR in trial.user_attrs and not is_lost(trial)
+    return trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+def stand(study: optuna.Study) -> tuple[int, int, int]:
+    """Numbers of trials that came to an end, run, and wait to be begun."""
+    from optuna.trial import TrialState
+
+    trials = study.get_trials(deepcopy=False)
+    running = sum(t.state == TrialState.RUNNING for t in trials)
+    waiting = sum(t.state == TrialState.WAITING for t in trials)
+    return sum(map(counts, trials)), running, waiting
+
+
+def best_trial(study: optuna.Study) -> FrozenTrial | None:
+    """The trial with the highest value, None while none is complete."""
+    from optuna.trial import TrialState
+
+    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return max(done, key=lambda t: (t.value, -t.number), default=None)
+
+
+def folder_number(trial: FrozenTrial | optuna.Trial) -> int:
+    """Under which number a trial keeps its run: its own, or that of the lost one it repeats."""
+    return int(trial.user_attrs.get(FOLDER, trial.number))
+
+
+def reclaim(study: optuna.Study) -> int:
+    """Give up trials whose process is gone, and put them in line to be begun again.
+
+    Returns
+    -------
+    int
+        How many there were.
+    """
+    from optuna.trial import TrialState
+
+    n = 0
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if alive(trial):
+            continue
+        study._storage.set_trial_user_attr(trial._trial_id, LOST, True)
+        study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+        study.enqueue_trial(trial.params, user_attrs={FOLDER: folder_number(trial)})
+        n += 1
+    return n
+
+
+@contextlib.contextmanager
+def beating(trial: optuna.Trial) -> Iterator[None]:
+    """Give signs of life of a trial while the block runs."""
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(BEAT):
+            trial.set_user_attr(BEAT_AT, time.time())
+
+    trial.set_user_attr(WORKER, worker_name())
+    trial.set_user_attr(BEAT_AT, time.time())
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

@@ -1,0 +1,201 @@
+"""The page of a search: how it went, what mattered, what won."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wavebind.pages import png_text, render_page
+from wavebind.plotting import BLUE, GREY, new_figure
+from wavebind.provenance import versions
+from wavebind.recipebook import recipe_text
+from wavebind.searchspace import SearchSpace
+from wavebind.textfiles import replace_file
+from wavebind.tuning import TuneConfig, Tuned, trial_rows, winner
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["importances", "write_tuning_page"]
+
+_SHOWN = 25
+Rows = Sequence[Mapping[str, Any]]
+
+
+def write_tuning_page(
+    out: Path, found: Tuned, space: SearchSpace, config: TuneConfig, *, title: str
+) -> Path:
+    """Write ``tune.html`` into the folder of a search.
+
+    Returns
+    -------
+    pathlib.Path
+        The page.
+    """
+    rows = trial_rows(found.study)
+    weights, reason = importances(found)
+    complete = [row for row in rows if row["state"] == "complete"]
+    ended = [row for row in rows if row["valid_auroc"] is not None]
+    first = rows[0]["values"] if rows else {}
+    ranked = sorted(rows, key=lambda r: (r["state"] != "complete", -(r["valid_auroc"] or 0)))
+    shown = [{**row, "words": _changes(row, first)} for row in ranked[:_SHOWN]]
+    html = render_page(
+        "tune.html",
+        title=title,
+        versions=versions(),
+        ended=found.ended,
+        running=found.running,
+        epochs=config.epochs,
+        seed=config.seed,
+        verdict=_verdict(rows, found),
+        history=png_text(_history(ended)) if ended else "",
+        importances=png_text(_bars(weights)) if weights else "",
+        no_importances=reason,
+        parallel=png_text(_parallel(complete, list(weights))) if len(complete) > 1 else "",
+        rows=shown,
+        shown=len(shown),
+        recipe="" if found.best is None else recipe_text(winner(found, space, config)),
+    )
+    path = out / "tune.html"
+    with replace_file(path) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+    return path
+
+
+def importances(found: Tuned) -> tuple[dict[str, float], str]:
+    """How much of the variation among complete trials goes with each setting.
+
+    Functional analysis of variance on a random forest: Hutter, Hoos & Leyton-Brown 2014, ICML, PMLR
+    32:754.
+
+    Returns
+    -------
+    tuple of dict and str
+        Importance by setting, the largest first, and where there is none, why.
+    """
+    import optuna
+
+    complete = found.study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    if len(complete) < 4:
+        return {}, f"{len(complete)} trials were trained to the end; 4 are needed to say."
+    if len({trial.value for trial in complete}) == 1:
+        return {}, "All trials scored the same."
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        weights = optuna.importance.get_param_importances(
+            found.study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0)
+        )
+    if not weights:
+        return {}, "No setting is common to all trials."
+    return dict(weights), ""
+
+
+def _verdict(rows: Rows, found: Tuned) -> str:
+    if found.best is None:
+        return "No trial has been trained to the end yet."
+    base = rows[0]["valid_auroc"]
+    words = (
+        f"Trial {found.best.number} has the highest valid AUROC of {found.ended} trials, "
+        f"{found.best.value:.4f}."
+    )
+    if found.best.number and base is not None and rows[0]["state"] == "complete":
+        words += f" The first trial has {base:.4f}."
+    return words
+
+
+def _changes(row: Mapping[str, Any], first: Mapping[str, Any]) -> str:
+    if row["error"]:
+        return str(row["error"])
+    return ", ".join(
+        f"{name.rpartition('.')[2]} {_short(value)}"
+        for name, value in row["values"].items()
+        if first.get(name) != value
+    )
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _history(rows: Rows) -> Figure:
+    figure = new_figure(7, 3)
+    axes = figure.subplots()
+    number = np.array([row["trial"] for row in rows])
+    value = np.array([row["valid_auroc"] for row in rows])
+    whole = np.array([row["state"] == "complete" for row in rows])
+    axes.plot(number[~whole], value[~whole], "x", color=GREY, label="ended early")
+    axes.plot(number[whole], value[whole], "o", color=BLUE, label="complete")
+    if whole.any():
+        axes.step(
+            number[whole], np.maximum.accumulate(value[whole]), where="post", color=BLUE, lw=1
+        )
+        axes.set_ylim(min(np.median(value), value[whole].min()) - 0.01, value.max() + 0.005)
+    axes.set(xlabel="trial", ylabel="valid AUROC")
+    axes.legend(frameon=False)
+    return figure
+
+
+def _bars(weights: Mapping[str, float]) -> Figure:
+    names = list(weights)[:20]
+    figure = new_figure(7, 0.7 + 0.22 * len(names))
+    axes = figure.subplots()
+    axes.barh(names[::-1], [weights[name] for name in names[::-1]], color=BLUE)
+    axes.set(xlabel="share of the variation")
+    return figure
+
+
+def _parallel(rows: Rows, order: Sequence[str]) -> Figure:
+    """A line a trial through its settings, the most important first, each axis from 0 to 1."""
+    common = [name for name in order if all(name in row["values"] for row in rows)]
+    common = common or sorted(set.intersection(*(set(row["values"]) for row in rows)))
+    names = common[:10]
+    figure = new_figure(9, 4)
+    axes = figure.subplots()
+    if not names:
+        axes.set_axis_off()
+        return figure
+    columns = [_heights([row["values"][name] for row in rows]) for name in names]
+    scores = np.array([row["valid_auroc"] for row in rows])
+    low, high = scores.min(), scores.max()
+    from matplotlib import colormaps
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    scale = Normalize(low, high if high > low else low + 1e-6)
+    for i in np.argsort(scores):
+        axes.plot(
+            range(len(names)),
+            [column[0][i] for column in columns],
+            color=colormaps["viridis"](scale(scores[i])),
+            lw=1.2,
+        )
+    for k, (_, ticks) in enumerate(columns):
+        for height, text in ticks:
+            axes.text(k, height, f" {text}", fontsize=6, va="center")
+    axes.set_xticks(
+        range(len(names)),
+        [name.rpartition(".")[2] for name in names],
+        rotation=30,
+        ha="right",
+    )
+    axes.set_yticks([])
+    axes.set_xlim(-0.2, len(names) - 0.5)
+    figure.colorbar(ScalarMappable(scale, "viridis"), ax=axes, label="valid AUROC")
+    return figure
+
+
+def _heights(values: Sequence[Any]) -> tuple[list[float], list[tuple[float, str]]]:
+    """Values as heights from 0 to 1, and what stands beside some of them."""
+    if any(isinstance(value, str) for value in values):
+        levels = sorted({str(value) for value in values})
+        top = max(1, len(levels) - 1)
+        place = {level: i / top for i, level in enumerate(levels)}
+        return [place[str(v)] for v in values], [(h, level) for level, h in place.items()]
+    low, high = min(values), max(values)
+    span = (high - low) or 1
+    heights = [(value - low) / span for value in values]
+    return heights, [(0.0, _short(low)), (1.0, _short(high))] if high > low else [(0.0, str(low))]
