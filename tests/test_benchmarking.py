@@ -91,6 +91,33 @@ def test_the_page_and_the_table(made, cli):
     assert sorted(plain["ranking"]["models"]) == sorted(MODELS.split(","))
 
 
+def test_fewer_windows_and_a_reference(tmp_path, trained, cli):
+    models = ["--models", "jaspar:CTCF,kmers", "--seeds", "0", "--out", tmp_path / "out"]
+    code, _, err = cli(
+        "benchmark", trained[1], *models, "--train-bound", "12", "--reference", "jaspar:CTCF"
+    )
+    assert code == 0, err
+    data = open_dataset(trained[1])
+    labels = data.labels[data.indices("train")]
+    wanted = 12 + round(12 * float(np.sum(labels == 0)) / float(np.sum(labels == 1)))
+    rows = {r["model"]: r for r in pq.read_table(tmp_path / "out" / "runs.parquet").to_pylist()}
+    assert rows["kmers"]["training_windows"] == wanted
+    page = (tmp_path / "out" / "benchmark.html").read_text()
+    assert "trained on 12 bound windows each" in page
+    assert "The reference was named beforehand." in page
+    gap = rows["jaspar:CTCF"]["auroc"] - rows["kmers"]["auroc"]
+    assert f"<td>{gap:.4f}\n" in page
+    plain = json.loads((tmp_path / "out" / "benchmark.json").read_text())
+    assert plain["train_bound"] == 12
+    assert list(plain["reference"].values()) == ["jaspar:CTCF"]
+    code, _, err = cli("benchmark", trained[1], *models, "--reference", "cnn")
+    assert code == 1
+    assert "the reference 'cnn' is not among the models: jaspar:CTCF, kmers" in err
+    code, _, err = cli("benchmark", trained[1], *models, "--train-bound", "1")
+    assert code == 1
+    assert "2 bound training windows or more are needed; found 1" in err
+
+
 def test_ranks_are_those_of_the_definition():
     scores = {
         "a": {"x": 0.9, "y": 0.8, "z": 0.7},

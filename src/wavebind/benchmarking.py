@@ -51,6 +51,11 @@ class BenchmarkConfig:
     cross : bool
         Whether every model is scored on the test windows of every other dataset, too.
     device : str
+    reference : str
+        The model that the others are compared with in pairs; empty for the best on valid of each
+        dataset.
+    train_bound : int or None
+        Train on so many bound windows of every dataset; None for all there are.
     """
 
     models: tuple[ModelSpec, ...]
@@ -58,12 +63,26 @@ class BenchmarkConfig:
     part: str = "test"
     cross: bool = False
     device: str = "auto"
+    reference: str = ""
+    train_bound: int | None = None
 
     def __post_init__(self) -> None:
         # Names, seeds and the split are looked at before the first dataset is opened.
-        ComparisonConfig(self.models, self.seeds, self.part, self.device)
+        self.comparison()
         if self.cross and self.part != "test":
             raise InputError("tests across datasets are of test windows; leave out --split")
+
+    def comparison(self, others: tuple[tuple[str, Place], ...] = ()) -> ComparisonConfig:
+        """The comparison on one dataset, whose models score the `others`, too."""
+        return ComparisonConfig(
+            self.models,
+            self.seeds,
+            self.part,
+            self.device,
+            self.reference,
+            self.train_bound,
+            others if self.cross else (),
+        )
 
 
 class BenchmarkMonitor(ComparisonMonitor, Protocol):
@@ -199,13 +218,7 @@ def benchmark(
         comparisons[one.name] = compare(
             one.data,
             out / folder_of(one.name),
-            ComparisonConfig(
-                config.models,
-                config.seeds,
-                config.part,
-                config.device,
-                others=others if config.cross else (),
-            ),
+            config.comparison(others),
             monitor,
         )
     shared = {}
@@ -396,6 +409,8 @@ def _write(out: Path, found: Benchmark, config: BenchmarkConfig) -> None:
             "models": [spec.label for spec in config.models],
             "seeds": list(config.seeds),
             "split": config.part,
+            "train_bound": config.train_bound,
+            "reference": {name: one.reference for name, one in found.comparisons.items()},
             "ranking": {
                 "models": ranking.models,
                 "ranks": ranking.ranks.tolist(),

@@ -9,9 +9,11 @@ import typer
 
 from wavebind.cli.compare import (
     Epochs,
+    Reference,
     Seeds,
     Split,
     SvmWindows,
+    TrainBound,
     comparison_monitor,
     names_of_models,
     numbers_of,
@@ -53,6 +55,8 @@ def benchmark(
     seeds: Seeds = "0",
     epochs: Epochs = None,
     svm_windows: SvmWindows = 4000,
+    train_bound: TrainBound = None,
+    reference: Reference = "",
     cross: Annotated[
         bool,
         typer.Option(
@@ -78,6 +82,8 @@ def benchmark(
         part=split,
         cross=cross,
         device=device,
+        reference=reference,
+        train_bound=train_bound,
     )
     contestants = []
     for path in data:

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Epochs",
+    "Reference",
     "Seeds",
     "Split",
     "SvmWindows",
+    "TrainBound",
     "comparison_monitor",
     "names_of_models",
     "numbers_of",
@@ -40,6 +42,17 @@ SvmWindows = Annotated[
     typer.Option(help="Training windows of gkm-svm; its time grows with their square."),
 ]
 Split = Annotated[str, typer.Option(help="test, or valid while you are still choosing.")]
+TrainBound = Annotated[
+    int | None,
+    typer.Option(
+        help="Train on so many bound windows, unbound ones in proportion, drawn anew for each "
+        "seed: a point of a learning curve. (default: all)"
+    ),
+]
+Reference = Annotated[
+    str,
+    typer.Option(help="The model that others are compared with. (default: the best on valid)"),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -68,17 +81,8 @@ def compare(
     seeds: Seeds = "0",
     epochs: Epochs = None,
     svm_windows: SvmWindows = 4000,
-    train_bound: Annotated[
-        int | None,
-        typer.Option(
-            help="Train on so many bound windows, unbound ones in proportion, drawn anew for each "
-            "seed: a point of a learning curve. (default: all)"
-        ),
-    ] = None,
-    reference: Annotated[
-        str,
-        typer.Option(help="The model that others are compared with. (default: the best on valid)"),
-    ] = "",
+    train_bound: TrainBound = None,
+    reference: Reference = "",
     output: Annotated[
         str | None,
         typer.Option(help="Of a dataset with several labels, the one to compare models on."),
