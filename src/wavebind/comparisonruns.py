@@ -186,6 +186,12 @@ class _Relay:
     def said(self, text: str) -> None:
         self._say("said", text)
 
+    def teaching(self, n_windows: int) -> None:
+        self._say("teaching", n_windows)
+
+    def taught(self, n_windows: int) -> None:
+        self._say("taught", n_windows)
+
     def caching(self, n_windows: int, n_bytes: int) -> None:
         self._say("caching", n_windows, n_bytes)
 

@@ -43,6 +43,7 @@ from wavebind.models import Classifier, ModelCard, ModelConfig, save_model
 from wavebind.provenance import versions
 from wavebind.rundir import RunDir, read_json, write_json
 from wavebind.settings import from_dict, to_dict
+from wavebind.softlabels import load_teachers, soft_labels, teach
 from wavebind.trainingconfig import EpochReport, TrainingConfig, TrainingMonitor
 
 __all__ = ["Devices", "EpochReport", "TrainingConfig", "TrainingMonitor", "finished_card", "train"]
@@ -179,12 +180,15 @@ def train(
     if continues:
         # The weights at once, and not when fitting starts: what is frozen is computed before.
         network.load_state_dict(_stored_weights(checkpoint, "model."))
-    network.backbone.frozen_prefix(config.train)  # an unknown name is said before anything is made
+    # An unknown name, and a teacher that cannot be one, is said before anything is made.
+    network.backbone.frozen_prefix(config.train)
+    teachers = load_teachers(data, model, config, where.device)
     if not resume and first:
         _start_run(run, data, model, config, overwrite)
     parts = {part: data.indices(part) for part in ("train", "valid")}
     bound = training_labels(data.labels, parts["train"], config)
     labels = training_labels(targets, parts["train"], config)
+    labels = _soften(labels, data, model, config, teachers, monitor if first else None)
     target = resolve_device(where.device)
     with flush_denormals():
         n_cached, sources = _inputs(
@@ -263,6 +267,26 @@ def _targets(data: Dataset, model: ModelConfig) -> tuple[NDArray[Any], Calibrati
             f"dataset of them with 'wavebind dataset --target COLUMN'"
         )
     return _labels(data, model), Calibration()
+
+
+def _soften(
+    labels: NDArray[Any],
+    data: Dataset,
+    model: ModelConfig,
+    config: TrainingConfig,
+    teachers: list[Classifier],
+    monitor: TrainingMonitor | None,
+) -> NDArray[Any]:
+    """The training labels, softened where that is asked for."""
+    if not config.softens:
+        return labels
+    train, taught = data.indices("train"), None
+    if teachers:
+        if monitor:
+            monitor.teaching(len(teachers) * len(train))
+        taught = teach(teachers, data, monitor.taught if monitor else None)
+    exclusive = model.task_name == "multiclass"
+    return soft_labels(labels, train, config, taught, exclusive=exclusive)
 
 
 def _middle(data: Dataset, line: Calibration) -> float:

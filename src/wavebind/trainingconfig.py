@@ -44,6 +44,12 @@ class TrainingConfig:
         Whether training windows come from either strand.
     mutation : float
         Probability of each base of a training window to become another one.
+    smoothing : float
+        Part of a training label that is taken back: 0.1 makes 0.95 of 1 and 0.05 of 0.
+    teachers : tuple of str
+        Run directories whose mean prediction is a part of the training labels.
+    teacher_weight : float
+        Which part.
     averaging : float
         Decay a step of the moving average of the weights that is validated and kept (Polyak &
         Juditsky 1992).
@@ -82,6 +88,9 @@ class TrainingConfig:
     max_shift: int = 4
     strand: bool = True
     mutation: float = 0.0
+    smoothing: float = 0.0
+    teachers: tuple[str, ...] = ()
+    teacher_weight: float = 0.5
     averaging: float = 0.998
     clip: float = 1.0
     accumulate: int = 1
@@ -103,6 +112,8 @@ class TrainingConfig:
             ("unbound_ratio", self.unbound_ratio is None or self.unbound_ratio > 0, "above 0"),
             ("max_shift", self.max_shift >= 0, "0 or more"),
             ("mutation", 0 <= self.mutation <= 0.5, "from 0 to 0.5"),
+            ("smoothing", 0 <= self.smoothing < 1, "from 0 to below 1"),
+            ("teacher_weight", 0 < self.teacher_weight <= 1, "above 0 and at most 1"),
             ("averaging", 0 <= self.averaging < 1, "from 0 to below 1"),
             ("clip", self.clip > 0, "above 0"),
             ("accumulate", self.accumulate >= 1, "1 or more"),
@@ -113,6 +124,13 @@ class TrainingConfig:
         for name, holds, rule in rules:
             if not holds:
                 raise InputError(f"{name} must be {rule}; found {getattr(self, name)!r}")
+        if self.shuffle_labels and self.teachers:
+            raise InputError("a control with shuffled labels has no teachers; leave them out")
+
+    @property
+    def softens(self) -> bool:
+        """Whether training labels are other than 0 and 1."""
+        return self.smoothing > 0 or bool(self.teachers)
 
     @property
     def augments(self) -> bool:
@@ -177,6 +195,12 @@ class TrainingMonitor(Protocol):
 
     def said(self, text: str) -> None:
         """What a person should know."""
+
+    def teaching(self, n_windows: int) -> None:
+        """Before the teachers look at so many windows, all of them together."""
+
+    def taught(self, n_windows: int) -> None:
+        """After so many windows more."""
 
     def caching(self, n_windows: int, n_bytes: int) -> None:
         """Before the output of frozen segments is computed."""

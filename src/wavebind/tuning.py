@@ -153,6 +153,12 @@ class _Watch:
     def said(self, text: str) -> None:
         del text
 
+    def teaching(self, n_windows: int) -> None:
+        del n_windows
+
+    def taught(self, n_windows: int) -> None:
+        del n_windows
+
     def caching(self, n_windows: int, n_bytes: int) -> None:
         del n_windows, n_bytes
 

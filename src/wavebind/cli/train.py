@@ -111,6 +111,22 @@ def train(
         float | None,
         typer.Option(help="Probability of a base of a training window to mutate (default: 0)."),
     ] = None,
+    smoothing: Annotated[
+        float | None,
+        typer.Option(
+            help="Part of every training label that is taken back: 0.1 makes 0.95 of 1 "
+            "(default: 0)."
+        ),
+    ] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN",
+            help="A trained run whose predictions are a part of the training labels; several are "
+            "averaged: one network learns what several know.",
+        ),
+    ] = None,
+    teacher_weight: Annotated[float | None, typer.Option(help="Which part (default: 0.5).")] = None,
     class_weights: Annotated[
         bool | None,
         typer.Option(
@@ -163,6 +179,9 @@ def train(
         "cache": cache,
         "strand": strand,
         "mutation": mutation,
+        "smoothing": smoothing,
+        "teachers": [str(path.resolve()) for path in teacher] if teacher else None,
+        "teacher_weight": teacher_weight,
         "class_weights": class_weights,
         "accumulate": accumulate,
         "log": None if log is None else _names(log),
@@ -256,6 +275,12 @@ class _Monitor:
 
     def said(self, text: str) -> None:
         note(f"wavebind: {text}")
+
+    def teaching(self, n_windows: int) -> None:
+        self._bar("predictions of the teachers", n_windows)
+
+    def taught(self, n_windows: int) -> None:
+        self._advance(n_windows)
 
     def caching(self, n_windows: int, n_bytes: int) -> None:
         note(
