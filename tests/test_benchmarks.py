@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pyBigWig
 import pytest
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from conftest import LENGTH, MOTIF, random_dna
 from genome_files import fasta_text
+from wavebind.dataset import open_dataset
+from wavebind.prediction import load_run, predict_logits
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
@@ -146,3 +149,26 @@ def test_the_explanations_benchmark_has_a_row_for_every_method(trained):
         seconds, scaled = float(row[2]), float(row[3].replace(",", ""))
         assert abs(scaled - 1000 * seconds / n) <= 0.06 * 1000 / n + 1
         assert row[4] == "(scaled)"
+
+
+def test_averages_over_runs_and_shifts(trained, tmp_path):
+    run, folder = trained
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    lines = call("averages.py", folder, run, other, "--shift", "2").splitlines()
+    data = open_dataset(folder)
+    labels = data.labels[data.indices("valid")]
+    assert lines[0] == f"{len(labels)} windows of valid, {int(labels.sum())} bound"
+    rows = {line[:24].strip(): line[24:].split() for line in lines[2:]}
+    assert list(rows) == [
+        *("run", "run, shifts", "other", "other, shifts", "mean of 2", "mean of 2, shifts")
+    ]
+    model, _ = load_run(run, data)
+    codes = np.asarray(data.codes[data.indices("valid")])
+    right, left = np.full_like(codes, 4), np.full_like(codes, 4)
+    right[:, 2:], left[:, :-2] = codes[:, :-2], codes[:, 2:]
+    logits = [predict_logits(model, c) for c in (codes, right, left)]
+    for name in ("run", "other", "mean of 2"):
+        assert float(rows[name][0]) == pytest.approx(roc_auc_score(labels, logits[0]), abs=6e-5)
+        shifted = roc_auc_score(labels, np.mean(logits, axis=0))
+        assert float(rows[f"{name}, shifts"][0]) == pytest.approx(shifted, abs=6e-5)
