@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from wavebind.cli.main import run as run_cli
-from wavebind.sequences import reverse_complement, to_codes
+from wavebind.sequences import reverse_complement, to_codes, to_letters
 
 # Two libraries that compile with numba must not each bring threads of their own.
 os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")
@@ -22,6 +22,8 @@ torch.set_num_threads(1)
 
 LENGTH = 48
 MOTIF = "CCACCAGGGGGCGC"
+#: Two factors, to be told apart.
+MOTIFS = {"ctcf": "CCACCAGGGGGCGC", "ap1": "GATGACTCATCGGA"}
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 
 
@@ -52,6 +54,24 @@ def planted_rows(n_each: int, seed: int = 1, length: int = LENGTH) -> list[tuple
                     seq = seq[:at] + motif + seq[at + len(motif) :]
                 start = 1000 * (2 * i + label)
                 rows.append((chrom, start, start + length, label, part, seq))
+    return rows
+
+
+def rows_of_classes(n_each: int = 70, seed: int = 1) -> list[tuple]:
+    """Rows of a table with a class, two factors and unbound, in place of a label."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for part, chrom in (("train", "chr1"), ("valid", "chr2"), ("test", "chr3")):
+        for i in range(n_each):
+            for k, name in enumerate(("ctcf", "ap1", "unbound")):
+                seq = random_dna(rng, LENGTH)
+                if name in MOTIFS:
+                    at = int(rng.integers(0, LENGTH - 13))
+                    seq = seq[:at] + MOTIFS[name] + seq[at + 14 :]
+                    if rng.random() < 0.5:
+                        seq = to_letters(reverse_complement(to_codes(seq)))
+                start = 1000 * (3 * i + k)
+                rows.append((chrom, start, start + LENGTH, part, name, seq))
     return rows
 
 

@@ -9,7 +9,7 @@ import torch
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, r2_score, roc_auc_score
 
-from conftest import LENGTH, planted_rows, random_dna, write_table
+from conftest import LENGTH, MOTIFS, planted_rows, random_dna, rows_of_classes, write_table
 from wavebind.calibration import Calibration, fit_line
 from wavebind.dataset import open_dataset
 from wavebind.errors import InputError
@@ -26,25 +26,7 @@ from wavebind.recipebook import load_recipe
 from wavebind.sequences import reverse_complement, to_codes, to_letters
 from wavebind.targets import read_target
 
-MOTIFS = {"ctcf": "CCACCAGGGGGCGC", "ap1": "GATGACTCATCGGA"}
 FAST = ["--batch-size", "20", "--max-shift", "0", "--patience", "20", "--device", "cpu"]
-
-
-def rows_of_classes(n_each=70, seed=1):
-    rng = np.random.default_rng(seed)
-    rows = []
-    for part, chrom in (("train", "chr1"), ("valid", "chr2"), ("test", "chr3")):
-        for i in range(n_each):
-            for k, name in enumerate(("ctcf", "ap1", "unbound")):
-                seq = random_dna(rng, LENGTH)
-                if name in MOTIFS:
-                    at = int(rng.integers(0, LENGTH - 13))
-                    seq = seq[:at] + MOTIFS[name] + seq[at + 14 :]
-                    if rng.random() < 0.5:
-                        seq = to_letters(reverse_complement(to_codes(seq)))
-                start = 1000 * (3 * i + k)
-                rows.append((chrom, start, start + LENGTH, part, name, seq))
-    return rows
 
 
 def rows_of_numbers(n_each=160, seed=2):

@@ -1,5 +1,6 @@
 """The search: its space, its trials, processes that share it and processes that die."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import numpy as np
 import optuna
 import pytest
 
+from conftest import rows_of_classes, write_table
 from wavebind.dataset import Dataset, open_dataset
 from wavebind.errors import InputError
 from wavebind.models import Classifier, load_model
@@ -68,7 +70,7 @@ def test_what_is_drawn_makes_networks_that_differ(no_noise, backbones):
     space = SearchSpace(load_recipe("default"), 200, backbones=backbones)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     seen = {name: set() for name in ("backbone", "kind", "encoding", "n_scales", "lr")}
-    for _ in range(25):
+    for _ in range(40):
         trial = study.ask()
         recipe = space.recipe(trial)
         model = recipe.model(200)
@@ -89,7 +91,7 @@ def test_what_is_drawn_makes_networks_that_differ(no_noise, backbones):
     assert seen["kind"] == {"morse", "morlet", "dog"}
     assert len(seen["encoding"]) > 4
     assert len(seen["n_scales"]) > 5
-    assert len(seen["lr"]) == 25
+    assert len(seen["lr"]) == 40
 
 
 def test_only_what_was_asked_for_is_drawn(no_noise):
@@ -97,6 +99,18 @@ def test_only_what_was_asked_for_is_drawn(no_noise):
     trial = optuna.create_study().ask()
     recipe = space.recipe(trial)
     assert {name.split(".")[0] for name in trial.params} == {"training"}
+    assert recipe.scalogram == space.base.scalogram
+
+
+def test_single_settings_are_searched_by_their_names():
+    space = SearchSpace(load_recipe("default"), 200, ("options.dropout", "training.smoothing"))
+    values = space.values_of_base()
+    assert values == {"options.dropout": 0.1, "training.smoothing": 0.0}
+    recipe = space.recipe(
+        optuna.trial.FixedTrial({"options.dropout": 0.25, "training.smoothing": 0.1})
+    )
+    assert recipe.options["dropout"] == 0.25
+    assert recipe.training["smoothing"] == 0.1
     assert recipe.scalogram == space.base.scalogram
 
 
@@ -112,6 +126,7 @@ def test_a_base_beyond_the_bounds_is_no_trial():
     ("arguments", "message"),
     [
         ({"groups": ("colour",)}, "nothing called 'colour' to search; choose among encoding"),
+        ({"groups": ("options.size",)}, "or single settings: options.band, options.band_blocks"),
         ({"groups": ()}, "nothing is searched; name one of encoding"),
         ({"backbones": ("cnn", "cnn")}, "a network is named twice"),
         ({"backbones": ("resnet9",)}, "model 'resnet9' is not known"),
@@ -127,6 +142,7 @@ def test_a_space_that_cannot_be_is_refused(arguments, message):
     [
         ({"trials": 0}, "trials must be 1 or more; found 0"),
         ({"time_limit": 0.0}, "the time must be above 0"),
+        ({"max_epoch_seconds": 0.0}, "the longest epoch must be above 0; found 0.0"),
         ({"seed": -1}, "seed must be 0 or more"),
         ({"study": ""}, "a study has a name"),
     ],
@@ -153,16 +169,16 @@ def test_a_search_ends_with_its_trials_and_its_winner_repeats(cli, trained, tmp_
     # The first is the recipe that was searched from.
     assert float(rows[0]["training.learning_rate"]) == 2e-3
     assert len({row["training.learning_rate"] for row in rows}) == 5
-    best = max(rows, key=lambda row: float(row["valid_auroc"]))
-    assert f"best: trial {best['trial']}, valid AUROC {float(best['valid_auroc']):.4f}" in stdout
+    best = max(rows, key=lambda row: float(row["valid_score"]))
+    assert f"best: trial {best['trial']}, valid AUROC {float(best['valid_score']):.4f}" in stdout
     page = (out / "tune.html").read_text()
     assert page.count("data:image/png;base64,") == 3
-    assert f"{float(best['valid_auroc']):.4f}" in page
+    assert f"{float(best['valid_score']):.4f}" in page
     again = tmp_path / "again"
     arguments = ["--recipe", out / "best.toml", "--out", again, "--device", "cpu"]
     assert cli("train", trained[1], *arguments)[0] == 0
     card = load_model(again / "model.safetensors")[1]
-    assert card.valid["auroc"] == pytest.approx(float(best["valid_auroc"]), abs=1e-6)
+    assert card.valid["auroc"] == pytest.approx(float(best["valid_score"]), abs=1e-6)
     # A second call finds nothing left to do.
     code, stdout, stderr = cli("tune", trained[1], "--out", out, "--trials", 5, *ARGUMENTS)
     assert code == 0
@@ -262,6 +278,30 @@ def test_a_trial_that_cannot_be_counts_and_says_why(trained, tmp_path):
     assert "weights, which is too many" in rows[0]["error"]
     assert found.best is None
     assert not (tmp_path / "out" / "best.toml").exists()
+
+
+def test_a_trial_whose_epochs_take_too_long_is_ended(trained, tmp_path):
+    data = open_dataset(trained[1])
+    config = TuneConfig(trials=2, epochs=50, search=("optimiser",), max_epoch_seconds=1e-3)
+    found = tune(data, tmp_path / "out", config)
+    rows = trial_rows(found.study)
+    assert [row["state"] for row in rows] == ["impossible"] * 2
+    assert [row["epochs"] for row in rows] == [1, 1]
+    assert "an epoch took 0 s, which is too long" in rows[0]["error"]
+    assert not (tmp_path / "out" / "trials" / "00000").exists()
+
+
+def test_a_search_on_classes_goes_by_their_macro_f1(tmp_path, cli):
+    header = "chrom\tstart\tend\tsplit\tkind\tseq"
+    table = write_table(tmp_path / "classes.tsv", rows_of_classes(12), header)
+    assert cli("dataset", table, "--target", "kind", "--out", tmp_path / "data")[0] == 0
+    out = tmp_path / "out"
+    code, stdout, err = cli("tune", tmp_path / "data", "--out", out, "--trials", "1", *ARGUMENTS)
+    assert code == 0, err
+    history = json.loads((out / "trials" / "00000" / "history.json").read_text())
+    assert f"valid macro F1 {history[-1]['valid_macro_f1']:.4f}" in stdout
+    assert "AUROC" not in stdout + err
+    assert "highest valid macro F1 of 1 trials" in (out / "tune.html").read_text()
 
 
 def test_a_time_limit_begins_no_further_trial(trained, tmp_path):

@@ -163,7 +163,7 @@ class SearchSpace:
     length : int
         Window length in base pairs.
     groups : tuple of str
-        Of :data:`GROUPS`, those that are searched.
+        What is searched: names of :data:`GROUPS`, and of single settings.
     backbones : tuple of str
         Networks to choose from; that of the base where empty.
     """
@@ -174,11 +174,12 @@ class SearchSpace:
     backbones: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.groups if name not in GROUPS]
+        single = {setting.name for setting in _settings(self.length)}
+        unknown = [name for name in self.groups if name not in GROUPS and name not in single]
         if unknown:
             raise InputError(
                 f"there is nothing called {unknown[0]!r} to search; choose among "
-                f"{', '.join(GROUPS)}"
+                f"{', '.join(GROUPS)}, or single settings: {', '.join(sorted(single))}"
             )
         if not self.groups and len(self.backbones) < 2:
             raise InputError(f"nothing is searched; name one of {', '.join(GROUPS)}")
@@ -226,7 +227,9 @@ class SearchSpace:
     def _applies(self, setting: Setting, table: Mapping[str, Any]) -> bool:
         backbone = table["backbone"]
         front = table.get("front") or get_backbone(backbone).front
-        if setting.group not in self.groups or setting.backbone not in ("", backbone):
+        if setting.group not in self.groups and setting.name not in self.groups:
+            return False
+        if setting.backbone not in ("", backbone):
             return False
         if setting.group in ("wavelet", "scales") and front == "signal":
             return False

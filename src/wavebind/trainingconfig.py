@@ -6,12 +6,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from wavebind.errors import InputError
+from wavebind.targets import Task
 
-__all__ = ["SCORES", "EpochReport", "TrainingConfig", "TrainingMonitor"]
+__all__ = ["SCORES", "EpochReport", "TrainingConfig", "TrainingMonitor", "score_words"]
 
 LOGS = ("csv", "tensorboard")
 #: What decides the best epoch, the first of these that the task has.
 SCORES = ("pearson", "macro_f1", "auroc")
+
+
+def score_words(task: Task) -> str:
+    """What decides the best epoch of a task, for people."""
+    return {"regression": "Pearson correlation", "multiclass": "macro F1"}.get(task, "AUROC")
 
 
 @dataclass(frozen=True)

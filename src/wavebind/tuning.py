@@ -39,7 +39,13 @@ from wavebind.studies import (
 )
 from wavebind.textfiles import replace_file
 from wavebind.training import Devices, finished_card, train
-from wavebind.trainingconfig import SCORES, EpochReport, TrainingConfig, TrainingMonitor
+from wavebind.trainingconfig import (
+    SCORES,
+    EpochReport,
+    TrainingConfig,
+    TrainingMonitor,
+    score_words,
+)
 
 if TYPE_CHECKING:
     import optuna
@@ -62,7 +68,7 @@ class TuneConfig:
     time_limit : float or None
         Seconds after which this process begins no further trial.
     search : tuple of str
-        What is searched, of :data:`wavebind.searchspace.GROUPS`.
+        What is searched: names of :data:`wavebind.searchspace.GROUPS` and of single settings.
     backbones : tuple of str
         Networks to choose from; that of the recipe where empty.
     recipe : str
@@ -73,6 +79,9 @@ class TuneConfig:
         Of every trial's training, and of what is drawn.
     max_weights : int
         A network with more is not trained.
+    max_epoch_seconds : float or None
+        A trial with an epoch that takes longer is ended, and counts as not possible; None for no
+        limit.
     train_bound : int or None
         Train on so many bound windows, and unbound ones in proportion; None for all.
     device : str
@@ -90,6 +99,7 @@ class TuneConfig:
     epochs: int = 6
     seed: int = 0
     max_weights: int = 2_000_000
+    max_epoch_seconds: float | None = None
     train_bound: int | None = None
     device: str = "auto"
     storage: str | None = None
@@ -99,8 +109,12 @@ class TuneConfig:
         for name in ("trials", "epochs", "max_weights"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be 1 or more; found {getattr(self, name)}")
-        if self.time_limit is not None and self.time_limit <= 0:
-            raise InputError(f"the time must be above 0; found {self.time_limit}")
+        for name, value in (
+            ("the time", self.time_limit),
+            ("the longest epoch", self.max_epoch_seconds),
+        ):
+            if value is not None and value <= 0:
+                raise InputError(f"{name} must be above 0; found {value}")
         if self.seed < 0:
             raise InputError(f"seed must be 0 or more; found {self.seed}")
         if not self.study:
@@ -130,12 +144,15 @@ class Tuned:
     best : optuna.trial.FrozenTrial or None
     ended, running : int
         Trials that came to an end, and that other processes still run.
+    score : str
+        What the values of trials are, for people.
     """
 
     study: optuna.Study
     best: FrozenTrial | None
     ended: int
     running: int
+    score: str
 
 
 class _Pruned(Exception):  # noqa: N818
@@ -145,8 +162,10 @@ class _Pruned(Exception):  # noqa: N818
 class _Watch:
     """A training monitor that reports to the study."""
 
-    def __init__(self, trial: optuna.Trial, before: dict[int, float]) -> None:
-        self.trial, self.epochs = trial, max(before, default=0)
+    def __init__(
+        self, trial: optuna.Trial, before: dict[int, float], longest: float | None
+    ) -> None:
+        self.trial, self.epochs, self.longest = trial, max(before, default=0), longest
         for epoch, value in before.items():
             trial.report(value, epoch)
 
@@ -176,6 +195,8 @@ class _Watch:
         self.epochs = report.epoch
         self.trial.report(report.score, report.epoch)
         self.trial.set_user_attr("seconds_an_epoch", round(report.seconds, 1))
+        if self.longest is not None and report.seconds > self.longest:
+            raise InputError(f"an epoch took {report.seconds:.0f} s, which is too long")
         if self.trial.should_prune():
             raise _Pruned
 
@@ -225,7 +246,7 @@ def tune(data: Dataset, out: Path, config: TuneConfig, monitor: TuneMonitor | No
             if not _one(study, data, out, space, config, monitor):
                 break
         ended, running, _ = stand(study)
-        found = Tuned(study, best_trial(study), ended, running)
+        found = Tuned(study, best_trial(study), ended, running, score_words(data.task))
         _write(out, found, space, config)
     return found
 
@@ -248,6 +269,7 @@ def _agreed(data: Dataset, space: SearchSpace, config: TuneConfig) -> dict[str, 
         "epochs": config.epochs,
         "seed": config.seed,
         "max_weights": config.max_weights,
+        "max_epoch_seconds": config.max_epoch_seconds,
         "train_bound": config.train_bound,
     }
 
@@ -293,10 +315,11 @@ def _one(
             if monitor:
                 monitor.trial(trial.number, trial.params)
             value = _train(study, trial, data, out, recipe, config)
-        state, words = TrialState.COMPLETE, f"valid AUROC {value:.4f}"
+        state, words = TrialState.COMPLETE, f"valid {score_words(data.task)} {value:.4f}"
     except _Pruned:
         state = TrialState.PRUNED
-        words = f"ended early at valid AUROC {_last(study, trial.number):.4f}"
+        last = _last(study, trial.number)
+        words = f"ended early at valid {score_words(data.task)} {last:.4f}"
     except InputError as error:
         trial.set_user_attr(ERROR, str(error)[:500])
         words = f"not possible: {error}"
@@ -326,7 +349,7 @@ def _train(
     recipe: Recipe,
     config: TuneConfig,
 ) -> float:
-    """The highest valid AUROC of a trial's training."""
+    """The highest score on valid of a trial's training."""
     training = _training(recipe, config)
     model = recipe.model_for(data)
     n_weights = Classifier(model).n_weights
@@ -341,7 +364,7 @@ def _train(
         before = dict(study.get_trials(deepcopy=False)[folder_number(trial)].intermediate_values)
     if card is None:
         resume = begun and (run.checkpoints / "last.ckpt").is_file()
-        watch: TrainingMonitor = _Watch(trial, before if resume else {})
+        watch: TrainingMonitor = _Watch(trial, before if resume else {}, config.max_epoch_seconds)
         card = train(
             data,
             run.path,
@@ -395,7 +418,7 @@ def winner(found: Tuned, space: SearchSpace, config: TuneConfig) -> Recipe:
     return replace(
         recipe,
         about=f"The best of {found.ended} trials of 'wavebind tune'",
-        source=f"trial {found.best.number}, valid AUROC {found.best.value:.4f}, "
+        source=f"trial {found.best.number}, valid {found.score} {found.best.value:.4f}, "
         f"{config.epochs} epochs, seed {config.seed}",
         training=to_dict(_training(recipe, config)),
     )
@@ -412,7 +435,7 @@ def trial_rows(study: optuna.Study) -> list[dict[str, Any]]:
             {
                 "trial": trial.number,
                 "state": {"FAIL": "impossible"}.get(trial.state.name, trial.state.name.lower()),
-                "valid_auroc": trial.value
+                "valid_score": trial.value
                 if trial.value is not None
                 else (values[max(values)] if values else None),
                 "epochs": max(values, default=0),

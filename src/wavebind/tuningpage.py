@@ -39,9 +39,9 @@ def write_tuning_page(
     rows = trial_rows(found.study)
     weights, reason = importances(found)
     complete = [row for row in rows if row["state"] == "complete"]
-    ended = [row for row in rows if row["valid_auroc"] is not None]
+    ended = [row for row in rows if row["valid_score"] is not None]
     first = rows[0]["values"] if rows else {}
-    ranked = sorted(rows, key=lambda r: (r["state"] != "complete", -(r["valid_auroc"] or 0)))
+    ranked = sorted(rows, key=lambda r: (r["state"] != "complete", -(r["valid_score"] or 0)))
     shown = [{**row, "words": _changes(row, first)} for row in ranked[:_SHOWN]]
     html = render_page(
         "tune.html",
@@ -52,10 +52,13 @@ def write_tuning_page(
         epochs=config.epochs,
         seed=config.seed,
         verdict=_verdict(rows, found),
-        history=png_text(_history(ended)) if ended else "",
+        score=found.score,
+        history=png_text(_history(ended, found.score)) if ended else "",
         importances=png_text(_bars(weights)) if weights else "",
         no_importances=reason,
-        parallel=png_text(_parallel(complete, list(weights))) if len(complete) > 1 else "",
+        parallel=png_text(_parallel(complete, list(weights), found.score))
+        if len(complete) > 1
+        else "",
         rows=shown,
         shown=len(shown),
         recipe="" if found.best is None else recipe_text(winner(found, space, config)),
@@ -97,9 +100,9 @@ def importances(found: Tuned) -> tuple[dict[str, float], str]:
 def _verdict(rows: Rows, found: Tuned) -> str:
     if found.best is None:
         return "No trial has been trained to the end yet."
-    base = rows[0]["valid_auroc"]
+    base = rows[0]["valid_score"]
     words = (
-        f"Trial {found.best.number} has the highest valid AUROC of {found.ended} trials, "
+        f"Trial {found.best.number} has the highest valid {found.score} of {found.ended} trials, "
         f"{found.best.value:.4f}."
     )
     if found.best.number and base is not None and rows[0]["state"] == "complete":
@@ -121,11 +124,11 @@ def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _history(rows: Rows) -> Figure:
+def _history(rows: Rows, score: str) -> Figure:
     figure = new_figure(7, 3)
     axes = figure.subplots()
     number = np.array([row["trial"] for row in rows])
-    value = np.array([row["valid_auroc"] for row in rows])
+    value = np.array([row["valid_score"] for row in rows])
     whole = np.array([row["state"] == "complete" for row in rows])
     axes.plot(number[~whole], value[~whole], "x", color=GREY, label="ended early")
     axes.plot(number[whole], value[whole], "o", color=BLUE, label="complete")
@@ -134,7 +137,7 @@ def _history(rows: Rows) -> Figure:
             number[whole], np.maximum.accumulate(value[whole]), where="post", color=BLUE, lw=1
         )
         axes.set_ylim(min(np.median(value), value[whole].min()) - 0.01, value.max() + 0.005)
-    axes.set(xlabel="trial", ylabel="valid AUROC")
+    axes.set(xlabel="trial", ylabel=f"valid {score}")
     axes.legend(frameon=False)
     return figure
 
@@ -148,7 +151,7 @@ def _bars(weights: Mapping[str, float]) -> Figure:
     return figure
 
 
-def _parallel(rows: Rows, order: Sequence[str]) -> Figure:
+def _parallel(rows: Rows, order: Sequence[str], score: str) -> Figure:
     """A line a trial through its settings, the most important first, each axis from 0 to 1."""
     common = [name for name in order if all(name in row["values"] for row in rows)]
     common = common or sorted(set.intersection(*(set(row["values"]) for row in rows)))
@@ -159,7 +162,7 @@ def _parallel(rows: Rows, order: Sequence[str]) -> Figure:
         axes.set_axis_off()
         return figure
     columns = [_heights([row["values"][name] for row in rows]) for name in names]
-    scores = np.array([row["valid_auroc"] for row in rows])
+    scores = np.array([row["valid_score"] for row in rows])
     low, high = scores.min(), scores.max()
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
@@ -184,7 +187,7 @@ def _parallel(rows: Rows, order: Sequence[str]) -> Figure:
     )
     axes.set_yticks([])
     axes.set_xlim(-0.2, len(names) - 0.5)
-    figure.colorbar(ScalarMappable(scale, "viridis"), ax=axes, label="valid AUROC")
+    figure.colorbar(ScalarMappable(scale, "viridis"), ax=axes, label=f"valid {score}")
     return figure
 
 

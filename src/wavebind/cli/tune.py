@@ -37,7 +37,7 @@ def tune(
         str,
         typer.Option(
             help="What is searched, comma-separated: encoding, wavelet, scales, network, "
-            "augmentation, optimiser; or all."
+            "augmentation, optimiser; single settings, as options.dropout; or all."
         ),
     ] = "all",
     backbones: Annotated[
@@ -52,6 +52,10 @@ def tune(
     max_weights: Annotated[
         int, typer.Option(help="A network with more weights is not trained.")
     ] = 2_000_000,
+    max_epoch_seconds: Annotated[
+        float | None,
+        typer.Option(help="A trial with an epoch that takes longer is ended. (default: no limit)"),
+    ] = None,
     train_bound: Annotated[
         int | None,
         typer.Option(help="Train on so many bound windows, and unbound ones in proportion."),
@@ -88,6 +92,7 @@ def tune(
         epochs=epochs,
         seed=seed,
         max_weights=max_weights,
+        max_epoch_seconds=max_epoch_seconds,
         train_bound=train_bound,
         device=device,
         storage=storage,
@@ -102,7 +107,7 @@ def tune(
     still = f", {found.running} still run elsewhere" if found.running else ""
     typer.echo(f"{found.ended} of {trials} trials ended{still}")
     if found.best is not None:
-        typer.echo(f"best: trial {found.best.number}, valid AUROC {found.best.value:.4f}")
+        typer.echo(f"best: trial {found.best.number}, valid {found.score} {found.best.value:.4f}")
         typer.echo(f"written: {out / 'best.toml'}")
     typer.echo(f"written: {page}")
 
