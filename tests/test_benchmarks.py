@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyBigWig
 import pytest
+import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from conftest import LENGTH, MOTIF, random_dna
@@ -172,3 +173,33 @@ def test_averages_over_runs_and_shifts(trained, tmp_path):
         assert float(rows[name][0]) == pytest.approx(roc_auc_score(labels, logits[0]), abs=6e-5)
         shifted = roc_auc_score(labels, np.mean(logits, axis=0))
         assert float(rows[f"{name}, shifts"][0]) == pytest.approx(shifted, abs=6e-5)
+
+
+def test_parts_of_the_plane(trained):
+    run, folder = trained
+    lines = call("planes.py", run, folder).splitlines()
+    data = open_dataset(folder)
+    model, _ = load_run(run, data)
+    indices = data.indices("valid")
+    labels = data.labels[indices]
+    whole = roc_auc_score(labels, predict_logits(model, data.codes, indices))
+    assert float(lines[2].split()[-1]) == pytest.approx(whole, abs=6e-5)
+    rows = {line[:32].strip(): [float(x) for x in line[32:].split()] for line in lines[3:]}
+    n_octaves = int(np.ceil(np.log2(model.periods.max() / model.periods.min()) - 1e-9))
+    assert len(rows) == n_octaves + 2 + 4
+    for without, change, alone in rows.values():
+        assert change == pytest.approx(without - whole, abs=1.1e-4)
+        assert 0 <= alone <= 1
+    # Motifs lie anywhere; the middle half of the window has more of them than its edges.
+    assert rows["0 to 6 bp from the middle"][1] < rows["18 to 24 bp from the middle"][1]
+    # By hand: without the imaginary parts.
+    planes = model.features(torch.from_numpy(np.asarray(data.codes[indices])))
+    planes[:, 1::2] = 0
+    with torch.inference_mode():
+        one = model.from_features(planes)
+        other = model.features(
+            torch.from_numpy(3 - np.asarray(data.codes[indices])[:, ::-1].copy())
+        )
+        other[:, 1::2] = 0
+        logits = (one + model.from_features(other)).numpy()
+    assert rows["the imag parts"][0] == pytest.approx(roc_auc_score(labels, logits), abs=2e-3)
