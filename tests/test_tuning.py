@@ -30,7 +30,7 @@ from wavebind.studies import (
     storage_words,
 )
 from wavebind.tuning import TuneConfig, trial_rows, tune
-from wavebind.tuningpage import importances
+from wavebind.tuningpage import heights, importances
 
 ARGUMENTS = ["--epochs", "1", "--search", "optimiser", "--device", "cpu"]
 
@@ -267,6 +267,14 @@ def test_a_trial_that_is_behind_the_others_ends_early(trained, tmp_path, monkeyp
     weights, reason = importances(found)
     assert not reason
     assert sum(weights.values()) == pytest.approx(1, abs=1e-6)
+
+
+def test_axes_go_from_the_smallest_to_the_largest():
+    found, labels = heights(["128", "64", "256", "64"])
+    assert found == [0.5, 0, 1, 0]
+    assert labels == [(0.0, "64"), (0.5, "128"), (1.0, "256")]
+    assert heights([3.0, 1.0, 2.0])[0] == [1, 0, 0.5]
+    assert heights([2.0, 2.0]) == ([0, 0], [(0.0, "2.0")])
 
 
 def test_a_trial_that_cannot_be_counts_and_says_why(trained, tmp_path):

@@ -20,7 +20,7 @@ from wavebind.tuning import TuneConfig, Tuned, trial_rows, winner
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["importances", "write_tuning_page"]
+__all__ = ["heights", "importances", "write_tuning_page"]
 
 _SHOWN = 25
 Rows = Sequence[Mapping[str, Any]]
@@ -161,7 +161,7 @@ def _parallel(rows: Rows, order: Sequence[str], score: str) -> Figure:
     if not names:
         axes.set_axis_off()
         return figure
-    columns = [_heights([row["values"][name] for row in rows]) for name in names]
+    columns = [heights([row["values"][name] for row in rows]) for name in names]
     scores = np.array([row["valid_score"] for row in rows])
     low, high = scores.min(), scores.max()
     from matplotlib import colormaps
@@ -191,10 +191,18 @@ def _parallel(rows: Rows, order: Sequence[str], score: str) -> Figure:
     return figure
 
 
-def _heights(values: Sequence[Any]) -> tuple[list[float], list[tuple[float, str]]]:
-    """Values as heights from 0 to 1, and what stands beside some of them."""
+def heights(values: Sequence[Any]) -> tuple[list[float], list[tuple[float, str]]]:
+    """Values as heights from 0 to 1, and what stands beside some of them.
+
+    Parameters
+    ----------
+    values : sequence
+        Of one setting, one a trial: numbers, or words, of which those that are whole numbers go by
+        their size.
+    """
     if any(isinstance(value, str) for value in values):
-        levels = sorted({str(value) for value in values})
+        # Numbers by their size: 64 before 128.
+        levels = sorted({str(value) for value in values}, key=lambda v: (v.zfill(20), v))
         top = max(1, len(levels) - 1)
         place = {level: i / top for i, level in enumerate(levels)}
         return [place[str(v)] for v in values], [(h, level) for level, h in place.items()]
