@@ -50,22 +50,26 @@ def main() -> None:
     data = open_dataset(options.data)
     labels = data.labels[data.indices(options.split)]
     scores: dict[str, NDArray[np.float64]] = {}
-    for run in options.runs:
+    names = [run.name for run in options.runs]
+    if len(set(names)) < len(names):
+        names = [str(run) for run in options.runs]
+    for name, run in zip(names, options.runs, strict=True):
         plain, moved = logits_of(run, data, options.split, options.shift)
-        scores[run.name], scores[f"{run.name}, shifts"] = plain, moved
+        scores[name], scores[f"{name}, shifts"] = plain, moved
     if len(options.runs) > 1:
         for ending in ("", ", shifts"):
-            each = [scores[run.name + ending] for run in options.runs]
+            each = [scores[name + ending] for name in names]
             scores[f"mean of {len(each)}{ending}"] = np.mean(each, axis=0)
     # The line changes no rank, and a threshold is not what is asked about.
     models = {k: [Scores(v, fit_calibration(labels, v), 0.5)] for k, v in scores.items()}
-    found = contest(labels, models, options.runs[0].name, np.random.default_rng(0))
+    found = contest(labels, models, names[0], np.random.default_rng(0))
     print(f"{len(labels):,} windows of {options.split}, {int((labels == 1).sum()):,} bound")
-    print(f"{'':<24}{'AUROC':>8}  95 % interval  {'AUPRC':>8}  95 % interval    gain in AUROC")
+    width = max(24, *(len(name) + 1 for name in found))
+    print(f"{'':<{width}}{'AUROC':>8}  95 % interval  {'AUPRC':>8}  95 % interval    gain in AUROC")
     for name, result in found.items():
         a, p, gain = result.metrics["auroc"], result.metrics["auprc"], result.behind["auroc"]
         print(
-            f"{name[:23]:<24}{a.value:>8.4f}  {a.low:.4f}-{a.high:.4f}  {p.value:>8.4f}  "
+            f"{name:<{width}}{a.value:>8.4f}  {a.low:.4f}-{a.high:.4f}  {p.value:>8.4f}  "
             f"{p.low:.4f}-{p.high:.4f}  {-gain.value:+.4f} ({-gain.high:+.4f} to {-gain.low:+.4f})"
         )
 

@@ -80,6 +80,7 @@ def test_the_page_and_the_table(made, cli):
     rows = pq.read_table(made[0] / "runs.parquet").to_pylist()
     auroc = next(r for r in rows if r["model"] == "kmers" and r["tested_on"] == "strong")["auroc"]
     assert re.search(rf"strong .*{auroc:.4f}", out)
+    assert re.search(r"\nmean rank  [123]\.\d\d ", out)
     assert "kmers: AUROC, trained on (rows), tested on (columns)" in out
     page = (made[0] / "benchmark.html").read_text()
     assert "Trained on one, tested on another" in page

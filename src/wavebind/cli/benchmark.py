@@ -124,7 +124,7 @@ def _opened(path: Path, out: Path) -> Dataset:
 
 def _table(found: Benchmark, models: list[str]) -> str:
     """AUROC of models by datasets as aligned text."""
-    first = max(len("dataset"), *(len(name) for name in found.names)) + 2
+    first = max(len("mean rank"), *(len(name) for name in found.names)) + 2
     width = max(22, *(len(model) + 2 for model in models))
     lines = [f"{'dataset':<{first}}" + "".join(f"{m:<{width}}" for m in models) + "shortcut"]
     for name, one in found.comparisons.items():
