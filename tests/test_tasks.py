@@ -48,30 +48,27 @@ def rows_of_numbers(n_each=160, seed=2):
 HEADER = "chrom\tstart\tend\tsplit\t{}\tseq"
 
 
+def trained_on(folder, rows, column, epochs):
+    """A run on a column of a table, and its dataset."""
+    from wavebind.cli.main import run
+
+    table = write_table(folder / "t.tsv", rows, HEADER.format(column))
+    assert run(["dataset", str(table), "--target", column, "--out", str(folder / "d")]) == 0
+    arguments = ["train", str(folder / "d"), "--out", str(folder / "run"), "--epochs", str(epochs)]
+    assert run([*arguments, *FAST]) == 0
+    return folder / "run", folder / "d"
+
+
 @pytest.fixture(scope="module")
 def classes(tmp_path_factory):
     """A run on three classes, and its dataset."""
-    from wavebind.cli.main import run
-
-    folder = tmp_path_factory.mktemp("classes")
-    table = write_table(folder / "t.tsv", rows_of_classes(), HEADER.format("factor"))
-    assert run(["dataset", str(table), "--target", "factor", "--out", str(folder / "d")]) == 0
-    arguments = ["train", str(folder / "d"), "--out", str(folder / "run"), "--epochs", "14"]
-    assert run([*arguments, *FAST]) == 0
-    return folder / "run", folder / "d"
+    return trained_on(tmp_path_factory.mktemp("classes"), rows_of_classes(), "factor", 14)
 
 
 @pytest.fixture(scope="module")
 def numbers(tmp_path_factory):
     """A run on numbers, and its dataset."""
-    from wavebind.cli.main import run
-
-    folder = tmp_path_factory.mktemp("numbers")
-    table = write_table(folder / "t.tsv", rows_of_numbers(), HEADER.format("signal"))
-    assert run(["dataset", str(table), "--target", "signal", "--out", str(folder / "d")]) == 0
-    arguments = ["train", str(folder / "d"), "--out", str(folder / "run"), "--epochs", "16"]
-    assert run([*arguments, *FAST]) == 0
-    return folder / "run", folder / "d"
+    return trained_on(tmp_path_factory.mktemp("numbers"), rows_of_numbers(), "signal", 16)
 
 
 def test_the_log_odds_of_a_class_are_those_of_the_softmax():
