@@ -1,8 +1,9 @@
 """What the wavelets buy.
 
-The default network behind each front: the fixed wavelets, wavelets whose parameters are trained, as
-many filters of the same reach that are trained from random, the same left random, and none (the
-one-hot window itself, read by a longer first layer). Same windows, same training, same seeds, in
+The default network behind each front: the fixed wavelets with periods spaced by octaves, or with
+evenly spaced frequencies; wavelets whose parameters are trained; as many filters of the same reach
+that are trained from random, the same left random; and none (the one-hot window itself, read by a
+longer first layer). Same windows, same training, same seeds, in
 one 'wavebind compare', which prints the table, and keeps what is finished, so that seeds can be
 added later.
 """
@@ -25,6 +26,7 @@ n_scales = 32
 max_period = 64.0
 outputs = ["real", "imag"]
 stride = 2
+spacing = "{spacing}"
 
 [options]
 {options}
@@ -32,7 +34,15 @@ stride = 2
 #: Without a transform every position is there, twice as many: the first layer reads as far as the
 #: shorter wavelets do, and twice as many neighbours are joined.
 OPTIONS = {"signal": "stem_kernel = 15\npool = 4\nband_width = 64"}
-FRONTS = ("wavelets", "learned-wavelets", "learned-filters", "random-filters", "signal")
+#: The front and the spacing of its periods, by the name in the table.
+FRONTS = {
+    "wavelets": ("wavelets", "octaves"),
+    "even-wavelets": ("wavelets", "frequencies"),
+    "learned-wavelets": ("learned-wavelets", "octaves"),
+    "learned-filters": ("learned-filters", "octaves"),
+    "random-filters": ("random-filters", "octaves"),
+    "signal": ("signal", "octaves"),
+}
 
 
 def main() -> None:
@@ -42,15 +52,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("fronts"))
     parser.add_argument("--seeds", default="1")
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--fronts", nargs="+", default=FRONTS, choices=FRONTS)
+    parser.add_argument("--fronts", nargs="+", default=list(FRONTS), choices=FRONTS)
     parser.add_argument("--train-bound", type=int, help="a point of a learning curve")
     parser.add_argument("--split", default="valid")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     recipes = []
-    for front in options.fronts:
-        recipes.append(options.out / f"{front}.toml")
-        recipes[-1].write_text(RECIPE.format(front=front, options=OPTIONS.get(front, "")))
+    for name in options.fronts:
+        recipes.append(options.out / f"{name}.toml")
+        front, spacing = FRONTS[name]
+        text = RECIPE.format(front=front, spacing=spacing, options=OPTIONS.get(name, ""))
+        recipes[-1].write_text(text)
     words = [sys.executable, "-m", "wavebind", "compare", options.data]
     words += ["--models", ",".join(map(str, recipes)), "--seeds", options.seeds]
     words += ["--epochs", options.epochs, "--split", options.split]

@@ -188,12 +188,18 @@ def test_scalogram_by_recipe_and_options(cli, tmp_path):
     arguments = ["scalogram", "ACGTTGCAACGGTTTACGACGATTTACGAC", "--out"]
     pictures = []
     for i, options in enumerate(
-        ([], ["--recipe", "ruggeri2025"], ["--voices", "3"], ["--padding", "periodic"])
+        (
+            [],
+            ["--recipe", "ruggeri2025"],
+            ["--voices", "3"],
+            ["--padding", "periodic"],
+            ["--spacing", "frequencies"],
+        )
     ):
         path = tmp_path / f"{i}.png"
         assert cli(*arguments, path, *options)[0] == 0
         pictures.append(path.read_bytes())
-    assert len(set(pictures)) == 4
+    assert len(set(pictures)) == 5
 
 
 def test_resume_of_a_finished_run(cli, run_copy):

@@ -218,6 +218,8 @@ def test_the_picture_adds_the_power_of_the_channels():
         ({"voices": 0}, "voices an octave must be 1 or more"),
         ({"padding": "wrap"}, "padding 'wrap' is not known"),
         ({"method": "magic"}, "method 'magic' is not known"),
+        ({"spacing": "mel"}, "spacing 'mel' is not known; choose one of: octaves, frequencies"),
+        ({"spacing": "frequencies", "voices": 4}, "evenly spaced frequencies want a number of"),
     ],
 )
 def test_configurations_that_are_not(options, message):
@@ -244,6 +246,54 @@ def test_voices_are_periods_an_octave():
     np.testing.assert_allclose(periods[1:] / periods[:-1], 2**0.25)
     assert periods[-1] == pytest.approx(64)
     assert Scalogram(config, 64).shape == (8, 21, 64)
+
+
+def test_even_frequencies_are_white():
+    """Filters of one energy: white noise keeps its spectrum, and with octaves its low end grows."""
+    even = ScalogramConfig(wavelet=Wavelet(beta=4.0), max_period=64.0, spacing="frequencies")
+    periods = even.periods(200)
+    assert periods[0] == 2.0
+    assert periods[-1] == 64.0
+    np.testing.assert_allclose(np.diff(1 / periods), (1 / 64 - 1 / 2) / 31)
+    n = 4096
+    frequency = np.arange(n) / n
+    inside = (frequency > 1 / 16) & (frequency < 0.4)
+    low = (frequency > 1 / 32) & (frequency < 1 / 16)
+
+    def power(periods):
+        bank = filter_bank(even.wavelet, periods, n, "l2")
+        return (np.abs(bank) ** 2).sum(axis=0)
+
+    white, pink = power(periods), power(replace(even, spacing="octaves").periods(200))
+    assert white[inside].max() / white[inside].min() < 1.3
+    assert white[low].mean() / white[inside].mean() == pytest.approx(1, abs=0.15)
+    assert pink[low].mean() / pink[inside].mean() > 3
+    # Power at octaves falls as one over the frequency.
+    product = (pink * frequency)[inside]
+    assert product.max() / product.min() < 1.3
+
+
+@pytest.mark.parametrize("method", ["matrix", "fourier", "convolution"])
+def test_even_frequencies_by_every_method(method):
+    config = ScalogramConfig(
+        wavelet=Wavelet(beta=4.0), n_scales=12, max_period=32.0, spacing="frequencies", stride=2
+    )
+    codes = random_codes(2, 90)
+    found = Scalogram(replace(config, method=method), 90)(codes)
+    signals = Scalogram(config, 90).signals(codes).double().numpy()
+    n = 512
+    bank = filter_bank(config.wavelet, config.periods(90), n, "l2")
+    spectrum = np.fft.fft(signals, n)[:, :, None]
+    naive = np.fft.ifft(spectrum * bank)[..., :90:2]
+    expected = np.stack([naive.real, naive.imag], 2).reshape(2, 8, 12, 45)
+    np.testing.assert_allclose(found.numpy(), expected, atol=2e-3)
+
+
+def test_a_pyramid_of_even_frequencies():
+    config = ScalogramConfig(n_scales=17, max_period=40.0, spacing="frequencies")
+    pyramid = ScalogramPyramid(config, 300)
+    periods = np.concatenate([level.periods for level in pyramid.levels])
+    np.testing.assert_allclose(periods, config.periods(300))
 
 
 def test_a_pyramid_holds_what_the_whole_scalogram_holds():

@@ -10,7 +10,9 @@ from conftest import planted_rows, write_table
 from wavebind.dataset import open_dataset
 from wavebind.errors import InputError
 from wavebind.models import ModelConfig, load_model
+from wavebind.settings import from_dict
 from wavebind.softlabels import load_teachers, soft_labels, teach
+from wavebind.training import Devices, train
 from wavebind.trainingconfig import TrainingConfig
 
 FAST = ["--batch-size", "20", "--max-shift", "0", "--patience", "20", "--device", "cpu"]
@@ -83,6 +85,62 @@ def test_a_network_learns_from_its_teacher_what_its_labels_do_not_say(trained, t
     assert stored["training"]["teachers"] == [str(trained[0].resolve())]
 
 
+def test_tutors_are_runs_whose_mean_is_learnt(trained, tmp_path, cli):
+    """One command does what several do by hand; an interrupted one goes on."""
+    folder = trained[1]
+    short = ["--epochs", "2", "--teacher-weight", "0.7", *FAST]
+    arguments = ["train", folder, "--seed", "3", *short]
+    code, _, err = cli(*arguments, "--out", tmp_path / "one", "--tutors", "2")
+    assert code == 0
+    assert "tutor 2 of 2" in err
+    data = open_dataset(folder)
+    config = TrainingConfig(seed=3, tutors=2)
+    seeds = [config.tutor(number).seed for number in (1, 2)]
+    assert len({3, *seeds}) == 3
+    named: list = []
+    for seed in seeds:
+        out = tmp_path / f"by-hand-{seed}"
+        assert cli("train", folder, "--seed", str(seed), "--out", out, *short)[0] == 0
+        named += ["--teacher", out]
+    assert cli(*arguments, "--out", tmp_path / "hand", *named)[0] == 0
+
+    def weights(run):
+        return load_model(run / "model.safetensors", torch.device("cpu"))[0].state_dict()
+
+    expected = weights(tmp_path / "hand")
+    torch.testing.assert_close(weights(tmp_path / "one"), expected, rtol=0, atol=0)
+    alone = tmp_path / "alone"
+    assert cli(*arguments, "--out", alone)[0] == 0
+    assert any((weights(alone)[k] != expected[k]).any() for k in expected)
+    # Interrupted while the second tutor is trained.
+    stored = json.loads((tmp_path / "one" / "run.json").read_text())["training"]
+    assert stored["tutors"] == 2
+
+    class Interrupting:
+        steps = 0
+
+        def __getattr__(self, name):
+            return lambda *_: None
+
+        def step(self):
+            self.steps += 1
+            if self.steps == 2 * n_steps - 1:
+                raise KeyboardInterrupt
+
+    history = json.loads((tmp_path / "one" / "tutors" / "1" / "history.json").read_text())
+    n_steps = len(history) * (len(data.indices("train")) // 20)
+    broken, whole = tmp_path / "broken", from_dict(TrainingConfig, stored, "the run")
+    model = load_model(tmp_path / "one" / "model.safetensors", torch.device("cpu"))[1].model
+    with pytest.raises(KeyboardInterrupt):
+        train(data, broken, model, whole, devices=Devices("cpu"), monitor=Interrupting())
+    assert (broken / "tutors" / "1" / "model.safetensors").is_file()
+    assert not (broken / "model.safetensors").exists()
+    before = (broken / "tutors" / "1" / "model.safetensors").stat().st_mtime_ns
+    assert cli("train", folder, "--out", broken, "--resume", "--device", "cpu")[0] == 0
+    assert (broken / "tutors" / "1" / "model.safetensors").stat().st_mtime_ns == before
+    torch.testing.assert_close(weights(broken), expected, rtol=0, atol=0)
+
+
 def test_smoothed_training_is_less_certain(trained, tmp_path, cli):
     certain = {}
     for smoothing in ("0", "0.5"):
@@ -111,6 +169,14 @@ def test_what_cannot_teach(trained, tmp_path, cli):
             load_teachers(data, model, TrainingConfig(teachers=(str(run),)))
     with pytest.raises(InputError, match="a control with shuffled labels has no teachers"):
         TrainingConfig(teachers=("run",), shuffle_labels=True)
+    with pytest.raises(InputError, match="a control with shuffled labels has no teachers"):
+        TrainingConfig(tutors=1, shuffle_labels=True)
+    with pytest.raises(InputError, match="tutors must be from 0 to 16; found 17"):
+        TrainingConfig(tutors=17)
+    two = Devices("cpu", 2)
+    with pytest.raises(InputError, match="tutors are trained on one device; leave them out"):
+        train(data, tmp_path / "two", ModelConfig(48), TrainingConfig(tutors=1), devices=two)
+    assert not (tmp_path / "two").exists()
     with pytest.raises(InputError, match="smoothing must be from 0 to below 1; found 1"):
         TrainingConfig(smoothing=1)
     with pytest.raises(InputError, match="teacher_weight must be above 0 and at most 1; found 0"):

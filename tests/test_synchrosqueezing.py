@@ -99,6 +99,10 @@ def test_a_batch_of_codes_and_a_window_of_unknown_bases():
         ({"wavelet": Wavelet("dog")}, "needs an analytic wavelet .morse or morlet.; found dog"),
         ({"norm": "l2"}, "needs the norm l1 and two or more scales; found l2 and 33"),
         ({"n_scales": 1, "voices": None}, "two or more scales; found l1 and 1"),
+        (
+            {"n_scales": 8, "voices": None, "spacing": "frequencies"},
+            "found evenly spaced frequencies, use the spacing octaves",
+        ),
     ],
 )
 def test_configurations_that_are_not(options, message):

@@ -61,8 +61,10 @@ def to_png(figure: Figure, dpi: int = 110) -> bytes:
 def cell_edges(periods: Floats) -> Floats:
     """Bounds of the cells of a picture: half a step of the logarithm either side of a period."""
     logs = np.log(periods)
-    half = (logs[1] - logs[0]) / 2 if len(logs) > 1 else 0.1
-    edges: Floats = np.exp(np.append(logs - half, logs[-1] + half))
+    half = np.diff(logs) / 2 if len(logs) > 1 else np.array([0.1])
+    first, last = logs[:1] - half[0], logs[-1:] + half[-1]
+    between = logs[:-1] + half if len(logs) > 1 else logs[:0]
+    edges: Floats = np.exp(np.concatenate([first, between, last]))
     return edges
 
 

@@ -65,6 +65,10 @@ class RunDir:
         """The page."""
         return self.path / "report.html"
 
+    def tutor(self, number: int) -> Path:
+        """The run of a network that was trained first, to teach this one; from 1."""
+        return self.path / "tutors" / str(number)
+
     def scores(self, part: str) -> Path:
         """Scores of every window of a split."""
         return self.path / f"scores_{part}.parquet"

@@ -18,7 +18,7 @@ from torch import nn
 from wavebind.encodings import EncodingChoice, encode, encoding_table, get_encoding
 from wavebind.errors import InputError
 from wavebind.transforms import METHODS, PADDINGS, Method, Padding, choose_method, make_transform
-from wavebind.wavelets import Norm, Wavelet, log_periods, time_spread
+from wavebind.wavelets import Norm, Wavelet, frequency_periods, log_periods, time_spread
 
 __all__ = [
     "Output",
@@ -31,6 +31,9 @@ __all__ = [
 ]
 
 Output = Literal["real", "imag", "modulus", "power", "phase"]
+Spacing = Literal["octaves", "frequencies"]
+#: How the periods of a scalogram follow one another.
+SPACINGS = {"octaves": log_periods, "frequencies": frequency_periods}
 OUTPUTS: tuple[Output, ...] = ("real", "imag", "modulus", "power", "phase")
 
 
@@ -46,9 +49,12 @@ class ScalogramConfig:
     wavelet : Wavelet
         The mother wavelet.
     n_scales : int
-        Number of periods, spaced evenly in logarithm.
+        Number of periods.
     voices : int or None
         Periods an octave; where given, they decide the number of periods instead of `n_scales`.
+    spacing : {"octaves", "frequencies"}
+        Whether periods are spaced evenly in logarithm, or their frequencies evenly; see
+        :func:`wavebind.wavelets.frequency_periods`.
     min_period : float
         Shortest period in base pairs, 2 or more.
     max_period : float or None
@@ -80,6 +86,7 @@ class ScalogramConfig:
     voices: int | None = None
     padding: Padding = "zero"
     method: Literal["auto"] | Method = "auto"
+    spacing: Spacing = "octaves"
 
     def __post_init__(self) -> None:
         get_encoding(self.encoding)
@@ -102,6 +109,14 @@ class ScalogramConfig:
             raise InputError(f"the number of scales must be 1 or more; found {self.n_scales}")
         if self.voices is not None and self.voices < 1:
             raise InputError(f"voices an octave must be 1 or more; found {self.voices}")
+        if self.spacing not in SPACINGS:
+            raise InputError(
+                f"spacing {self.spacing!r} is not known; choose one of: {', '.join(SPACINGS)}"
+            )
+        if self.voices is not None and self.spacing != "octaves":
+            raise InputError(
+                "voices are periods an octave; evenly spaced frequencies want a number of scales"
+            )
         if self.padding not in PADDINGS:
             raise InputError(
                 f"padding {self.padding!r} is not known; choose one of: {', '.join(PADDINGS)}"
@@ -123,7 +138,7 @@ class ScalogramConfig:
             n = math.floor(self.voices * math.log2(longest / self.min_period) + 1e-9) + 1
             longest = self.min_period * 2 ** ((n - 1) / self.voices)
             return log_periods(self.min_period, longest, n)
-        return log_periods(self.min_period, longest, self.n_scales)
+        return SPACINGS[self.spacing](self.min_period, longest, self.n_scales)
 
 
 def cone_of_influence(wavelet: Wavelet, length: int) -> NDArray[np.float64]:

@@ -120,6 +120,7 @@ def _settings(length: int) -> tuple[Setting, ...]:
         _number("scalogram.n_scales", "scales", 16, 64, step=4),
         _number("scalogram.min_period", "scales", 2, 4),
         _number("scalogram.max_period", "scales", 16, longest, log=True),
+        Setting("scalogram.spacing", "scales", ("octaves", "frequencies")),
         _number("scalogram.stride", "scales", 1, 4, step=1),
         Setting(
             "scalogram.outputs", "scales", ("real,imag", "real", "modulus", "real,imag,modulus")

@@ -106,8 +106,8 @@ class Synchrosqueezed(nn.Module):
     Parameters
     ----------
     config : ScalogramConfig
-        The wavelet must be analytic, the norm ``l1`` and the periods two or more; its outputs are
-        passed over.
+        The wavelet must be analytic, the norm ``l1`` and the periods two or more, spaced by
+        octaves; its outputs are passed over.
     length : int
         Window length in base pairs.
     device : str
@@ -131,6 +131,11 @@ class Synchrosqueezed(nn.Module):
             raise InputError(
                 f"synchrosqueezing needs the norm l1 and two or more scales; found "
                 f"{config.norm} and {len(self.periods)}"
+            )
+        if config.spacing != "octaves":
+            raise InputError(
+                "synchrosqueezing adds up periods that are spaced evenly in logarithm; found "
+                "evenly spaced frequencies, use the spacing octaves"
             )
         self.scalogram = Scalogram(config, length, device)
         self.derivatives = make_transform(

@@ -40,6 +40,7 @@ from wavebind.featurecache import feature_bytes, frozen_features
 from wavebind.fitting import MONITOR, Fit
 from wavebind.initial import initial_model, resolve_weights
 from wavebind.models import Classifier, ModelCard, ModelConfig, save_model
+from wavebind.prediction import load_run
 from wavebind.provenance import versions
 from wavebind.rundir import RunDir, read_json, write_json
 from wavebind.settings import from_dict, to_dict
@@ -173,6 +174,11 @@ def train(
         config, reason = resolve_weights(model, config)
         if reason and monitor and first:
             monitor.said(f"training begins with random weights: no ImageNet weights, {reason}")
+    if config.tutors and where.n_processes > 1:
+        raise InputError(
+            "tutors are trained on one device; leave them out, or train them by themselves and "
+            "name them as teachers"
+        )
     targets, line = _targets(data, model)
     checkpoint = run.checkpoints / "last.ckpt"
     continues = resume and checkpoint.is_file()
@@ -185,6 +191,7 @@ def train(
     teachers = load_teachers(data, model, config, where.device)
     if not resume and first:
         _start_run(run, data, model, config, overwrite)
+    teachers += _tutors(run, data, model, config, where, monitor)
     parts = {part: data.indices(part) for part in ("train", "valid")}
     bound = training_labels(data.labels, parts["train"], config)
     labels = training_labels(targets, parts["train"], config)
@@ -245,6 +252,37 @@ def train(
         return None
     rows = Windows(sources[1][0], targets, sources[1][1])
     return _finish(run, data, fit, config, target, rows, line)
+
+
+def _tutors(
+    run: RunDir,
+    data: Dataset,
+    model: ModelConfig,
+    config: TrainingConfig,
+    where: Devices,
+    monitor: TrainingMonitor | None,
+) -> list[Classifier]:
+    """The tutors of a run, trained or, where they are there already, read; see `run.tutor`."""
+    found = []
+    for number in range(1, config.tutors + 1):
+        tutor = RunDir(run.tutor(number))
+        begun = tutor.run_json.is_file()
+        if not (begun and tutor.model.is_file()):
+            if monitor:
+                monitor.said(f"tutor {number} of {config.tutors}")
+            train(
+                data,
+                tutor.path,
+                model,
+                config.tutor(number),
+                devices=where,
+                resume=begun,
+                monitor=monitor,
+            )
+        found.append(load_run(tutor.path, data, where.device)[0])
+    if found and monitor:
+        monitor.said("the network that learns from them")
+    return found
 
 
 def _targets(data: Dataset, model: ModelConfig) -> tuple[NDArray[Any], Calibration]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
+
+import numpy as np
 
 from wavebind.errors import InputError
 from wavebind.targets import Task
@@ -11,6 +13,8 @@ from wavebind.targets import Task
 __all__ = ["SCORES", "EpochReport", "TrainingConfig", "TrainingMonitor", "score_words"]
 
 LOGS = ("csv", "tensorboard")
+#: More would cost more than they give: the mean of a few networks is nearly that of many.
+MAX_TUTORS = 16
 #: What decides the best epoch, the first of these that the task has.
 SCORES = ("pearson", "macro_f1", "auroc")
 
@@ -56,6 +60,9 @@ class TrainingConfig:
         Run directories whose mean prediction is a part of the training labels.
     teacher_weight : float
         Which part.
+    tutors : int
+        Networks like this one, with seeds of their own, that are trained first and become
+        teachers.
     averaging : float
         Decay a step of the moving average of the weights that is validated and kept (Polyak &
         Juditsky 1992).
@@ -97,6 +104,7 @@ class TrainingConfig:
     smoothing: float = 0.0
     teachers: tuple[str, ...] = ()
     teacher_weight: float = 0.5
+    tutors: int = 0
     averaging: float = 0.998
     clip: float = 1.0
     accumulate: int = 1
@@ -120,6 +128,7 @@ class TrainingConfig:
             ("mutation", 0 <= self.mutation <= 0.5, "from 0 to 0.5"),
             ("smoothing", 0 <= self.smoothing < 1, "from 0 to below 1"),
             ("teacher_weight", 0 < self.teacher_weight <= 1, "above 0 and at most 1"),
+            ("tutors", 0 <= self.tutors <= MAX_TUTORS, f"from 0 to {MAX_TUTORS}"),
             ("averaging", 0 <= self.averaging < 1, "from 0 to below 1"),
             ("clip", self.clip > 0, "above 0"),
             ("accumulate", self.accumulate >= 1, "1 or more"),
@@ -130,13 +139,19 @@ class TrainingConfig:
         for name, holds, rule in rules:
             if not holds:
                 raise InputError(f"{name} must be {rule}; found {getattr(self, name)!r}")
-        if self.shuffle_labels and self.teachers:
+        if self.shuffle_labels and (self.teachers or self.tutors):
             raise InputError("a control with shuffled labels has no teachers; leave them out")
 
     @property
     def softens(self) -> bool:
         """Whether training labels are other than 0 and 1."""
-        return self.smoothing > 0 or bool(self.teachers)
+        return self.smoothing > 0 or bool(self.teachers) or self.tutors > 0
+
+    def tutor(self, number: int) -> TrainingConfig:
+        """How tutor `number` (from 1) is trained: by the labels alone, with a seed of its own."""
+        sequence = np.random.SeedSequence([self.seed, number])
+        seed = int(sequence.generate_state(1)[0] >> 1)
+        return replace(self, tutors=0, teachers=(), seed=seed)
 
     @property
     def augments(self) -> bool:

@@ -24,6 +24,7 @@ from wavebind.errors import InputError
 __all__ = [
     "Wavelet",
     "filter_bank",
+    "frequency_periods",
     "frequency_response",
     "log_periods",
     "peak_frequency",
@@ -192,6 +193,36 @@ def log_periods(min_period: float, max_period: float, n: int) -> NDArray[np.floa
             f"the longest period ({max_period:g} bp) must exceed the shortest ({min_period:g} bp)"
         )
     return np.geomspace(min_period, max_period, n)
+
+
+def frequency_periods(min_period: float, max_period: float, n: int) -> NDArray[np.float64]:
+    """Periods whose frequencies are spaced evenly, finest first.
+
+    Of wavelets of one energy, evenly spaced frequencies give white noise the same power at every
+    frequency; evenly spaced logarithms give low frequencies more, as 1 / f.
+
+    Parameters
+    ----------
+    min_period, max_period : float
+        First and last period in base pairs.
+    n : int
+        How many.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``float64``, shape ``(n,)``, in base pairs.
+
+    Raises
+    ------
+    InputError
+        As :func:`log_periods`.
+    """
+    ends = log_periods(min_period, max_period, n)
+    periods = 1 / np.linspace(1 / min_period, 1 / max_period, n)
+    # To the last bit, whatever the divisions did.
+    periods[0], periods[-1] = ends[0], ends[-1]
+    return periods
 
 
 def filter_bank(

@@ -68,6 +68,10 @@ def scalogram(
     max_period: Annotated[
         float | None, typer.Option(help="Longest period in bp. (default: the length)")
     ] = None,
+    spacing: Annotated[
+        str | None,
+        typer.Option(help="What is spaced evenly: octaves (logarithms of periods) or frequencies."),
+    ] = None,
     padding: Annotated[
         str | None, typer.Option(help="Beyond the edges: zero, reflect or periodic.")
     ] = None,
@@ -111,6 +115,7 @@ def scalogram(
         "voices": voices,
         "min_period": min_period,
         "max_period": max_period,
+        "spacing": spacing,
         "padding": padding,
     }
     settings.update({key: value for key, value in given.items() if value is not None})

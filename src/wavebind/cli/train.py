@@ -126,7 +126,17 @@ def train(
             "averaged: one network learns what several know.",
         ),
     ] = None,
-    teacher_weight: Annotated[float | None, typer.Option(help="Which part (default: 0.5).")] = None,
+    tutors: Annotated[
+        int | None,
+        typer.Option(
+            help="Train so many networks like this one first, and learn from their mean "
+            "prediction as from teachers (default: 0)."
+        ),
+    ] = None,
+    teacher_weight: Annotated[
+        float | None,
+        typer.Option(help="Which part of a label is the teachers' or tutors' (default: 0.5)."),
+    ] = None,
     class_weights: Annotated[
         bool | None,
         typer.Option(
@@ -181,6 +191,7 @@ def train(
         "mutation": mutation,
         "smoothing": smoothing,
         "teachers": [str(path.resolve()) for path in teacher] if teacher else None,
+        "tutors": tutors,
         "teacher_weight": teacher_weight,
         "class_weights": class_weights,
         "accumulate": accumulate,
