@@ -16,6 +16,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from conftest import LENGTH, MOTIF, random_dna
 from genome_files import fasta_text
 from wavebind.dataset import open_dataset
+from wavebind.models import load_model
 from wavebind.prediction import load_run, predict_logits
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
@@ -55,6 +56,35 @@ def test_learning_curves_have_a_row_for_each_size_and_model(trained, tmp_path):
     rows = [re.split(r"\s{2,}", line.strip()) for line in table.splitlines()[1:]]
     assert [(row[0], row[1]) for row in rows] == [("3", "kmers"), ("60", "kmers")]
     assert float(rows[1][2]) > float(rows[0][2])
+
+
+def test_what_was_left_over_is_scored(trained, tmp_path):
+    """Against scikit-learn, and letters read from the dataset's own file."""
+    for name, front in (("a", "wavelets"), ("b", "signal")):
+        text = f'about = "{name}"\nsource = "-"\nbackbone = "scalenet"\nfront = "{front}"\n'
+        (tmp_path / f"{name}.toml").write_text(text + "[training]\nepochs = 1\nbatch_size = 16\n")
+    table = call(
+        "leftover.py", trained[1], tmp_path / "a.toml", tmp_path / "b.toml", "--train-bound", 30,
+        "--seed", 4, "--out", tmp_path / "runs",
+    )  # fmt: skip
+    rows = {line[:14].strip(): line[14:].split() for line in table.splitlines()[1:]}
+    assert list(rows) == ["a", "b", "their mean"]
+    data = open_dataset(trained[1])
+    kept = set(data.with_fewer(30, np.random.default_rng(4)).indices("train").tolist())
+    rest = np.array([i for i in data.indices("train") if i not in kept])
+    assert (data.labels[rest] == 1).sum() == (data.labels[data.indices("train")] == 1).sum() - 30
+    codes = np.load(trained[1] / "codes.npy")[rest]
+    logits = []
+    for name in ("a", "b"):
+        model = load_model(tmp_path / "runs" / name / "model.safetensors", torch.device("cpu"))[0]
+        with torch.inference_mode():
+            both = [model.eval()(torch.from_numpy(c.copy())) for c in (codes, 3 - codes[:, ::-1])]
+        logits.append(((both[0] + both[1]) / 2).numpy())
+        found = roc_auc_score(data.labels[rest], logits[-1])
+        assert float(rows[name][0]) == pytest.approx(found, abs=0.01)
+    mean = roc_auc_score(data.labels[rest], sum(logits))
+    assert float(rows["their mean"][0]) == pytest.approx(mean, abs=0.01)
+    assert rows["a"][2] == "+0.0000"
 
 
 def test_fronts_are_compared(trained, tmp_path):
