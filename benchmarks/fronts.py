@@ -11,9 +11,12 @@ added later.
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from pathlib import Path
+
+from wavebind.recipebook import load_recipe
 
 RECIPE = """about = "benchmarks/fronts.py"
 backbone = "scalenet"
@@ -52,17 +55,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("fronts"))
     parser.add_argument("--seeds", default="1")
     parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--training", default="default", help="train as this recipe does")
     parser.add_argument("--fronts", nargs="+", default=list(FRONTS), choices=FRONTS)
     parser.add_argument("--train-bound", type=int, help="a point of a learning curve")
     parser.add_argument("--split", default="valid")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     recipes = []
+    training = load_recipe(options.training).training
+    lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in training.items())
     for name in options.fronts:
         recipes.append(options.out / f"{name}.toml")
         front, spacing = FRONTS[name]
         text = RECIPE.format(front=front, spacing=spacing, options=OPTIONS.get(name, ""))
-        recipes[-1].write_text(text)
+        recipes[-1].write_text(f"{text}\n[training]\n{lines}")
     words = [sys.executable, "-m", "wavebind", "compare", options.data]
     words += ["--models", ",".join(map(str, recipes)), "--seeds", options.seeds]
     words += ["--epochs", options.epochs, "--split", options.split]
