@@ -44,10 +44,15 @@ def test_sliding_sums_are_sums(width: int) -> None:
     torch.testing.assert_close(_sliding_sum(x, width), naive)
 
 
-@pytest.mark.parametrize(("length", "pool", "stride"), [(60, 2, 2), (61, 2, 2), (63, 3, 1)])
-def test_logits_are_those_of_the_head_on_each_window(length: int, pool: int, stride: int) -> None:
+@pytest.mark.parametrize(
+    ("length", "pool", "stride", "members"),
+    [(60, 2, 2, 1), (61, 2, 2, 1), (63, 3, 1, 1), (60, 2, 2, 3)],
+)
+def test_logits_are_those_of_the_head_on_each_window(
+    length: int, pool: int, stride: int, members: int
+) -> None:
     """The naive way: the network's features of the whole stretch, and its head on every slice."""
-    model = model_of(length, pool=pool, stride=stride)
+    model = model_of(length, pool=pool, stride=stride, members=members)
     slider = Slider(model, stretch=200)
     assert slider.step == pool * stride
     rng = np.random.default_rng(0)

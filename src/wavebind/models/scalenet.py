@@ -4,6 +4,10 @@ Scalogram -> normalisation a channel and scale -> stem that reads bands of neigh
 residual blocks over (band, position) -> one convolution over all bands -> dilated residual blocks
 over position -> maximum, mean and attention over position -> logit.
 
+With several members all of this but the first normalisation is there several times, in grouped
+convolutions: networks that share their input, each trained by a loss of its own, whose mean logit
+is the prediction (Lakshminarayanan et al. 2017, Adv. Neural Inf. Process. Syst. 30:6402).
+
 Residual blocks with the normalisation first: He et al. 2016, ECCV, LNCS 9908:630. Attention over
 positions: Ilse et al. 2018, ICML, PMLR 80:2127.
 """
@@ -49,6 +53,8 @@ class ScaleNetConfig:
         Neighbouring positions joined by their maximum before the later blocks.
     dropout, head_dropout : float
         Within the blocks, and before the last layer.
+    members : int
+        Networks whose logits are averaged.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
@@ -64,9 +70,10 @@ class ScaleNetConfig:
     pool: int = 2
     dropout: float = 0.1
     head_dropout: float = 0.3
+    members: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("band", "band_width", "position_width", "pool"):
+        for name in ("band", "band_width", "position_width", "pool", "members"):
             if getattr(self, name) < 1:
                 raise InputError(f"scalenet {name} must be 1 or more; found {getattr(self, name)}")
         for name in ("band_blocks", "position_blocks"):
@@ -128,10 +135,14 @@ class ScaleNet(SegmentedNetwork):
                 f"found {scales} and {positions}. Use more scales, longer windows or a smaller "
                 f"stride"
             )
+        self.members, self.n_outputs = config.members, n_outputs
+        band_width, position_width = (
+            config.members * width for width in (config.band_width, config.position_width)
+        )
         self.input_norm = nn.BatchNorm1d(channels * scales)
         self.stem = nn.Conv2d(
             channels,
-            config.band_width,
+            band_width,
             (1 if scales == 1 else 2 * band, config.stem_kernel),
             stride=(band, 1),
             padding=(band // 2, config.stem_kernel // 2),
@@ -141,28 +152,32 @@ class ScaleNet(SegmentedNetwork):
             bands = self.stem(torch.zeros(1, *shape)).shape[2]
         self.bands = nn.Sequential(
             *(
-                Residual(config.band_width, (1 if bands == 1 else 3, 3), 1, config.dropout)
+                Residual(band_width, (1 if bands == 1 else 3, 3), 1, config.dropout, config.members)
                 for _ in range(config.band_blocks)
             )
         )
-        self.join_norm = nn.BatchNorm2d(config.band_width)
-        self.join = nn.Conv2d(config.band_width, config.position_width, (bands, 1), bias=False)
+        self.join_norm = nn.BatchNorm2d(band_width)
+        self.join = nn.Conv2d(
+            band_width, position_width, (bands, 1), groups=config.members, bias=False
+        )
         self.pool = nn.MaxPool2d((1, config.pool))
         self.positions = nn.Sequential(
             *(
                 Residual(
-                    config.position_width,
+                    position_width,
                     (1, config.kernel),
                     config.dilations[i % len(config.dilations)],
                     config.dropout,
+                    config.members,
                 )
                 for i in range(config.position_blocks)
             )
         )
-        self.head_norm = nn.BatchNorm2d(config.position_width)
-        self.attention = nn.Conv2d(config.position_width, 1, 1)
+        self.head_norm = nn.BatchNorm2d(position_width)
+        self.attention = nn.Conv2d(position_width, config.members, 1, groups=config.members)
         self.head_dropout = Dropout(config.head_dropout)
-        self.head = nn.Linear(3 * config.position_width, n_outputs)
+        # One row an output, of the first member, then of the second, and so on.
+        self.head = nn.Linear(3 * config.position_width, config.members * n_outputs)
 
     @property
     def n_affine(self) -> int:
@@ -191,13 +206,16 @@ class ScaleNet(SegmentedNetwork):
         x = functional.gelu(self.head_norm(x)).squeeze(2)
         scores = self.attention(x.unsqueeze(2)).squeeze(2).float()
         # One reference for the whole stretch instead of one a window: a common factor cancels.
-        weights = (scores - scores.amax(-1, keepdim=True)).clamp_min(_LEAST).exp()
+        weights = (scores - scores.amax(-1, keepdim=True)).clamp_min(_LEAST).exp().unsqueeze(2)
         x = x.float()
-        attended = _sliding_sum(x * weights, width) / _sliding_sum(weights, width)
-        highest, mean = functional.max_pool1d(x, width, 1), _sliding_sum(x, width) / width
-        pooled = torch.cat([highest, mean, attended], dim=1)
-        logits: torch.Tensor = self.head(pooled.transpose(1, 2))
-        return logits.transpose(1, 2)
+        each = self._by_member(x)
+        attended = _sliding_sum(each * weights, width) / _sliding_sum(weights, width)
+        highest = self._by_member(functional.max_pool1d(x, width, 1))
+        mean = _sliding_sum(each, width) / width
+        pooled = torch.cat([highest, mean, attended], dim=2)
+        # (batch, position, member, map) -> (batch, position, member, output)
+        logits = self._member_logits(pooled.permute(0, 3, 1, 2))
+        return logits.mean(2).transpose(1, 2)
 
     def stages(self) -> dict[str, nn.Module]:
         """Modules with output ``(batch, map, band or 1, position)``, first to last."""
@@ -212,13 +230,29 @@ class ScaleNet(SegmentedNetwork):
         joined: torch.Tensor = self.pool(self.join(functional.gelu(self.join_norm(x))))
         return joined
 
+    def _by_member(self, x: torch.Tensor) -> torch.Tensor:
+        """``(batch, map, position)`` to ``(batch, member, map, position)``."""
+        return x.view(x.shape[0], self.members, -1, x.shape[2])
+
+    def _member_logits(self, pooled: torch.Tensor) -> torch.Tensor:
+        """The last layer, of each member its own: ``(..., member, map)`` to outputs."""
+        if self.members == 1:
+            logits: torch.Tensor = self.head(pooled)
+            return logits
+        weight = self.head.weight.view(self.members, self.n_outputs, -1)
+        bias = self.head.bias.view(self.members, self.n_outputs)
+        logits = torch.einsum("...mk,mok->...mo", pooled, weight) + bias
+        return logits
+
     def _head(self, x: torch.Tensor) -> torch.Tensor:
+        """``(batch, output)``; in training one row a member and window, first members first."""
         x = functional.gelu(self.head_norm(x)).squeeze(2)
         weights = torch.softmax(self.attention(x.unsqueeze(2)).squeeze(2).float(), dim=-1)
-        attended = (x * weights.to(x.dtype)).sum(-1)
-        pooled = torch.cat([x.amax(-1), x.mean(-1), attended], dim=1)
-        logits: torch.Tensor = self.head(self.head_dropout(pooled))
-        return logits
+        x = self._by_member(x)
+        attended = (x * weights.to(x.dtype).unsqueeze(2)).sum(-1)
+        pooled = torch.cat([x.amax(-1), x.mean(-1), attended], dim=2)
+        logits = self._member_logits(self.head_dropout(pooled))
+        return logits.transpose(0, 1).flatten(0, 1) if self.training else logits.mean(1)
 
     def segments(self) -> list[Segment]:
         """``stem``, ``bands``, ``join``, ``positions`` and ``head``."""
