@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -112,3 +113,9 @@ def test_names_that_are_not_recipes(cli, trained, tmp_path):
     assert code == 1
     assert "the settings: epoch: " in err
     assert not (tmp_path / "r").exists()
+
+
+def test_the_rival_of_the_benchmarks_is_trained_as_the_recipe_small():
+    rival = load_recipe(str(Path(__file__).parent.parent / "benchmarks" / "cnn-small.toml"))
+    assert rival.training == load_recipe("small").training
+    assert rival.model(200).front_name == "signal"
