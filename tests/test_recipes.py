@@ -13,10 +13,10 @@ from wavebind.training import TrainingConfig
 
 
 def test_the_recipes_there_are():
-    assert recipe_names() == ["default", "long", "ruggeri2025", "small", "wavedna"]
+    assert recipe_names() == ["default", "long", "ruggeri2025", "sequence", "small", "wavedna"]
 
 
-@pytest.mark.parametrize("name", ["default", "long", "ruggeri2025", "small", "wavedna"])
+@pytest.mark.parametrize("name", ["default", "long", "ruggeri2025", "sequence", "small", "wavedna"])
 def test_every_recipe_is_whole(name):
     recipe = load_recipe(name)
     assert recipe.about
@@ -121,6 +121,8 @@ def test_the_rival_of_the_benchmarks_is_trained_as_the_recipe_small():
     rival = load_recipe(str(Path(__file__).parent.parent / "benchmarks" / "cnn-small.toml"))
     assert rival.training == load_recipe("small").training
     assert rival.model(200).front_name == "signal"
+    assert load_recipe("sequence").training == rival.training
+    assert load_recipe("sequence").model(200).front_name == "signal"
 
 
 def test_a_recipe_with_members_is_trained_and_scored(trained, tmp_path, cli):
