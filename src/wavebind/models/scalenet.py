@@ -241,8 +241,7 @@ class ScaleNet(SegmentedNetwork):
             return logits
         weight = self.head.weight.view(self.members, self.n_outputs, -1)
         bias = self.head.bias.view(self.members, self.n_outputs)
-        logits = torch.einsum("...mk,mok->...mo", pooled, weight) + bias
-        return logits
+        return torch.einsum("...mk,mok->...mo", pooled, weight) + bias
 
     def _head(self, x: torch.Tensor) -> torch.Tensor:
         """``(batch, output)``; in training one row a member and window, first members first."""
