@@ -309,7 +309,8 @@ def test_the_same_bytes_whoever_does_the_work(
     with distributed.LocalCluster(
         n_workers=2,
         threads_per_worker=1,
-        dashboard_address=None,
+        # Any free port: without a dashboard the server would still want 8787, as another test may.
+        dashboard_address="127.0.0.1:0",
         local_directory=str(tmp_path / "dask"),
         silence_logs=50,
     ) as cluster:

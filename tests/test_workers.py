@@ -110,7 +110,8 @@ def test_dask_workers_one_of_which_is_killed(tmp_path: Path) -> None:
         n_workers=3,
         threads_per_worker=1,
         processes=True,
-        dashboard_address=None,
+        # Any free port: without a dashboard the server would still want 8787, as another test may.
+        dashboard_address="127.0.0.1:0",
         local_directory=str(tmp_path / "dask"),
         silence_logs=50,
     ) as cluster:
