@@ -9,24 +9,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wavebind.baselines.networks import Network
 from wavebind.calibration import fit_calibration
 from wavebind.cli.train import training_monitor
 from wavebind.contests import Scores, contest
 from wavebind.dataset import Dataset, open_dataset
 from wavebind.errors import InputError
 from wavebind.evaluation import ranking_metrics
-from wavebind.prediction import load_run, predict_logits
 from wavebind.recipebook import load_recipe
-from wavebind.rundir import RunDir
-from wavebind.settings import from_dict
-from wavebind.training import finished_card, train
-from wavebind.trainingconfig import TrainingConfig
 
 
 def left_over(whole: Dataset, part: Dataset, n_unbound: int) -> NDArray[np.int64]:
@@ -35,18 +30,6 @@ def left_over(whole: Dataset, part: Dataset, n_unbound: int) -> NDArray[np.int64
     unbound = rest[whole.labels[rest] == 0]
     chosen = np.random.default_rng(5).choice(unbound, min(n_unbound, len(unbound)), replace=False)
     return np.sort(np.concatenate([rest[whole.labels[rest] == 1], chosen]))
-
-
-def trained(name: str, data: Dataset, out: Path, seed: int) -> Path:
-    """The run of a recipe, trained, continued, or there already."""
-    recipe = load_recipe(name)
-    run = RunDir(out / Path(name).stem)
-    begun = run.run_json.is_file()
-    if not (begun and finished_card(run.path)):
-        config = replace(from_dict(TrainingConfig, recipe.training, name), seed=seed)
-        with training_monitor() as monitor:
-            train(data, run.path, recipe.model_for(data), config, resume=begun, monitor=monitor)
-    return run.path
 
 
 def main() -> None:
@@ -70,11 +53,11 @@ def main() -> None:
         raise InputError(f"{options.data}: no bound window is left over; train on fewer")
     logits, on_valid = {}, {}
     for name, recipe in zip(names, options.recipes, strict=True):
-        model, _ = load_run(trained(recipe, data, options.out, options.seed), data)
-        logits[name] = predict_logits(model, whole.codes, rest)
-        on_valid[name] = ranking_metrics(
-            whole.labels[valid], predict_logits(model, whole.codes, valid)
-        )
+        network = Network(load_recipe(recipe))
+        with training_monitor() as monitor:
+            network.fit(data, options.out / name, options.seed, monitor)
+        logits[name] = network.predict(whole.codes[rest])
+        on_valid[name] = ranking_metrics(whole.labels[valid], network.predict(whole.codes[valid]))
     if len(names) > 1:
         logits["their mean"] = np.mean(list(logits.values()), axis=0)
     models = {k: [Scores(v, fit_calibration(labels, v), 0.5)] for k, v in logits.items()}

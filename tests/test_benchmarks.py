@@ -76,7 +76,8 @@ def test_what_was_left_over_is_scored(trained, tmp_path):
     codes = np.load(trained[1] / "codes.npy")[rest]
     logits = []
     for name in ("a", "b"):
-        model = load_model(tmp_path / "runs" / name / "model.safetensors", torch.device("cpu"))[0]
+        run = tmp_path / "runs" / name / "run"
+        model = load_model(run / "model.safetensors", torch.device("cpu"))[0]
         with torch.inference_mode():
             both = [model.eval()(torch.from_numpy(c.copy())) for c in (codes, 3 - codes[:, ::-1])]
         logits.append(((both[0] + both[1]) / 2).numpy())

@@ -47,7 +47,15 @@ from wavebind.settings import from_dict, to_dict
 from wavebind.softlabels import load_teachers, soft_labels, teach
 from wavebind.trainingconfig import EpochReport, TrainingConfig, TrainingMonitor
 
-__all__ = ["Devices", "EpochReport", "TrainingConfig", "TrainingMonitor", "finished_card", "train"]
+__all__ = [
+    "Devices",
+    "EpochReport",
+    "TrainingConfig",
+    "TrainingMonitor",
+    "finished_card",
+    "train",
+    "train_once",
+]
 
 _VALID_BATCH = 512
 
@@ -265,21 +273,11 @@ def _tutors(
     """The tutors of a run, trained or, where they are there already, read; see `run.tutor`."""
     found = []
     for number in range(1, config.tutors + 1):
-        tutor = RunDir(run.tutor(number))
-        begun = tutor.run_json.is_file()
-        if not (begun and tutor.model.is_file()):
-            if monitor:
-                monitor.said(f"tutor {number} of {config.tutors}")
-            train(
-                data,
-                tutor.path,
-                model,
-                config.tutor(number),
-                devices=where,
-                resume=begun,
-                monitor=monitor,
-            )
-        found.append(load_run(tutor.path, data, where.device)[0])
+        if monitor:
+            monitor.said(f"tutor {number} of {config.tutors}")
+        tutor = run.tutor(number)
+        train_once(data, tutor, model, config.tutor(number), devices=where, monitor=monitor)
+        found.append(load_run(tutor, data, where.device)[0])
     if found and monitor:
         monitor.said("the network that learns from them")
     return found
@@ -476,6 +474,21 @@ def _stored_configuration(run: RunDir, data: Dataset) -> tuple[ModelConfig, Trai
         )
     name = str(run.run_json)
     return from_dict(ModelConfig, model, name), from_dict(TrainingConfig, config, name)
+
+
+def train_once(
+    data: Dataset,
+    out: Path,
+    model: ModelConfig,
+    config: TrainingConfig,
+    *,
+    devices: Devices | None = None,
+    monitor: TrainingMonitor | None = None,
+) -> None:
+    """:func:`train`, unless the run has ended already; one that was interrupted is continued."""
+    begun = RunDir(out).run_json.is_file()
+    if not (begun and finished_card(out)):
+        train(data, out, model, config, devices=devices, resume=begun, monitor=monitor)
 
 
 def finished_card(out: Path) -> ModelCard | None:

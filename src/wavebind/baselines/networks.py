@@ -17,7 +17,7 @@ from wavebind.recipebook import Recipe
 from wavebind.rundir import RunDir, read_json
 from wavebind.sequences import Codes
 from wavebind.settings import from_dict
-from wavebind.training import Devices, finished_card, train
+from wavebind.training import Devices, train_once
 from wavebind.trainingconfig import TrainingConfig, TrainingMonitor
 
 __all__ = ["Network"]
@@ -49,17 +49,8 @@ class Network(Rival):
         run = RunDir(folder / "run")
         config = replace(self.config, seed=seed)
         model = self.recipe.model_for(data)
-        begun = run.run_json.is_file()
-        if not (begun and finished_card(run.path)):
-            train(
-                data,
-                run.path,
-                model,
-                config,
-                devices=Devices(self.device),
-                resume=begun,
-                monitor=monitor,
-            )
+        devices = Devices(self.device)
+        train_once(data, run.path, model, config, devices=devices, monitor=monitor)
         self._model: Classifier
         self._model, card = load_model(run.model, resolve_device(self.device))
         history = read_json(run.history)
