@@ -125,6 +125,13 @@ def test_the_rival_of_the_benchmarks_is_trained_as_the_recipe_small():
     assert load_recipe("sequence").model(200).front_name == "signal"
 
 
+def test_sequence_default_differs_from_the_default_in_its_front_alone():
+    """And from the recipe sequence in its training alone."""
+    path = str(Path(__file__).parent.parent / "benchmarks" / "sequence-default.toml")
+    assert load_recipe(path).training == load_recipe("default").training
+    assert load_recipe(path).model(200).resolved() == load_recipe("sequence").model(200).resolved()
+
+
 def test_a_recipe_with_members_is_trained_and_scored(trained, tmp_path, cli):
     from sklearn.metrics import roc_auc_score
 
