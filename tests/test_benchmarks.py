@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pyBigWig
 import pytest
 import torch
@@ -16,6 +17,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from conftest import LENGTH, MOTIF, random_dna
 from genome_files import fasta_text
 from wavebind.dataset import open_dataset
+from wavebind.evaluation import calibration
 from wavebind.models import load_model
 from wavebind.prediction import load_run, predict_logits
 
@@ -204,6 +206,40 @@ def test_averages_over_runs_and_shifts(trained, tmp_path):
         assert float(rows[name][0]) == pytest.approx(roc_auc_score(labels, logits[0]), abs=6e-5)
         shifted = roc_auc_score(labels, np.mean(logits, axis=0))
         assert float(rows[f"{name}, shifts"][0]) == pytest.approx(shifted, abs=6e-5)
+
+
+def test_calibration_on_another_chromosome(trained, tmp_path):
+    from conftest import run_cli
+
+    folder, out = trained[1], tmp_path / "cmp"
+    arguments = ["compare", str(folder), "--models", "jaspar:CTCF,cnn", "--seeds", "1,2"]
+    assert run_cli([*arguments, "--epochs", "1", "--out", str(out), "--device", "cpu"]) == 0
+    lines = call("calibration.py", folder, out).splitlines()
+    data = open_dataset(folder)
+    valid = (data.labels[data.indices("valid")] == 1).mean()
+    windows = pq.read_table(out / "windows.parquet").to_pydict()
+    y = np.array(windows["label"])
+    assert lines[0].endswith(f"{y.mean():.3f}; valid {valid:.3f}")
+    rows = {line.split()[0]: [float(x) for x in re.findall(r"[\d.]+", line)] for line in lines[2:]}
+    assert list(rows) == ["jaspar:CTCF", "cnn"]
+    p = np.stack([windows["cnn:0"], windows["cnn:1"]])
+    odds = p / (1 - p) * (y.mean() / (1 - y.mean())) / (valid / (1 - valid))
+    error, mean, low, high, average, corrected, matched = rows["cnn"]
+    assert error == pytest.approx(np.mean([calibration(y, q).error for q in p]), abs=6e-5)
+    assert low < mean < high
+    assert average == pytest.approx(p.mean(), abs=6e-4)
+    expected = np.mean([calibration(y, q / (1 + q)).error for q in odds])
+    assert corrected == pytest.approx(expected, abs=6e-5)
+    shifted = []
+    for q in p:
+        steps = np.linspace(-8, 8, 16_001)
+        means = [float((q / (q + (1 - q) * np.exp(-s))).mean()) for s in steps[::100]]
+        coarse = steps[::100][np.argmin(np.abs(np.array(means) - y.mean()))]
+        near = steps[np.abs(steps - coarse) <= 0.1]
+        means = [float((q / (q + (1 - q) * np.exp(-s))).mean()) for s in near]
+        best = near[np.argmin(np.abs(np.array(means) - y.mean()))]
+        shifted.append(calibration(y, q / (q + (1 - q) * np.exp(-best))).error)
+    assert matched == pytest.approx(np.mean(shifted), abs=1e-3)
 
 
 def test_parts_of_the_plane(trained):

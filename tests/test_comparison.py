@@ -11,6 +11,7 @@ from wavebind.baselines import parse_model
 from wavebind.comparison import ComparisonConfig, read_comparison
 from wavebind.dataset import open_dataset
 from wavebind.errors import InputError
+from wavebind.evaluation import calibration
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,11 @@ def test_the_table_is_of_the_windows(compared, trained):
     assert int(rows["cnn"]["parameters"]) > 200_000
     assert float(rows["cnn"]["peak_mb"]) > 100
     assert all(0 < float(row["calibration_error"]) < 1 for row in rows.values())
+    for label, columns in (("kmers", ["kmers"]), ("cnn", ["cnn:0", "cnn:1"])):
+        # Labels drawn from the probabilities that were written, and the error of those.
+        rng, p = np.random.default_rng(1), [np.array(windows[c]) for c in columns]
+        drawn = [calibration(rng.random(len(q)) < q, q).error for q in p for _ in range(300)]
+        assert float(rows[label]["calibration_floor"]) == pytest.approx(np.mean(drawn), rel=0.1)
 
 
 def test_the_best_on_valid_is_the_reference_and_the_average_is_of_the_best_two(compared):
@@ -93,6 +99,7 @@ def test_the_page_is_whole(compared, trained, cli):
     for label in ("jaspar:CTCF", "kmers", "cnn", "average"):
         assert f"<td>{label}" in page
     assert "Where they disagree" in page
+    assert "<th>its floor</th>" in page
     found = read_comparison(compared)
     alone = found["alone"]
     windows = pq.read_table(compared / "windows.parquet").to_pydict()

@@ -100,6 +100,20 @@ def test_intervals_of_the_difference_cover_what_they_should():
     assert 86 <= held <= 100
 
 
+def test_the_floor_is_the_mean_over_seeds():
+    labels, values = made(600)
+    # All of the probabilities near 0, whose floor is small, and all near the middle.
+    sure, unsure = values - 8, 0.01 * values + 0.6
+    rng = np.random.default_rng
+    one, two, both = (
+        contest(labels, {"a": [scores(v) for v in seeds]}, "a", rng(0), n_resamples=5)["a"].floor
+        for seeds in ([sure], [unsure], [sure, unsure])
+    )
+    assert one.high < two.low
+    assert both.value == pytest.approx((one.value + two.value) / 2, rel=0.05)
+    assert both.low < both.value < both.high
+
+
 def test_errors():
     labels, values = made()
     with pytest.raises(InputError, match="the reference 'c' is not among a"):

@@ -12,6 +12,7 @@ from wavebind.evaluation import (
     best_threshold,
     calibration,
     calibration_error,
+    calibration_floor,
     curves,
     evaluate,
     ranking_metrics,
@@ -139,3 +140,37 @@ def test_the_calibration_error_with_its_interval():
     # Doubling every window is no change.
     weights = np.full(3000, 2.0)
     assert BinnedError(labels, p).error(weights) == pytest.approx(honest.value)
+
+
+@pytest.mark.parametrize("n", [300, 3000])
+def test_the_floor_of_the_calibration_error_in_closed_form(n):
+    # With one probability everywhere a bin's gap is normal of variance p (1 - p) / m, and the mean
+    # of a normal's absolute value is its deviation times sqrt(2 / pi).
+    p = np.full(15 * n, 0.3)
+    floor = calibration_floor(p, np.random.default_rng(0), 400)
+    deviation = np.sqrt(0.3 * 0.7 / n)
+    assert floor.value == pytest.approx(deviation * np.sqrt(2 / np.pi), rel=0.03)
+    # Its spread is that of a mean of fifteen such values.
+    spread = deviation * np.sqrt((1 - 2 / np.pi) / 15)
+    assert floor.low == pytest.approx(floor.value - 1.96 * spread, rel=0.06)
+    assert floor.high == pytest.approx(floor.value + 1.96 * spread, rel=0.06)
+
+
+def test_right_probabilities_lie_within_the_floor_and_wrong_ones_above_it():
+    rng = np.random.default_rng(1)
+    p = rng.random(2000)
+    found = calibration_floor(p, np.random.default_rng(0), 300)
+    within = 0
+    for _ in range(100):
+        labels = (rng.random(2000) < p).astype(int)
+        within += found.low <= calibration(labels, p).error <= found.high
+    assert within >= 88
+    labels = (rng.random(2000) < p).astype(int)
+    wrong = p**1.5
+    assert calibration(labels, wrong).error > calibration_floor(wrong, rng, 300).high
+
+
+def test_relabelled_is_the_error_of_those_labels():
+    rng = np.random.default_rng(2)
+    p, first, second = rng.random(500), rng.integers(0, 2, 500), rng.integers(0, 2, 500)
+    assert BinnedError(first, p).relabelled(second) == pytest.approx(calibration(second, p).error)

@@ -60,6 +60,8 @@ def test_the_page_holds_the_numbers_and_needs_nothing_else(scored):
     assert "300 windows of the test split, 150 of them bound" in " ".join(page.text.split())
     assert "://" not in re.sub(r"data:image/png;base64,[^\"]*", "", html)
     assert "is above what composition alone explains" in page.text
+    floor = metrics["calibration_floor"]
+    assert f"would have {floor['value']:.3f}" in " ".join(page.text.split())
 
 
 def test_what_comes_from_files_is_escaped(scored):
@@ -86,6 +88,26 @@ def test_a_model_no_better_than_a_shortcut_is_told_so(scored):
     metrics["best_shortcut"] = {"name": "gc", "value": 0.99, "low": 0.98, "high": 1.0}
     (run / "metrics.json").write_text(json.dumps(metrics))
     assert "is not clearly above" in Page(write_report(run, device="cpu").read_text()).text
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"), [(0.01, "cannot be told from"), (0.4, "is off by more than chance")]
+)
+def test_the_calibration_error_is_held_to_its_floor(scored, error, verdict):
+    run, _, metrics = scored
+    metrics["calibration_error"] = {"value": error, "low": 0.0, "high": 0.5}
+    metrics["calibration_floor"] = {"value": 0.01, "low": 0.005, "high": 0.02}
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    assert verdict in Page(write_report(run, device="cpu").read_text()).text
+
+
+def test_metrics_of_before_there_was_a_floor_are_reported(scored):
+    run, _, metrics = scored
+    del metrics["calibration_floor"]
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    text = " ".join(Page(write_report(run, device="cpu").read_text()).text.split())
+    assert "Expected calibration error: " in text
+    assert "as many windows" not in text
 
 
 def test_reports_that_cannot_be(run_copy):

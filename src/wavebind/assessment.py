@@ -17,6 +17,7 @@ from wavebind.evaluation import (
     Estimate,
     auroc_with_interval,
     calibration_error,
+    calibration_floor,
     evaluate,
     evaluate_classes,
     evaluate_numbers,
@@ -66,7 +67,8 @@ def assess(
     dict
         What ``metrics.json`` holds: for each metric ``value``, ``low`` and ``high`` (95 %
         bootstrap over windows), the numbers of windows, the threshold chosen on valid, the split,
-        the seed, the expected calibration error with its interval, the AUROC against each kind of
+        the seed, the expected calibration error with its interval and the floor that right
+        probabilities would have, the AUROC against each kind of
         background where there are several, and the audit of these windows: ``shortcuts``,
         ``best_shortcut``, ``skipped``, ``leakage`` and ``verdict``. Of a model of several outputs
         the same for each of them under ``outputs``. Of classes, under ``classes``, accuracy and
@@ -179,6 +181,10 @@ def _assess_one(
         "calibration_error": None
         if regression
         else to_dict(calibration_error(labels, scores, rng)),
+        # From a stream of its own, so that the intervals after it stay as they were.
+        "calibration_floor": None
+        if regression
+        else to_dict(calibration_floor(scores, rng.spawn(1)[0])),
         "auroc_by_background": _by_background(data, data.indices(part), labels, scores, rng),
         **{key: audited[key] for key in _AUDITED},
     }

@@ -239,6 +239,7 @@ def table_rows(found: Comparison) -> list[str]:
         header += [metric, f"{metric}_low", f"{metric}_high"]
     for metric in ("auroc", "auprc"):
         header += [f"behind_{metric}", f"behind_{metric}_low", f"behind_{metric}_high"]
+    header += ["calibration_floor", "calibration_floor_low", "calibration_floor_high"]
     rows = ["\t".join([*header, "details"])]
     for entry in found.entries:
         result = found.contests[entry.label]
@@ -251,6 +252,8 @@ def table_rows(found: Comparison) -> list[str]:
         for metric in ("auroc", "auprc"):
             e = result.behind[metric]
             cells += [f"{x:.6f}" for x in (e.value, e.low, e.high)]
+        floor = result.floor
+        cells += [f"{x:.6f}" for x in (floor.value, floor.low, floor.high)]
         rows.append("\t".join([*cells, entry.details[0]]))
     return rows
 
@@ -278,6 +281,7 @@ def to_json(found: Comparison) -> dict[str, Any]:
                 "metrics": {k: asdict(v) for k, v in found.contests[entry.label].metrics.items()},
                 "by_seed": found.contests[entry.label].seeds,
                 "behind": {k: asdict(v) for k, v in found.contests[entry.label].behind.items()},
+                "calibration_floor": asdict(found.contests[entry.label].floor),
             }
             for entry in found.entries
         ],

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from wavebind.calibration import Calibration
 from wavebind.errors import InputError
-from wavebind.evaluation import METRICS, BinnedError, Estimate, Ranked, estimate, resamples
+from wavebind.evaluation import (
+    METRICS,
+    BinnedError,
+    Estimate,
+    Ranked,
+    calibration_floor,
+    estimate,
+    resamples,
+)
 
 __all__ = ["ECE", "Contest", "Scores", "contest"]
 
@@ -62,11 +70,15 @@ class Contest:
         The same metrics of each seed alone, without intervals.
     behind : dict
         Reference minus this model, on the same resampled windows.
+    floor : Estimate
+        The calibration error that its probabilities would have if they were exactly right, with
+        95 % of what chance makes of that; the mean over the seeds.
     """
 
     metrics: dict[str, Estimate]
     seeds: dict[str, list[float]]
     behind: dict[str, Estimate]
+    floor: Estimate
 
 
 def contest(
@@ -134,6 +146,8 @@ def contest(
             progress(1)
     spread = {name: np.array(rows) for name, rows in draws.items()}
     centre = {name: np.mean(rows, axis=0) for name, rows in points.items()}
+    # A stream of its own: resamples are those of the generator as it was given.
+    floors = rng.spawn(1)[0]
     result = {}
     for name in models:
         gap = centre[reference] - centre[name]
@@ -144,5 +158,12 @@ def contest(
                 m: estimate(gap[j], spread[reference][:, j] - spread[name][:, j])
                 for j, m in enumerate(names)
             },
+            _floor(models[name], floors),
         )
     return result
+
+
+def _floor(seeds: Sequence[Scores], rng: np.random.Generator) -> Estimate:
+    """The floor of the calibration error, its numbers averaged over the seeds."""
+    found = [calibration_floor(s.probabilities, rng) for s in seeds]
+    return Estimate(*(float(x) for x in np.mean([(f.value, f.low, f.high) for f in found], 0)))

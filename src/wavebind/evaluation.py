@@ -26,6 +26,7 @@ __all__ = [
     "best_threshold",
     "calibration",
     "calibration_error",
+    "calibration_floor",
     "classification_metrics",
     "correlations",
     "curves",
@@ -43,6 +44,8 @@ Integers = NDArray[np.integer[Any]]
 METRICS = ("auroc", "auprc", "accuracy", "precision", "recall", "f1", "mcc")
 N_RESAMPLES = 2000
 N_BINS = 15
+#: Draws of labels behind a calibration error's floor.
+N_FLOOR = 1000
 
 
 @dataclass(frozen=True)
@@ -311,12 +314,18 @@ class BinnedError:
         self._bins = np.empty(len(probabilities), dtype=np.int64)
         for i, group in enumerate(_groups(probabilities, N_BINS)):
             self._bins[group] = i
+        self._probabilities = probabilities
         self._gap = probabilities - labels
 
     def error(self, weights: Floats) -> float:
         """With each window counted `weights` times, ``(window,)``."""
         gaps = np.bincount(self._bins, weights * self._gap, N_BINS)
         return float(np.abs(gaps).sum() / weights.sum())
+
+    def relabelled(self, labels: Integers | NDArray[np.bool_]) -> float:
+        """Of the same probabilities and bins with other labels, ``(window,)``."""
+        gaps = np.bincount(self._bins, self._probabilities - labels, N_BINS)
+        return float(np.abs(gaps).sum() / len(labels))
 
 
 def calibration_error(
@@ -333,6 +342,36 @@ def calibration_error(
     binned = BinnedError(labels, probabilities)
     draws = [binned.error(w) for w in resamples(labels, rng, n_resamples)]
     return estimate(binned.error(np.ones(len(labels))), np.array(draws))
+
+
+def calibration_floor(
+    probabilities: Floats, rng: np.random.Generator, n_draws: int = N_FLOOR
+) -> Estimate:
+    """The calibration error that these probabilities would have if they were exactly right.
+
+    The error is an absolute difference of means over finite bins, so that it is above zero for a
+    perfect model, too, and the more the fewer the windows are. Labels are drawn anew from the
+    probabilities (consistency resampling: Bröcker & Smith 2007, Weather and Forecasting 22:651).
+
+    Parameters
+    ----------
+    probabilities : numpy.ndarray
+        Shape ``(window,)``, in 0-1.
+    rng : numpy.random.Generator
+    n_draws : int
+        How often labels are drawn.
+
+    Returns
+    -------
+    Estimate
+        The mean, and the 2.5 and 97.5 percentiles. A model whose error lies below the upper one
+        cannot be told from a perfectly calibrated one on so many windows.
+    """
+    binned = BinnedError(np.zeros(len(probabilities), dtype=np.int8), probabilities)
+    draws = np.array(
+        [binned.relabelled(rng.random(len(probabilities)) < probabilities) for _ in range(n_draws)]
+    )
+    return estimate(float(draws.mean()), draws)
 
 
 def classification_metrics(truth: Integers, called: Integers, n_classes: int) -> dict[str, float]:

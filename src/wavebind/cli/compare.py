@@ -158,7 +158,7 @@ def _table(found: Comparison) -> str:
     width = max(len("shortcut"), *(len(entry.label) for entry in found.entries)) + 2
     lines = [
         f"{'model':<{width}}{'AUROC':>6}  95 % interval  {'AUPRC':>6}  95 % interval  {'MCC':>6}"
-        f"  {'ECE':>5}  {'seconds':>8}  reference minus model, AUROC"
+        f"  {'ECE':>5}  {'floor':>5}  {'seconds':>8}  reference minus model, AUROC"
     ]
     for entry in found.entries:
         result = found.contests[entry.label]
@@ -174,7 +174,7 @@ def _table(found: Comparison) -> str:
         )
         cells.append(
             f"{result.metrics['mcc'].value:.4f}  {result.metrics['calibration_error'].value:.3f}"
-            f"  {entry.seconds:>8,.0f}  {behind}"
+            f"  {result.floor.value:.3f}  {entry.seconds:>8,.0f}  {behind}"
         )
         lines.append("".join(cells))
     best = found.audit["best_shortcut"]
@@ -186,6 +186,9 @@ def _table(found: Comparison) -> str:
     lines.append(
         f"{len(found.labels):,} windows of the {part} split, {int((found.labels == 1).sum()):,} "
         f"bound; seeds {', '.join(map(str, seeds))}; thresholds and calibration from valid"
+    )
+    lines.append(
+        "ECE: expected calibration error; floor: what it would be if the probabilities were right"
     )
     return "\n".join(lines)
 

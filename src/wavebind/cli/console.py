@@ -195,6 +195,12 @@ def metrics_table(metrics: Mapping[str, Any]) -> str:
     m = metrics["calibration_error"]
     if m is not None:
         lines.append(f"{'calibration':<12}{m['value']:>8.4f}   {m['low']:.4f} - {m['high']:.4f}")
+    floor = metrics.get("calibration_floor")
+    if floor is not None:
+        lines.append(
+            f"{'floor':<12}{floor['value']:>8.4f}   {floor['low']:.4f} - {floor['high']:.4f}   "
+            f"(calibration of probabilities that are right, on as many windows)"
+        )
     best = metrics["best_shortcut"]
     lines.append(
         f"{'shortcut':<12}{best['value']:>8.4f}   {best['low']:.4f} - {best['high']:.4f}   "
