@@ -16,6 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from wavebind.models.scalenet import ScaleNetConfig
 from wavebind.recipebook import load_recipe
 
 RECIPE = """about = "benchmarks/fronts.py"
@@ -36,7 +37,7 @@ spacing = "{spacing}"
 """
 #: Without a transform every position is there, twice as many: the first layer reads as far as the
 #: shorter wavelets do, and twice as many neighbours are joined.
-OPTIONS = {"signal": "stem_kernel = 15\npool = 4\nband_width = 64"}
+OPTIONS = {"signal": {"stem_kernel": 15, "pool": 4, "band_width": 64}}
 #: The front and the spacing of its periods, by the name in the table.
 FRONTS = {
     "wavelets": ("wavelets", "octaves"),
@@ -46,6 +47,13 @@ FRONTS = {
     "random-filters": ("random-filters", "octaves"),
     "signal": ("signal", "octaves"),
 }
+
+
+def shrunk(front: str, by: int) -> dict[str, int]:
+    """Options of the network behind a front with its widths divided."""
+    widths = {name: getattr(ScaleNetConfig(), name) for name in ("band_width", "position_width")}
+    size = {**widths, **OPTIONS.get(front, {})}
+    return size | {name: max(1, size[name] // by) for name in widths}
 
 
 def main() -> None:
@@ -59,6 +67,9 @@ def main() -> None:
     parser.add_argument("--fronts", nargs="+", default=list(FRONTS), choices=FRONTS)
     parser.add_argument("--train-bound", type=int, help="a point of a learning curve")
     parser.add_argument("--split", default="valid")
+    parser.add_argument(
+        "--shrink", type=int, default=1, help="divide the network's widths: fewer weights"
+    )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     recipes = []
@@ -67,7 +78,9 @@ def main() -> None:
     for name in options.fronts:
         recipes.append(options.out / f"{name}.toml")
         front, spacing = FRONTS[name]
-        text = RECIPE.format(front=front, spacing=spacing, options=OPTIONS.get(name, ""))
+        size = OPTIONS.get(name, {}) if options.shrink == 1 else shrunk(name, options.shrink)
+        sizes = "\n".join(f"{key} = {value}" for key, value in size.items())
+        text = RECIPE.format(front=front, spacing=spacing, options=sizes)
         recipes[-1].write_text(f"{text}\n[training]\n{lines}")
     words = [sys.executable, "-m", "wavebind", "compare", options.data]
     words += ["--models", ",".join(map(str, recipes)), "--seeds", options.seeds]

@@ -20,6 +20,7 @@ from wavebind.dataset import open_dataset
 from wavebind.evaluation import calibration
 from wavebind.models import load_model
 from wavebind.prediction import load_run, predict_logits
+from wavebind.recipebook import load_recipe
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
@@ -93,8 +94,14 @@ def test_what_was_left_over_is_scored(trained, tmp_path):
 def test_fronts_are_compared(trained, tmp_path):
     table = call(
         "fronts.py", trained[1], "--out", tmp_path, "--epochs", 1,
-        "--fronts", "wavelets", "signal",
+        "--fronts", "wavelets", "signal", "--shrink", 8,
     )  # fmt: skip
+    found = json.loads((tmp_path / "all" / "comparison.json").read_text())
+    small = {m["label"]: m["n_parameters"] for m in found["models_found"]}
+    for name, width in (("wavelets", 4), ("signal", 8)):
+        recipe = load_recipe(str(tmp_path / f"{name}.toml"))
+        assert (recipe.options["band_width"], recipe.options["position_width"]) == (width, 16)
+        assert small[name] < 10_000
     assert re.search(r"^wavelets +0\.\d{4} .*the reference$", table, re.MULTILINE)
     assert re.search(r"^signal +0\.\d{4} ", table, re.MULTILINE)
     assert "300 windows of the valid split" in table

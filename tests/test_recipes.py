@@ -12,11 +12,14 @@ from wavebind.settings import from_dict
 from wavebind.training import TrainingConfig
 
 
+NAMES = ["default", "long", "onehot", "ruggeri2025", "sequence", "small", "wavedna"]
+
+
 def test_the_recipes_there_are():
-    assert recipe_names() == ["default", "long", "ruggeri2025", "sequence", "small", "wavedna"]
+    assert recipe_names() == NAMES
 
 
-@pytest.mark.parametrize("name", ["default", "long", "ruggeri2025", "sequence", "small", "wavedna"])
+@pytest.mark.parametrize("name", NAMES)
 def test_every_recipe_is_whole(name):
     recipe = load_recipe(name)
     assert recipe.about
@@ -125,11 +128,13 @@ def test_the_rival_of_the_benchmarks_is_trained_as_the_recipe_small():
     assert load_recipe("sequence").model(200).front_name == "signal"
 
 
-def test_sequence_default_differs_from_the_default_in_its_front_alone():
+def test_onehot_differs_from_the_default_in_its_front_alone():
     """And from the recipe sequence in its training alone."""
-    path = str(Path(__file__).parent.parent / "benchmarks" / "sequence-default.toml")
-    assert load_recipe(path).training == load_recipe("default").training
-    assert load_recipe(path).model(200).resolved() == load_recipe("sequence").model(200).resolved()
+    onehot, default = load_recipe("onehot"), load_recipe("default")
+    assert onehot.training == default.training
+    assert onehot.model(200).backbone == default.model(200).backbone
+    assert (onehot.model(200).front_name, default.model(200).front_name) == ("signal", "wavelets")
+    assert onehot.model(200).resolved() == load_recipe("sequence").model(200).resolved()
 
 
 def test_a_recipe_with_members_is_trained_and_scored(trained, tmp_path, cli):
