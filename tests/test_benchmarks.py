@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pyBigWig
 import pytest
 import torch
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
 from conftest import LENGTH, MOTIF, random_dna
 from genome_files import fasta_text
@@ -247,6 +248,27 @@ def test_calibration_on_another_chromosome(trained, tmp_path):
         best = near[np.argmin(np.abs(np.array(means) - y.mean()))]
         shifted.append(calibration(y, q / (q + (1 - q) * np.exp(-best))).error)
     assert matched == pytest.approx(np.mean(shifted), abs=1e-3)
+
+    lines = call("calibration.py", folder, out, "--methods").splitlines()
+    assert lines[0].split()[3:] == ["line", "isotonic", "beta", "quadratic"]
+    assert [line.split("_")[0] for line in lines[1:]] == ["cnn", "cnn", "jaspar"]
+    valid_labels = (data.labels[data.indices("valid")] == 1).astype(int)
+    for line in lines[1:]:
+        name, *losses = line.split()
+        scores = np.load(out / "models" / name / "scores.npz")["valid"]
+        fold = np.random.default_rng(0).integers(0, 10, len(scores))
+        for found, terms in (
+            (losses[0], scores[:, None]),
+            (losses[3], np.column_stack([scores, scores**2])),
+        ):
+            total = 0.0
+            for k in range(10):
+                model = LogisticRegression(C=1e6, max_iter=1000)
+                model.fit(terms[fold != k], valid_labels[fold != k])
+                p = model.predict_proba(terms[fold == k])
+                total += log_loss(valid_labels[fold == k], p, labels=[0, 1], normalize=False)
+            # The package's line is fitted to smoothed targets.
+            assert float(found) == pytest.approx(total / len(scores), rel=0.05)
 
 
 def test_parts_of_the_plane(trained):

@@ -11,7 +11,6 @@ from wavebind.recipebook import load_recipe, recipe_names
 from wavebind.settings import from_dict
 from wavebind.training import TrainingConfig
 
-
 NAMES = ["default", "long", "onehot", "ruggeri2025", "sequence", "small", "wavedna"]
 
 
