@@ -33,7 +33,8 @@ MODELS: dict[str, str] = {
     "deepbind": "one-hot network of one layer, of the kind of DeepBind",
     "danq": "one-hot network with an LSTM, of the kind of DanQ",
     "ruggeri2025": "the published recipe: slow on a CPU",
-    "scalenet": "the default recipe",
+    "scalenet": "the default recipe, on wavelets",
+    "onehot": "its network without a transform, the recipe onehot",
     AVERAGE: "mean of the calibrated logits of the two that are best on valid",
 }
 DEFAULT_MODELS = tuple(name for name in MODELS if name != "ruggeri2025")
