@@ -109,6 +109,7 @@ def test_evaluate_prints_what_it_writes(cli, run_copy):
         assert printed[name] == f"{metrics[name]['value']:.4f}"
         assert set(metrics[name]) == {"value", "low", "high"}
     assert printed["shortcut"] == f"{metrics['best_shortcut']['value']:.4f}"
+    assert printed["floor"] == f"{metrics['calibration_floor']['value']:.4f}"
     assert "300 windows of the test split, 150 bound" in out
     assert cli("evaluate", run, data, "--split", "valid", "--device", "cpu")[0] == 0
     assert json.loads((run / "metrics.json").read_text())["split"] == "valid"

@@ -80,6 +80,9 @@ def test_what_is_finished_is_not_done_again(compared, trained, cli):
     assert "jaspar:CTCF, seed 0: scored before" in err
     assert "cnn, seed 3: scored before" in err
     assert re.search(r"^cnn +0\.\d{4} ", out, re.MULTILINE)
+    (cnn,) = (m for m in read_comparison(compared)["models_found"] if m["label"] == "cnn")
+    error, floor = cnn["metrics"]["calibration_error"]["value"], cnn["calibration_floor"]["value"]
+    assert re.search(rf"^cnn .*  {error:.3f}  {floor:.3f}  ", out, re.MULTILINE)
     assert "the reference" in out
     assert {p: p.stat().st_mtime_ns for p in (compared / "models").rglob("fit.json")} == before
     page = (compared / "comparison.html").read_text()
