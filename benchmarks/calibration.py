@@ -27,7 +27,6 @@ from sklearn.linear_model import LogisticRegression
 from wavebind.calibration import Calibration, fit_calibration
 from wavebind.comparison import read_comparison
 from wavebind.dataset import Dataset, open_dataset
-from wavebind.errors import InputError
 from wavebind.evaluation import calibration, calibration_floor
 
 Floats = NDArray[np.float64]
@@ -106,8 +105,8 @@ def row(labels: NDArray[np.int64], seeds: list[Floats], valid: float) -> tuple[f
     for p in seeds:
         floor = calibration_floor(p, np.random.default_rng(0))
         # The line is in the probabilities already: the identity, of valid's prevalence.
-        line = Calibration(prevalence=valid)
-        corrected = line.at_prevalence(bound).probabilities(line.logits(p))
+        same = Calibration(prevalence=valid)
+        corrected = same.at_prevalence(bound).probabilities(same.logits(p))
         found.append(
             (
                 calibration(labels, p).error,
@@ -129,13 +128,16 @@ def main() -> None:
     options = parser.parse_args()
     data, compared = open_dataset(options.data), read_comparison(options.comparison)
     if compared["data"]["codes_sha256"] != data.checksum:
-        raise InputError(f"{options.comparison}: is of other windows than {options.data}")
+        raise SystemExit(f"{options.comparison}: is of other windows than {options.data}")
     if options.methods:
         labels = (data.labels[data.indices("valid")] == 1).astype(np.int8)
         print_methods(labels, options.comparison / "models")
         return
     if compared["part"] != "test":
-        raise InputError(f"{options.comparison}: is of {compared['part']}, where it was calibrated")
+        raise SystemExit(
+            f"{options.comparison}: is of {compared['part']}, where it was calibrated; compare "
+            f"with --split test, or pass --methods"
+        )
     print_shift(data, compared, options.comparison)
 
 

@@ -71,6 +71,8 @@ def main() -> None:
         "--shrink", type=int, default=1, help="divide the network's widths: fewer weights"
     )
     options = parser.parse_args()
+    if options.shrink < 1:
+        parser.error(f"--shrink is 1 or more; found {options.shrink}")
     options.out.mkdir(parents=True, exist_ok=True)
     recipes = []
     training = load_recipe(options.training).training
@@ -78,7 +80,7 @@ def main() -> None:
     for name in options.fronts:
         recipes.append(options.out / f"{name}.toml")
         front, spacing = FRONTS[name]
-        size = OPTIONS.get(name, {}) if options.shrink == 1 else shrunk(name, options.shrink)
+        size = shrunk(name, options.shrink)
         sizes = "\n".join(f"{key} = {value}" for key, value in size.items())
         text = RECIPE.format(front=front, spacing=spacing, options=sizes)
         recipes[-1].write_text(f"{text}\n[training]\n{lines}")

@@ -271,6 +271,33 @@ def test_calibration_on_another_chromosome(trained, tmp_path):
             assert float(found) == pytest.approx(total / len(scores), rel=0.05)
 
 
+def fails(script, *arguments):
+    words = [sys.executable, BENCHMARKS / script, *arguments]
+    done = subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=300)
+    assert done.returncode, done.stdout
+    return done.stderr
+
+
+def test_comparisons_that_say_nothing_of_calibration_elsewhere(trained, tmp_path):
+    from conftest import run_cli
+
+    out = tmp_path / "cmp"
+    arguments = ["compare", str(trained[1]), "--models", "jaspar:CTCF", "--split", "valid"]
+    assert run_cli([*arguments, "--out", str(out)]) == 0
+    message = fails("calibration.py", trained[1], out)
+    assert "cmp: is of valid, where it was calibrated; compare with --split test" in message
+    stored = json.loads((out / "comparison.json").read_text())
+    stored["data"]["codes_sha256"] = "0"
+    (out / "comparison.json").write_text(json.dumps(stored))
+    assert "cmp: is of other windows than " in fails("calibration.py", trained[1], out)
+
+
+def test_a_network_cannot_be_shrunk_by_nothing(trained, tmp_path):
+    message = fails("fronts.py", trained[1], "--out", tmp_path / "f", "--shrink", 0)
+    assert "--shrink is 1 or more; found 0" in message
+    assert not (tmp_path / "f").exists()
+
+
 def test_parts_of_the_plane(trained):
     run, folder = trained
     lines = call("planes.py", run, folder).splitlines()
