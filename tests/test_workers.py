@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
+import time
 from functools import partial
 from pathlib import Path
 
@@ -84,6 +86,24 @@ def test_a_killed_worker_changes_nothing(tmp_path: Path) -> None:
     run_pieces(partial(die_once, str(calls)), numbered(9), store, Crew(2))
     assert (calls / "died").exists()
     assert squares(store, 9) == [i**2 for i in range(9)]
+
+
+def test_a_pool_that_breaks_between_two_pieces_loses_none(tmp_path: Path) -> None:
+    """The processes end while a result is being kept, so that it is the next piece that finds out."""
+    store = PieceStore(tmp_path / "parts", {})
+    done: list[int] = []
+
+    def end_the_processes(number: int) -> None:
+        done.append(number)
+        if len(done) == 1:
+            for process in multiprocessing.active_children():
+                process.kill()
+            # The pool's own thread has to see it, or the break comes with the next result instead.
+            time.sleep(1)
+
+    run_pieces(partial(square, str(tmp_path)), numbered(9), store, Crew(2), end_the_processes)
+    assert squares(store, 9) == [i**2 for i in range(9)]
+    assert sorted(done) == list(range(9))
 
 
 def test_a_piece_that_kills_every_worker_is_given_up(tmp_path: Path) -> None:

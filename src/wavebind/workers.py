@@ -152,8 +152,9 @@ def _run_pool(
         try:
             while waiting or running:
                 while waiting:
-                    piece = waiting.pop(0)
-                    running[pool.submit(work, piece[1])] = piece
+                    # Taken off the list only then: a pool that has just lost a process refuses it.
+                    running[pool.submit(work, waiting[0][1])] = waiting[0]
+                    del waiting[0]
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in ended:
                     arrays = future.result()
