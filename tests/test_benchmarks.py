@@ -15,7 +15,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
-from conftest import LENGTH, MOTIF, random_dna
+from conftest import LENGTH, MOTIF, planted_rows, random_dna, rows_of_classes, write_table
 from genome_files import fasta_text
 from wavebind.dataset import open_dataset
 from wavebind.evaluation import calibration
@@ -290,6 +290,96 @@ def test_comparisons_that_say_nothing_of_calibration_elsewhere(trained, tmp_path
     stored["data"]["codes_sha256"] = "0"
     (out / "comparison.json").write_text(json.dumps(stored))
     assert "cmp: is of other windows than " in fails("calibration.py", trained[1], out)
+
+
+def chromosomes_table(path):
+    """Train on three chromosomes, one of them with five bound windows; chr2 valid, chr3 test."""
+    rows = []
+    for i, (_, start, *others) in enumerate(planted_rows(60)):
+        place = {**dict.fromkeys(range(50), "chr1"), **dict.fromkeys(range(50, 110), "chr4")}
+        place |= dict.fromkeys(range(110, 120), "chr5") | dict.fromkeys(range(120, 240), "chr2")
+        rows.append((place.get(i, "chr3"), start, *others))
+    return write_table(path, rows)
+
+
+def test_every_chromosome_but_those_of_test_is_held_out(tmp_path):
+    from conftest import run_cli
+
+    folder = tmp_path / "data"
+    assert (
+        run_cli(["dataset", str(chromosomes_table(tmp_path / "t.tsv")), "--out", str(folder)]) == 0
+    )
+    text = 'about = "a"\nsource = "-"\nbackbone = "scalenet"\nfront = "signal"\n'
+    (tmp_path / "a.toml").write_text(text + "[training]\nepochs = 6\nbatch_size = 16\n")
+    words = [sys.executable, BENCHMARKS / "chromosomes.py", folder, tmp_path / "a.toml"]
+    words += ["--out", tmp_path / "runs", "--least", 20, "--seed", 2]
+    done = subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert "always in train, with fewer than 20 bound or unbound: chr5" in done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()[2:]]
+    rows = {line[0]: [float(re.sub(r"[()]", "", x)) for x in line[1:]] for line in lines[:-1]}
+    assert list(rows) == ["chr1", "chr2", "chr4", "mean"]
+    data = open_dataset(folder)
+    labels, logits, chosen = {}, {}, {}
+    for name, valid in (("chr1", "chr2"), ("chr2", "chr4"), ("chr4", "chr1")):
+        run = tmp_path / "runs" / "a" / name / "run"
+        model = load_model(run / "model.safetensors", torch.device("cpu"))[0]
+        scores = predict_logits(model, data.codes)
+        inside = data.chrom == name
+        labels[name], logits[name] = data.labels[inside], scores[inside]
+        # The epoch was chosen on the chromosome after it.
+        history = json.loads((run / "history.json").read_text())
+        best = max(epoch["valid_auroc"] for epoch in history)
+        on_valid = roc_auc_score(data.labels[data.chrom == valid], scores[data.chrom == valid])
+        assert on_valid == pytest.approx(best, abs=1e-3)
+        chosen[name] = line(data.labels[data.chrom == valid], scores[data.chrom == valid])
+    for name, row in rows.items():
+        if name == "mean":
+            continue
+        y, z = labels[name], logits[name]
+        others = [k for k in labels if k != name]
+        pooled = line(*(np.concatenate([x[k] for k in others]) for x in (labels, logits)))
+        p = {"valid": chosen[name](z), "others": pooled(z), "itself": line(y, z)(z)}
+        assert row[:2] == [len(y), pytest.approx(y.mean(), abs=6e-4)]
+        assert row[2:4] == pytest.approx(
+            [roc_auc_score(y, z), average_precision_score(y, z)], abs=1e-4
+        )
+        assert row[4] < row[5]
+        for found, key in zip(row[6:9], p, strict=True):
+            assert found == pytest.approx(calibration(y, p[key]).error, abs=3e-3)
+        assert row[9:] == pytest.approx([p["valid"].mean(), p["others"].mean()], abs=3e-3)
+    for column, value in enumerate(rows["mean"]):
+        held = [row[column] for name, row in rows.items() if name != "mean"]
+        assert value == pytest.approx(np.mean(held), abs=1 if column == 0 else 6e-4)
+    above = sum(row[6] > row[5] for name, row in rows.items() if name != "mean")
+    assert lines[-1][-3:] == [str(above), "of", "3"]
+
+
+def line(labels, logits):
+    """Platt's line by scikit-learn, with his smoothed targets as weights of both classes."""
+    bound, unbound = int((labels == 1).sum()), int((labels == 0).sum())
+    high, low = (bound + 1) / (bound + 2), 1 / (unbound + 2)
+    wanted = np.where(labels == 1, high, low)
+    x = np.concatenate([logits, logits])[:, None]
+    y = np.repeat([1, 0], len(logits))
+    model = LogisticRegression(C=1e8, max_iter=10_000, tol=1e-10)
+    model.fit(x, y, np.concatenate([wanted, 1 - wanted]))
+    return lambda z: model.predict_proba(z[:, None])[:, 1]
+
+
+def test_too_few_chromosomes_to_hold_one_out(trained, tmp_path):
+    message = fails("chromosomes.py", trained[1], "onehot", "--out", tmp_path / "c")
+    assert "data: 2 chromosomes of train and valid have 100 bound and unbound windows; " in message
+    assert not (tmp_path / "c").exists()
+    table = write_table(
+        tmp_path / "t.tsv", rows_of_classes(30), "chrom\tstart\tend\tsplit\tfactor\tseq"
+    )
+    from conftest import run_cli
+
+    arguments = ["dataset", str(table), "--target", "factor", "--out", str(tmp_path / "classes")]
+    assert run_cli(arguments) == 0
+    message = fails("chromosomes.py", tmp_path / "classes", "onehot")
+    assert "classes: has other labels than bound and unbound; take such a set" in message
 
 
 def test_a_network_cannot_be_shrunk_by_nothing(trained, tmp_path):

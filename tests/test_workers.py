@@ -89,7 +89,7 @@ def test_a_killed_worker_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_pool_that_breaks_between_two_pieces_loses_none(tmp_path: Path) -> None:
-    """The processes end while a result is being kept, so that it is the next piece that finds out."""
+    """They end while a result is being kept, so that the next piece is the first to know."""
     store = PieceStore(tmp_path / "parts", {})
     done: list[int] = []
 

@@ -1,0 +1,168 @@
+"""How far a network's scores and probabilities hold on a chromosome it has not seen; any of them.
+
+One chromosome is a single draw: what a table says of the test chromosome, another might not. Here
+every chromosome of train and valid is held out in turn, the next one is valid (it chooses the
+epoch and calibrates), and the rest is train. Test is not touched. Beside the calibration error of
+each held-out chromosome stand its floor (what probabilities that are exactly right would have) and
+the error under two other lines: one fitted to the held-out scores of all other chromosomes, and
+one fitted to the chromosome itself, which is what no line can beat by much.
+
+What is finished is kept, so that recipes can be added later.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wavebind.baselines.networks import Network
+from wavebind.calibration import Calibration, fit_calibration
+from wavebind.cli.train import training_monitor
+from wavebind.dataset import Dataset, open_dataset
+from wavebind.evaluation import calibration, calibration_floor, ranking_metrics
+from wavebind.recipebook import load_recipe
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A held-out chromosome: its labels and logits, the line from valid."""
+
+    labels: NDArray[np.int8]
+    logits: Floats
+    line: Calibration
+
+
+def rotations(data: Dataset, least: int) -> dict[str, NDArray[np.str_]]:
+    """The parts of all windows for each chromosome that is held out, as test.
+
+    Raises
+    ------
+    SystemExit
+        If fewer than three chromosomes have that many bound and unbound windows.
+    """
+    seen = np.isin(data.parts, ("train", "valid")) & (data.chrom != "")
+    names: list[str] = []
+    few: list[str] = []
+    for name in sorted(set(data.chrom[seen].tolist()), key=lambda name: (len(name), name)):
+        labels = data.labels[seen & (data.chrom == name)]
+        enough = min((labels == 1).sum(), (labels == 0).sum()) >= least
+        (names if enough else few).append(name)
+    if few:
+        print(
+            f"always in train, with fewer than {least} bound or unbound: {', '.join(few)}",
+            file=sys.stderr,
+        )
+    if len(names) < 3:
+        raise SystemExit(
+            f"{data.path}: {len(names)} chromosomes of train and valid have {least} bound and "
+            f"unbound windows; three are needed, to hold one out and choose on another"
+        )
+    found = {}
+    for name, following in zip(names, names[1:] + names[:1], strict=True):
+        parts = np.where(seen, "train", "").astype(data.parts.dtype)
+        parts[seen & (data.chrom == following)] = "valid"
+        parts[seen & (data.chrom == name)] = "test"
+        found[name] = parts
+    return found
+
+
+def held_out(data: Dataset, recipe: str, folder: Path, seed: int, epochs: int | None) -> Fold:
+    """Train, unless that is done; score the chromosome that is its test part."""
+    network = Network(load_recipe(recipe), epochs)
+    with training_monitor() as monitor:
+        network.fit(data, folder, seed, monitor)
+    valid, test = data.indices("valid"), data.indices("test")
+    line = fit_calibration(data.labels[valid], network.predict(data.codes[valid]))
+    return Fold(data.labels[test], network.predict(data.codes[test]), line)
+
+
+def pooled(folds: dict[str, Fold], without: str) -> Calibration:
+    """The line of all chromosomes' held-out scores but one's."""
+    others = [fold for name, fold in folds.items() if name != without]
+    return fit_calibration(
+        np.concatenate([fold.labels for fold in others]),
+        np.concatenate([fold.logits for fold in others]),
+    )
+
+
+def measures(folds: dict[str, Fold], name: str) -> dict[str, float]:
+    """What the table says of a chromosome."""
+    fold = folds[name]
+    lines = {
+        "valid": fold.line,
+        "others": pooled(folds, name),
+        "itself": fit_calibration(fold.labels, fold.logits),
+    }
+    p = {key: line.probabilities(fold.logits) for key, line in lines.items()}
+    floor = calibration_floor(p["valid"], np.random.default_rng(0))
+    auroc, auprc = ranking_metrics(fold.labels, fold.logits)
+    errors = {key: calibration(fold.labels, value).error for key, value in p.items()}
+    means = {f"mean_{key}": float(p[key].mean()) for key in ("valid", "others")}
+    return {
+        "windows": len(fold.labels),
+        "bound": float((fold.labels == 1).mean()),
+        "auroc": auroc,
+        "auprc": auprc,
+        "floor": floor.value,
+        "floor_high": floor.high,
+        **errors,
+        **means,
+    }
+
+
+def print_table(recipe: str, found: dict[str, dict[str, float]]) -> None:
+    """A line a chromosome, and their mean."""
+    print(f"{'':<14}{'':>8}{'':>7}{'':>8}{'':>8}{'':>18}  error, by the line of    mean p, by")
+    print(
+        f"{Path(recipe).stem:<14}{'windows':>8}{'bound':>7}{'AUROC':>8}{'AUPRC':>8}"
+        f"{'floor (97.5 %)':>18}  {'valid':>6}{'others':>8}{'itself':>8}  {'valid':>7}{'others':>7}"
+    )
+    keys = list(next(iter(found.values())))
+    mean = {key: float(np.mean([row[key] for row in found.values()])) for key in keys}
+    for name, row in {**found, "mean": mean}.items():
+        floor = f"{row['floor']:.4f} ({row['floor_high']:.4f})"
+        print(
+            f"{name:<14}{row['windows']:>8,.0f}{row['bound']:>7.3f}{row['auroc']:>8.4f}"
+            f"{row['auprc']:>8.4f}{floor:>18}  {row['valid']:>6.4f}{row['others']:>8.4f}"
+            f"{row['itself']:>8.4f}  {row['mean_valid']:>7.3f}{row['mean_others']:>7.3f}"
+        )
+    above = sum(row["valid"] > row["floor_high"] for row in found.values())
+    print(f"above the floor's interval, by the line of valid: {above} of {len(found)}")
+
+
+def main() -> None:
+    """Train all folds, print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="a dataset, made with 'wavebind dataset'")
+    parser.add_argument("recipes", nargs="+", help="names of recipes, or .toml files")
+    parser.add_argument("--out", type=Path, default=Path("chromosomes"))
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--epochs", type=int, help="instead of those of the recipe")
+    parser.add_argument(
+        "--least", type=int, default=100, help="bound and unbound windows to hold one out"
+    )
+    options = parser.parse_args()
+    data = open_dataset(options.data)
+    if data.task != "binary":
+        raise SystemExit(
+            f"{options.data}: has other labels than bound and unbound; take such a set"
+        )
+    splits = rotations(data, options.least)
+    for recipe in options.recipes:
+        folds = {}
+        for name, parts in splits.items():
+            folder = options.out / Path(recipe).stem / name
+            view = replace(data, parts=parts)
+            folds[name] = held_out(view, recipe, folder, options.seed, options.epochs)
+        print_table(recipe, {name: measures(folds, name) for name in folds})
+
+
+if __name__ == "__main__":
+    main()
