@@ -3,12 +3,16 @@
 Recipes are trained on some of the bound training windows, and scored on the training windows that
 were left over, which are many more than valid has: differences of 0.002 in AUROC show. Epochs are
 chosen on valid, as always. Differences are from the first recipe, on the same resampled windows.
+
+With ``--lengths``, every recipe is trained on the middle of the windows, so many base pairs of it:
+what the sequence further away is worth. All lengths see the same windows.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +36,12 @@ def left_over(whole: Dataset, part: Dataset, n_unbound: int) -> NDArray[np.int64
     return np.sort(np.concatenate([rest[whole.labels[rest] == 1], chosen]))
 
 
+def middle(data: Dataset, length: int) -> Dataset:
+    """The set with the middle of its windows; where halves differ the left one is shorter."""
+    first = (data.length - length) // 2
+    return replace(data, codes=data.codes[:, first : first + length])
+
+
 def main() -> None:
     """Train, score, print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -41,27 +51,37 @@ def main() -> None:
     parser.add_argument("--train-bound", type=int, default=2000)
     parser.add_argument("--unbound", type=int, default=16000, help="unbound windows to score")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--lengths", type=int, nargs="+", help="of the windows' middles, in bp")
     options = parser.parse_args()
-    names = [Path(name).stem for name in options.recipes]
-    if len(set(names)) < len(names):
-        parser.error("two recipes have one name")
     whole = open_dataset(options.data)
+    lengths = options.lengths or [whole.length]
+    if not all(20 <= length <= whole.length for length in lengths):
+        parser.error(f"--lengths are from 20 to the windows' own, {whole.length}")
+    contestants = {}
+    for name in options.recipes:
+        for length in lengths:
+            label = f"{Path(name).stem}, {length} bp" if options.lengths else Path(name).stem
+            if label in contestants:
+                parser.error(f"two recipes have one name, or a length is there twice: {label}")
+            contestants[label] = (load_recipe(name), length)
     data = whole.with_fewer(options.train_bound, np.random.default_rng(options.seed))
     rest, valid = left_over(whole, data, options.unbound), whole.indices("valid")
     labels = whole.labels[rest]
     if labels.max(initial=0) < 1:
         raise InputError(f"{options.data}: no bound window is left over; train on fewer")
     logits, on_valid = {}, {}
-    for name, recipe in zip(names, options.recipes, strict=True):
-        network = Network(load_recipe(recipe))
+    for name, (recipe, length) in contestants.items():
+        network = Network(recipe)
+        folder = options.out / name.replace(", ", "-").replace(" ", "")
         with training_monitor() as monitor:
-            network.fit(data, options.out / name, options.seed, monitor)
-        logits[name] = network.predict(whole.codes[rest])
-        on_valid[name] = ranking_metrics(whole.labels[valid], network.predict(whole.codes[valid]))
-    if len(names) > 1:
+            network.fit(middle(data, length), folder, options.seed, monitor)
+        codes = middle(whole, length).codes
+        logits[name] = network.predict(codes[rest])
+        on_valid[name] = ranking_metrics(whole.labels[valid], network.predict(codes[valid]))
+    if len(contestants) > 1 and not options.lengths:
         logits["their mean"] = np.mean(list(logits.values()), axis=0)
     models = {k: [Scores(v, fit_calibration(labels, v), 0.5)] for k, v in logits.items()}
-    found = contest(labels, models, names[0], np.random.default_rng(0))
+    found = contest(labels, models, next(iter(models)), np.random.default_rng(0))
     print(f"{len(rest):,} windows left over, {int((labels == 1).sum()):,} bound", file=sys.stderr)
     width = max(14, *(len(name) + 1 for name in found))
     print(f"{'':<{width}}{'AUROC':>7}{'AUPRC':>8}  {'gain in AUROC':<28}on valid")

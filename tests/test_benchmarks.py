@@ -92,6 +92,30 @@ def test_what_was_left_over_is_scored(trained, tmp_path):
     assert rows["a"][2] == "+0.0000"
 
 
+def test_middles_of_the_windows_are_compared(trained, tmp_path):
+    text = 'about = "a"\nsource = "-"\nbackbone = "scalenet"\nfront = "signal"\n'
+    (tmp_path / "a.toml").write_text(text + "[training]\nepochs = 1\nbatch_size = 16\n")
+    words = ["leftover.py", trained[1], tmp_path / "a.toml", "--train-bound", 30]
+    table = call(*words, "--seed", 4, "--lengths", LENGTH, 21, "--out", tmp_path / "runs")
+    rows = {line[:14].strip(): line[14:].split() for line in table.splitlines()[1:]}
+    assert list(rows) == [f"a, {LENGTH} bp", "a, 21 bp"]
+    data = open_dataset(trained[1])
+    kept = set(data.with_fewer(30, np.random.default_rng(4)).indices("train").tolist())
+    rest = np.array([i for i in data.indices("train") if i not in kept])
+    first = (LENGTH - 21) // 2
+    for length, codes in ((LENGTH, data.codes), (21, data.codes[:, first : first + 21])):
+        run = tmp_path / "runs" / f"a-{length}bp" / "run"
+        model, card = load_model(run / "model.safetensors", torch.device("cpu"))
+        assert card.model.length == length
+        found = roc_auc_score(data.labels[rest], predict_logits(model, np.array(codes), rest))
+        assert float(rows[f"a, {length} bp"][0]) == pytest.approx(found, abs=6e-5)
+    for wrong in (19, LENGTH + 1):
+        message = fails(*words, "--lengths", wrong, "--out", tmp_path / "none")
+        assert f"--lengths are from 20 to the windows' own, {LENGTH}" in message
+    message = fails(*words, "--lengths", 30, 30, "--out", tmp_path / "none")
+    assert "two recipes have one name, or a length is there twice: a, 30 bp" in message
+
+
 def test_fronts_are_compared(trained, tmp_path):
     table = call(
         "fronts.py", trained[1], "--out", tmp_path, "--epochs", 1,
