@@ -4,8 +4,10 @@ One chromosome is a single draw: what a table says of the test chromosome, anoth
 every chromosome of train and valid is held out in turn, the next one is valid (it chooses the
 epoch and calibrates), and the rest is train. Test is not touched. Beside the calibration error of
 each held-out chromosome stand its floor (what probabilities that are exactly right would have) and
-the error under two other lines: one fitted to the held-out scores of all other chromosomes, and
-one fitted to the chromosome itself, which is what no line can beat by much.
+the error after a second line through the calibrated logits: one fitted to the other chromosomes
+when they were held out, and one fitted to the chromosome itself, which no line can beat by much.
+The slope and intercept of the latter tell what was wrong: a slope below 1 is of probabilities that
+were too sure, an intercept is by how much the logarithm of the odds was too low throughout.
 
 What is finished is kept, so that recipes can be added later.
 """
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +35,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Fold:
-    """A held-out chromosome: its labels and logits, the line from valid."""
+    """A held-out chromosome: its labels, and its logits under the line from valid."""
 
     labels: NDArray[np.int8]
     logits: Floats
-    line: Calibration
 
 
 def rotations(data: Dataset, least: int) -> dict[str, NDArray[np.str_]]:
@@ -80,11 +82,12 @@ def held_out(data: Dataset, recipe: str, folder: Path, seed: int, epochs: int | 
         network.fit(data, folder, seed, monitor)
     valid, test = data.indices("valid"), data.indices("test")
     line = fit_calibration(data.labels[valid], network.predict(data.codes[valid]))
-    return Fold(data.labels[test], network.predict(data.codes[test]), line)
+    calibrated = line.slope * network.predict(data.codes[test]) + line.intercept
+    return Fold(data.labels[test], calibrated)
 
 
 def pooled(folds: dict[str, Fold], without: str) -> Calibration:
-    """The line of all chromosomes' held-out scores but one's."""
+    """The second line, of all chromosomes but one."""
     others = [fold for name, fold in folds.items() if name != without]
     return fit_calibration(
         np.concatenate([fold.labels for fold in others]),
@@ -95,46 +98,46 @@ def pooled(folds: dict[str, Fold], without: str) -> Calibration:
 def measures(folds: dict[str, Fold], name: str) -> dict[str, float]:
     """What the table says of a chromosome."""
     fold = folds[name]
-    lines = {
-        "valid": fold.line,
-        "others": pooled(folds, name),
-        "itself": fit_calibration(fold.labels, fold.logits),
-    }
+    itself = fit_calibration(fold.labels, fold.logits)
+    lines = {"valid": Calibration(), "others": pooled(folds, name), "itself": itself}
     p = {key: line.probabilities(fold.logits) for key, line in lines.items()}
     floor = calibration_floor(p["valid"], np.random.default_rng(0))
     auroc, auprc = ranking_metrics(fold.labels, fold.logits)
-    errors = {key: calibration(fold.labels, value).error for key, value in p.items()}
-    means = {f"mean_{key}": float(p[key].mean()) for key in ("valid", "others")}
     return {
         "windows": len(fold.labels),
         "bound": float((fold.labels == 1).mean()),
+        "mean_p": float(p["valid"].mean()),
         "auroc": auroc,
         "auprc": auprc,
         "floor": floor.value,
         "floor_high": floor.high,
-        **errors,
-        **means,
+        **{key: calibration(fold.labels, value).error for key, value in p.items()},
+        "slope": itself.slope,
+        "intercept": itself.intercept,
     }
 
 
 def print_table(recipe: str, found: dict[str, dict[str, float]]) -> None:
-    """A line a chromosome, and their mean."""
-    print(f"{'':<14}{'':>8}{'':>7}{'':>8}{'':>8}{'':>18}  error, by the line of    mean p, by")
+    """A line a chromosome, their mean and their standard deviation."""
     print(
-        f"{Path(recipe).stem:<14}{'windows':>8}{'bound':>7}{'AUROC':>8}{'AUPRC':>8}"
-        f"{'floor (97.5 %)':>18}  {'valid':>6}{'others':>8}{'itself':>8}  {'valid':>7}{'others':>7}"
+        f"{Path(recipe).stem:<14}{'windows':>8}{'bound':>7}{'mean p':>8}{'AUROC':>8}{'AUPRC':>8}"
+        f"{'error':>8}{'floor (97.5 %)':>17}{'+ others':>10}{'+ itself':>10}{'slope':>8}"
+        f"{'intercept':>11}"
     )
     keys = list(next(iter(found.values())))
-    mean = {key: float(np.mean([row[key] for row in found.values()])) for key in keys}
-    for name, row in {**found, "mean": mean}.items():
+    rows = dict(found)
+    for name, over in (("mean", np.mean), ("deviation", partial(np.std, ddof=1))):
+        rows[name] = {key: float(over([row[key] for row in found.values()])) for key in keys}
+    for name, row in rows.items():
         floor = f"{row['floor']:.4f} ({row['floor_high']:.4f})"
         print(
-            f"{name:<14}{row['windows']:>8,.0f}{row['bound']:>7.3f}{row['auroc']:>8.4f}"
-            f"{row['auprc']:>8.4f}{floor:>18}  {row['valid']:>6.4f}{row['others']:>8.4f}"
-            f"{row['itself']:>8.4f}  {row['mean_valid']:>7.3f}{row['mean_others']:>7.3f}"
+            f"{name:<14}{row['windows']:>8,.0f}{row['bound']:>7.3f}{row['mean_p']:>8.3f}"
+            f"{row['auroc']:>8.4f}{row['auprc']:>8.4f}{row['valid']:>8.4f}{floor:>17}"
+            f"{row['others']:>10.4f}{row['itself']:>10.4f}{row['slope']:>8.3f}"
+            f"{row['intercept']:>+11.3f}"
         )
     above = sum(row["valid"] > row["floor_high"] for row in found.values())
-    print(f"above the floor's interval, by the line of valid: {above} of {len(found)}")
+    print(f"error above its floor's interval: {above} of {len(found)}")
 
 
 def main() -> None:

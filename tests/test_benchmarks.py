@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pyBigWig
 import pytest
 import torch
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
@@ -340,42 +341,45 @@ def test_every_chromosome_but_those_of_test_is_held_out(tmp_path):
     done = subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "always in train, with fewer than 20 bound or unbound: chr5" in done.stderr
-    lines = [line.split() for line in done.stdout.splitlines()[2:]]
+    lines = [line.split() for line in done.stdout.splitlines()[1:]]
     rows = {line[0]: [float(re.sub(r"[()]", "", x)) for x in line[1:]] for line in lines[:-1]}
-    assert list(rows) == ["chr1", "chr2", "chr4", "mean"]
+    assert list(rows) == ["chr1", "chr2", "chr4", "mean", "deviation"]
     data = open_dataset(folder)
-    labels, logits, chosen = {}, {}, {}
+    labels, logits = {}, {}
     for name, valid in (("chr1", "chr2"), ("chr2", "chr4"), ("chr4", "chr1")):
         run = tmp_path / "runs" / "a" / name / "run"
         model = load_model(run / "model.safetensors", torch.device("cpu"))[0]
         scores = predict_logits(model, data.codes)
-        inside = data.chrom == name
-        labels[name], logits[name] = data.labels[inside], scores[inside]
+        inside, outside = data.chrom == name, data.chrom == valid
         # The epoch was chosen on the chromosome after it.
         history = json.loads((run / "history.json").read_text())
         best = max(epoch["valid_auroc"] for epoch in history)
-        on_valid = roc_auc_score(data.labels[data.chrom == valid], scores[data.chrom == valid])
+        on_valid = roc_auc_score(data.labels[outside], scores[outside])
         assert on_valid == pytest.approx(best, abs=1e-3)
-        chosen[name] = line(data.labels[data.chrom == valid], scores[data.chrom == valid])
-    for name, row in rows.items():
-        if name == "mean":
-            continue
-        y, z = labels[name], logits[name]
+        slope, intercept = line(data.labels[outside], scores[outside])
+        labels[name], logits[name] = data.labels[inside], slope * scores[inside] + intercept
+    for name, y in labels.items():
+        row, z = rows[name], logits[name]
         others = [k for k in labels if k != name]
         pooled = line(*(np.concatenate([x[k] for k in others]) for x in (labels, logits)))
-        p = {"valid": chosen[name](z), "others": pooled(z), "itself": line(y, z)(z)}
-        assert row[:2] == [len(y), pytest.approx(y.mean(), abs=6e-4)]
-        assert row[2:4] == pytest.approx(
-            [roc_auc_score(y, z), average_precision_score(y, z)], abs=1e-4
-        )
-        assert row[4] < row[5]
-        for found, key in zip(row[6:9], p, strict=True):
-            assert found == pytest.approx(calibration(y, p[key]).error, abs=3e-3)
-        assert row[9:] == pytest.approx([p["valid"].mean(), p["others"].mean()], abs=3e-3)
+        itself = line(y, z)
+        assert row[0] == len(y)
+        assert row[1:3] == pytest.approx([y.mean(), expit(z).mean()], abs=1e-3)
+        expected = [roc_auc_score(y, z), average_precision_score(y, z)]
+        assert row[3:5] == pytest.approx(expected, abs=1e-4)
+        assert row[6] < row[7]
+        for found, (slope, intercept) in zip(
+            (row[5], *row[8:10]), ((1, 0), pooled, itself), strict=True
+        ):
+            expected = calibration(y, expit(slope * z + intercept)).error
+            assert found == pytest.approx(expected, abs=3e-3)
+        assert row[10:] == pytest.approx(itself, rel=0.01, abs=2e-3)
     for column, value in enumerate(rows["mean"]):
-        held = [row[column] for name, row in rows.items() if name != "mean"]
+        held = [rows[name][column] for name in labels]
         assert value == pytest.approx(np.mean(held), abs=1 if column == 0 else 6e-4)
-    above = sum(row[6] > row[5] for name, row in rows.items() if name != "mean")
+        deviation = rows["deviation"][column]
+        assert deviation == pytest.approx(np.std(held, ddof=1), abs=1 if column == 0 else 2e-3)
+    above = sum(rows[name][5] > rows[name][7] for name in labels)
     assert lines[-1][-3:] == [str(above), "of", "3"]
 
 
@@ -388,7 +392,7 @@ def line(labels, logits):
     y = np.repeat([1, 0], len(logits))
     model = LogisticRegression(C=1e8, max_iter=10_000, tol=1e-10)
     model.fit(x, y, np.concatenate([wanted, 1 - wanted]))
-    return lambda z: model.predict_proba(z[:, None])[:, 1]
+    return float(model.coef_[0, 0]), float(model.intercept_[0])
 
 
 def test_too_few_chromosomes_to_hold_one_out(trained, tmp_path):
