@@ -84,7 +84,7 @@ def main() -> None:
     found = contest(labels, models, next(iter(models)), np.random.default_rng(0))
     print(f"{len(rest):,} windows left over, {int((labels == 1).sum()):,} bound", file=sys.stderr)
     width = max(14, *(len(name) + 1 for name in found))
-    print(f"{'':<{width}}{'AUROC':>7}{'AUPRC':>8}  {'gain in AUROC':<28}on valid")
+    print(f"{'':<{width}}{'AUROC':>7}{'AUPRC':>8}  {'gain in AUROC':<30}on valid")
     for name, result in found.items():
         gain = result.behind["auroc"]
         # Zero has no sign.
@@ -93,7 +93,7 @@ def main() -> None:
         a, p = on_valid.get(name, (np.nan, np.nan))
         print(
             f"{name:<{width}}{result.metrics['auroc'].value:>7.4f}"
-            f"{result.metrics['auprc'].value:>8.4f}  {gained:<28}"
+            f"{result.metrics['auprc'].value:>8.4f}  {gained:<30}"
             + (f"{a:.4f} {p:.4f}" if name in on_valid else "-")
         )
 
