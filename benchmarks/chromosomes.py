@@ -41,8 +41,8 @@ class Fold:
     logits: Floats
 
 
-def rotations(data: Dataset, least: int) -> dict[str, NDArray[np.str_]]:
-    """The parts of all windows for each chromosome that is held out, as test.
+def rotations(data: Dataset, least: int) -> dict[tuple[str, str], NDArray[np.str_]]:
+    """The parts of all windows for each chromosome that is held out, as test, and its valid.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def rotations(data: Dataset, least: int) -> dict[str, NDArray[np.str_]]:
         parts = np.where(seen, "train", "").astype(data.parts.dtype)
         parts[seen & (data.chrom == following)] = "valid"
         parts[seen & (data.chrom == name)] = "test"
-        found[name] = parts
+        found[name, following] = parts
     return found
 
 
@@ -152,6 +152,8 @@ def main() -> None:
         "--least", type=int, default=100, help="bound and unbound windows to hold one out"
     )
     options = parser.parse_args()
+    if len({Path(name).stem for name in options.recipes}) < len(options.recipes):
+        parser.error("two recipes have one name")
     data = open_dataset(options.data)
     if data.task != "binary":
         raise SystemExit(
@@ -160,8 +162,8 @@ def main() -> None:
     splits = rotations(data, options.least)
     for recipe in options.recipes:
         folds = {}
-        for name, parts in splits.items():
-            folder = options.out / Path(recipe).stem / name
+        for (name, valid), parts in splits.items():
+            folder = options.out / Path(recipe).stem / f"{name}-{valid}"
             view = replace(data, parts=parts)
             folds[name] = held_out(view, recipe, folder, options.seed, options.epochs)
         print_table(recipe, {name: measures(folds, name) for name in folds})

@@ -330,10 +330,8 @@ def chromosomes_table(path):
 def test_every_chromosome_but_those_of_test_is_held_out(tmp_path):
     from conftest import run_cli
 
-    folder = tmp_path / "data"
-    assert (
-        run_cli(["dataset", str(chromosomes_table(tmp_path / "t.tsv")), "--out", str(folder)]) == 0
-    )
+    folder, table = tmp_path / "data", chromosomes_table(tmp_path / "t.tsv")
+    assert run_cli(["dataset", str(table), "--out", str(folder)]) == 0
     text = 'about = "a"\nsource = "-"\nbackbone = "scalenet"\nfront = "signal"\n'
     (tmp_path / "a.toml").write_text(text + "[training]\nepochs = 6\nbatch_size = 16\n")
     words = [sys.executable, BENCHMARKS / "chromosomes.py", folder, tmp_path / "a.toml"]
@@ -347,7 +345,7 @@ def test_every_chromosome_but_those_of_test_is_held_out(tmp_path):
     data = open_dataset(folder)
     labels, logits = {}, {}
     for name, valid in (("chr1", "chr2"), ("chr2", "chr4"), ("chr4", "chr1")):
-        run = tmp_path / "runs" / "a" / name / "run"
+        run = tmp_path / "runs" / "a" / f"{name}-{valid}" / "run"
         model = load_model(run / "model.safetensors", torch.device("cpu"))[0]
         scores = predict_logits(model, data.codes)
         inside, outside = data.chrom == name, data.chrom == valid
@@ -398,6 +396,8 @@ def line(labels, logits):
 def test_too_few_chromosomes_to_hold_one_out(trained, tmp_path):
     message = fails("chromosomes.py", trained[1], "onehot", "--out", tmp_path / "c")
     assert "data: 2 chromosomes of train and valid have 100 bound and unbound windows; " in message
+    message = fails("chromosomes.py", trained[1], "onehot", "onehot")
+    assert "two recipes have one name" in message
     assert not (tmp_path / "c").exists()
     table = write_table(
         tmp_path / "t.tsv", rows_of_classes(30), "chrom\tstart\tend\tsplit\tfactor\tseq"
