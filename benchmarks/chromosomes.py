@@ -7,7 +7,9 @@ each held-out chromosome stand its floor (what probabilities that are exactly ri
 the error after a second line through the calibrated logits: one fitted to the other chromosomes
 when they were held out, and one fitted to the chromosome itself, which no line can beat by much.
 The slope and intercept of the latter tell what was wrong: a slope below 1 is of probabilities that
-were too sure, an intercept is by how much the logarithm of the odds was too low throughout.
+were too sure, an intercept is by how much the logarithm of the odds was too low throughout. And
+the error when the odds are multiplied by the ratio of the prior odds of the chromosome and of
+valid, as ``--prevalence`` does.
 
 What is finished is kept, so that recipes can be added later.
 """
@@ -35,10 +37,21 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Fold:
-    """A held-out chromosome: its labels, and its logits under the line from valid."""
+    """A held-out chromosome.
+
+    Attributes
+    ----------
+    labels : numpy.ndarray
+        ``int8``, shape ``(window,)``.
+    logits : numpy.ndarray
+        ``float64``, shape ``(window,)``; the line from valid is in them.
+    line : Calibration
+        The identity, with the prevalence of valid.
+    """
 
     labels: NDArray[np.int8]
     logits: Floats
+    line: Calibration
 
 
 def rotations(data: Dataset, least: int) -> dict[tuple[str, str], NDArray[np.str_]]:
@@ -83,7 +96,8 @@ def held_out(data: Dataset, recipe: str, folder: Path, seed: int, epochs: int | 
     valid, test = data.indices("valid"), data.indices("test")
     line = fit_calibration(data.labels[valid], network.predict(data.codes[valid]))
     calibrated = line.slope * network.predict(data.codes[test]) + line.intercept
-    return Fold(data.labels[test], calibrated)
+    # The line is in the logits already: the identity, of valid's prevalence.
+    return Fold(data.labels[test], calibrated, Calibration(prevalence=line.prevalence))
 
 
 def pooled(folds: dict[str, Fold], without: str) -> Calibration:
@@ -99,13 +113,17 @@ def measures(folds: dict[str, Fold], name: str) -> dict[str, float]:
     """What the table says of a chromosome."""
     fold = folds[name]
     itself = fit_calibration(fold.labels, fold.logits)
-    lines = {"valid": Calibration(), "others": pooled(folds, name), "itself": itself}
+    bound = float((fold.labels == 1).mean())
+    told = fold.line.at_prevalence(bound)
+    others = pooled(folds, name)
+    lines = {"valid": fold.line, "told": told, "others": others, "itself": itself}
     p = {key: line.probabilities(fold.logits) for key, line in lines.items()}
     floor = calibration_floor(p["valid"], np.random.default_rng(0))
     auroc, auprc = ranking_metrics(fold.labels, fold.logits)
     return {
         "windows": len(fold.labels),
-        "bound": float((fold.labels == 1).mean()),
+        "bound": bound,
+        "bound_valid": fold.line.prevalence or np.nan,
         "mean_p": float(p["valid"].mean()),
         "auroc": auroc,
         "auprc": auprc,
@@ -120,9 +138,9 @@ def measures(folds: dict[str, Fold], name: str) -> dict[str, float]:
 def print_table(recipe: str, found: dict[str, dict[str, float]]) -> None:
     """A line a chromosome, their mean and their standard deviation."""
     print(
-        f"{Path(recipe).stem:<14}{'windows':>8}{'bound':>7}{'mean p':>8}{'AUROC':>8}{'AUPRC':>8}"
-        f"{'error':>8}{'floor (97.5 %)':>17}{'+ others':>10}{'+ itself':>10}{'slope':>8}"
-        f"{'intercept':>11}"
+        f"{Path(recipe).stem:<14}{'windows':>8}{'bound':>7}{'valid':>7}{'mean p':>8}{'AUROC':>8}"
+        f"{'AUPRC':>8}{'error':>8}{'floor (97.5 %)':>17}{'told':>8}{'+ others':>10}"
+        f"{'+ itself':>10}{'slope':>8}{'intercept':>11}"
     )
     keys = list(next(iter(found.values())))
     rows = dict(found)
@@ -131,10 +149,10 @@ def print_table(recipe: str, found: dict[str, dict[str, float]]) -> None:
     for name, row in rows.items():
         floor = f"{row['floor']:.4f} ({row['floor_high']:.4f})"
         print(
-            f"{name:<14}{row['windows']:>8,.0f}{row['bound']:>7.3f}{row['mean_p']:>8.3f}"
-            f"{row['auroc']:>8.4f}{row['auprc']:>8.4f}{row['valid']:>8.4f}{floor:>17}"
-            f"{row['others']:>10.4f}{row['itself']:>10.4f}{row['slope']:>8.3f}"
-            f"{row['intercept']:>+11.3f}"
+            f"{name:<14}{row['windows']:>8,.0f}{row['bound']:>7.3f}{row['bound_valid']:>7.3f}"
+            f"{row['mean_p']:>8.3f}{row['auroc']:>8.4f}{row['auprc']:>8.4f}{row['valid']:>8.4f}"
+            f"{floor:>17}{row['told']:>8.4f}{row['others']:>10.4f}{row['itself']:>10.4f}"
+            f"{row['slope']:>8.3f}{row['intercept']:>+11.3f}"
         )
     above = sum(row["valid"] > row["floor_high"] for row in found.values())
     print(f"error above its floor's interval: {above} of {len(found)}")
