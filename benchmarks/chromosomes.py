@@ -45,13 +45,13 @@ class Fold:
         ``int8``, shape ``(window,)``.
     logits : numpy.ndarray
         ``float64``, shape ``(window,)``; the line from valid is in them.
-    line : Calibration
-        The identity, with the prevalence of valid.
+    valid : float
+        Fraction of valid's windows that are bound.
     """
 
     labels: NDArray[np.int8]
     logits: Floats
-    line: Calibration
+    valid: float
 
 
 def rotations(data: Dataset, least: int) -> dict[tuple[str, str], NDArray[np.str_]]:
@@ -96,8 +96,7 @@ def held_out(data: Dataset, recipe: str, folder: Path, seed: int, epochs: int | 
     valid, test = data.indices("valid"), data.indices("test")
     line = fit_calibration(data.labels[valid], network.predict(data.codes[valid]))
     calibrated = line.slope * network.predict(data.codes[test]) + line.intercept
-    # The line is in the logits already: the identity, of valid's prevalence.
-    return Fold(data.labels[test], calibrated, Calibration(prevalence=line.prevalence))
+    return Fold(data.labels[test], calibrated, float((data.labels[valid] == 1).mean()))
 
 
 def pooled(folds: dict[str, Fold], without: str) -> Calibration:
@@ -114,16 +113,17 @@ def measures(folds: dict[str, Fold], name: str) -> dict[str, float]:
     fold = folds[name]
     itself = fit_calibration(fold.labels, fold.logits)
     bound = float((fold.labels == 1).mean())
-    told = fold.line.at_prevalence(bound)
+    # The line from valid is in the logits already.
+    same = Calibration(prevalence=fold.valid)
     others = pooled(folds, name)
-    lines = {"valid": fold.line, "told": told, "others": others, "itself": itself}
+    lines = {"valid": same, "told": same.at_prevalence(bound), "others": others, "itself": itself}
     p = {key: line.probabilities(fold.logits) for key, line in lines.items()}
     floor = calibration_floor(p["valid"], np.random.default_rng(0))
     auroc, auprc = ranking_metrics(fold.labels, fold.logits)
     return {
         "windows": len(fold.labels),
         "bound": bound,
-        "bound_valid": fold.line.prevalence or np.nan,
+        "bound_valid": fold.valid,
         "mean_p": float(p["valid"].mean()),
         "auroc": auroc,
         "auprc": auprc,
