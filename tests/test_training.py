@@ -214,7 +214,10 @@ def test_a_run_is_not_overwritten(data, tmp_path):
     (out / "thesis.tex").write_text("x")
     with pytest.raises(InputError, match="is a folder with other files in it"):
         quick(data, out)
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / ".run.json.k3x.part").write_text("{")  # killed while it wrote run.json
     quick(data, tmp_path / "s", epochs=1)
+    assert not list((tmp_path / "s").glob(".run.json.*"))
     with pytest.raises(InputError, match="holds a run already"):
         quick(data, tmp_path / "s")
     (tmp_path / "f").write_text("x")

@@ -3,9 +3,12 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -230,7 +233,7 @@ def test_two_processes_share_a_study_and_one_that_is_killed_is_made_good(trained
     assert stand(study)[0] == 6
     rows = trial_rows(study)
     assert len(rows) == 6
-    assert all(row["state"] in ("complete", "pruned") for row in rows)
+    assert all(row["state"] in ("complete", "pruned") for row in rows), rows
     assert len({row["worker"] for row in rows}) >= 2
     lost = [t for t in study.trials if "lost" in t.user_attrs]
     assert lost, "the trial of the killed process was not found"
@@ -319,15 +322,18 @@ def test_a_time_limit_begins_no_further_trial(trained, tmp_path):
     assert found.ended <= 1
 
 
+def _dead():
+    """The number of a process that is gone."""
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    return done.pid
+
+
 def test_a_trial_is_lost_when_its_process_is_gone_or_silent(tmp_path, no_noise):
     study = open_study(open_storage(None, tmp_path), "s", {})
     mine, gone, elsewhere = (study.ask() for _ in range(3))
-    import socket
-
-    done = subprocess.Popen([sys.executable, "-c", ""])
-    done.wait()
     mine.set_user_attr("worker", f"{socket.gethostname()}:{os.getpid()}")
-    gone.set_user_attr("worker", f"{socket.gethostname()}:{done.pid}")
+    gone.set_user_attr("worker", f"{socket.gethostname()}:{_dead()}")
     elsewhere.set_user_attr("worker", "another-host:1")
     for trial in (mine, gone, elsewhere):
         trial.set_user_attr("beat", time.time())
@@ -336,6 +342,83 @@ def test_a_trial_is_lost_when_its_process_is_gone_or_silent(tmp_path, no_noise):
     assert reclaim(study) == 1
     assert stand(study) == (0, 2, 1)
     assert best_trial(study) is None
+
+
+def _at_once(work, n=4):
+    """What `n` threads return that begin together, each with the number it has."""
+    barrier = threading.Barrier(n)
+
+    def begin(number):
+        barrier.wait(30)
+        return work(number)
+
+    with ThreadPoolExecutor(n) as pool:
+        return list(pool.map(begin, range(n)))
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "journal"])
+def test_a_lost_trial_is_repeated_once_by_whoever_finds_it_first(kind, tmp_path, no_noise):
+    url = f"sqlite:///{tmp_path / 'study.db'}" if kind == "sqlite" else None
+    # Each with a storage of its own, as processes have; that of SQLite is made by all at once.
+    studies = _at_once(lambda _: open_study(open_storage(url, tmp_path), "s", {}))
+    worker = f"{socket.gethostname()}:{_dead()}"
+    for _ in range(12):
+        studies[0].ask().set_user_attr("worker", worker)
+    reclaimed = _at_once(lambda i: reclaim(studies[i]))
+    assert sum(reclaimed) == 12
+    assert stand(studies[0]) == (0, 0, 12)
+    asked = _at_once(lambda i: [studies[i].ask() for _ in range(4)])
+    numbers = [trial.number for trials in asked for trial in trials]
+    assert len(set(numbers)) == 16
+    folders = [t.user_attrs["folder"] for ts in asked for t in ts if "folder" in t.user_attrs]
+    assert sorted(folders) == list(range(12))
+
+
+@pytest.mark.parametrize("ends", ["well", "badly"])
+def test_a_trial_that_was_taken_over_leaves_its_folder_alone(ends, trained, tmp_path, monkeypatch):
+    from wavebind import tuning
+
+    said = []
+
+    class Monitor:
+        def joined(self, *_):
+            pass
+
+        def trial(self, *_):
+            pass
+
+        def ended(self, number, words, total_ended, best):
+            said.append((number, words, total_ended, best))
+
+    class Card:
+        valid, epoch = {"auroc": 0.75}, 1
+
+    def train(data, out, model, config, *, resume, **_):
+        (out / "checkpoints").mkdir(parents=True, exist_ok=True)
+        (out / "run.json").write_text("{}")
+        (out / "checkpoints" / "last.ckpt").write_text("")
+        if resume:
+            return Card()
+        # Silent for too long: another process finds the trial, and has nothing to do with this one.
+        other = open_study(open_storage(None, tmp_path / "out"), "wavebind", {})
+        monkeypatch.setattr("wavebind.studies.SILENCE", -1.0)
+        assert reclaim(other) == 1
+        monkeypatch.setattr("wavebind.studies.SILENCE", SILENCE)
+        if ends == "badly":
+            raise InputError("the folder holds what it should not")
+        return Card()
+
+    monkeypatch.setattr(tuning, "train", train)
+    data = open_dataset(trained[1])
+    found = tune(
+        data, tmp_path / "out", TuneConfig(trials=1, epochs=1, search=("optimiser",)), Monitor()
+    )
+    assert said == [
+        (0, "taken over by another process", 0, None),
+        (1, "valid AUROC 0.7500", 1, 0.75),
+    ]
+    assert [row["trial"] for row in trial_rows(found.study)] == [1]
+    assert (tmp_path / "out" / "trials" / "00000" / "run.json").is_file()
 
 
 def test_storage(tmp_path):

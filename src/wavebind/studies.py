@@ -20,8 +20,8 @@ from wavebind.errors import InputError
 
 if TYPE_CHECKING:
     import optuna
-    from optuna.storages import BaseStorage
-    from optuna.trial import FrozenTrial
+    from optuna.storages import BaseStorage, RDBStorage
+    from optuna.trial import FrozenTrial, TrialState
 
 __all__ = [
     "BEAT",
@@ -29,7 +29,9 @@ __all__ = [
     "beating",
     "best_trial",
     "counts",
+    "end",
     "folder_number",
+    "give_up",
     "is_lost",
     "open_storage",
     "open_study",
@@ -42,6 +44,10 @@ __all__ = [
 #: Seconds between two signs of life, and after how many without one a trial is taken to be lost.
 BEAT = 20.0
 SILENCE = 180.0
+
+#: How often an SQLite file is tried, and for how many seconds a process waits for the others.
+_OPENINGS = 10
+_SQLITE = {"connect_args": {"timeout": 60}}
 
 WORKER, BEAT_AT, ERROR, FOLDER, LOST = "worker", "beat", "error", "folder", "lost"
 
@@ -76,14 +82,50 @@ def open_storage(url: str | None, folder: Path) -> BaseStorage:
             return JournalStorage(JournalFileBackend(str(path)))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path}: is not the journal of a search ({error})") from error
-    try:
-        return RDBStorage(url)
-    except Exception as error:
-        # Drivers raise errors of their own, and their text may hold a password.
-        raise InputError(
-            f"storage {storage_words(url)}: cannot be opened ({type(error).__name__}); is the "
-            f"server there, and its Python driver installed?"
-        ) from error
+    is_sqlite = url.startswith("sqlite")
+    tries = _OPENINGS if is_sqlite else 1
+    while True:
+        tries -= 1
+        try:
+            storage = RDBStorage(url, engine_kwargs=_SQLITE if is_sqlite else None)
+            break
+        except Exception as error:
+            if tries and Path(url.partition(":///")[2].partition("?")[0]).is_file():
+                # Of several processes that begin at once, one makes the tables.
+                time.sleep(0.2)
+                continue
+            # Drivers raise errors of their own, and their text may hold a password.
+            raise InputError(
+                f"storage {storage_words(url)}: cannot be opened ({type(error).__name__}); is the "
+                f"server there, and its Python driver installed?"
+            ) from error
+    if is_sqlite:
+        _serialise(storage)
+    return storage
+
+
+def _serialise(storage: RDBStorage) -> None:
+    """Let one process at a time read and write.
+
+    SQLite has no locks on rows, and takes its lock when a transaction first writes: two processes
+    could both read that a trial waits, and both begin it. As in SQLAlchemy's documentation of
+    SQLite, "Serializable isolation / Savepoints / Transactional DDL".
+    """
+    from sqlalchemy import event
+
+    event.listen(storage.engine, "connect", _leave_transactions_to_us)
+    event.listen(storage.engine, "begin", _begin_immediate)
+    # Connections from before know nothing of it.
+    storage.engine.dispose()
+
+
+def _leave_transactions_to_us(connection: Any, record: Any) -> None:
+    del record
+    connection.isolation_level = None
+
+
+def _begin_immediate(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def storage_words(url: str | None) -> str:
@@ -205,27 +247,66 @@ def reclaim(study: optuna.Study) -> int:
     int
         How many there were.
     """
+    from optuna.exceptions import UpdateFinishedTrialError
     from optuna.trial import TrialState
 
     n = 0
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if alive(trial):
             continue
-        study._storage.set_trial_user_attr(trial._trial_id, LOST, True)
-        study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+        try:
+            give_up(study, trial)
+        except UpdateFinishedTrialError:
+            # Its own end, or another process, was quicker.
+            continue
         study.enqueue_trial(trial.params, user_attrs={FOLDER: folder_number(trial)})
         n += 1
     return n
 
 
+def give_up(study: optuna.Study, trial: optuna.Trial | FrozenTrial) -> None:
+    """End a trial so that it does not count.
+
+    Raises
+    ------
+    optuna.exceptions.UpdateFinishedTrialError
+        If it has ended already.
+    """
+    from optuna.trial import TrialState
+
+    study._storage.set_trial_user_attr(trial._trial_id, LOST, True)
+    end(study, trial, TrialState.FAIL)
+
+
+def end(
+    study: optuna.Study,
+    trial: optuna.Trial | FrozenTrial,
+    state: TrialState,
+    value: float | None = None,
+) -> None:
+    """End a trial, as :meth:`optuna.Study.tell` does, which says in two ways that it has ended.
+
+    Raises
+    ------
+    optuna.exceptions.UpdateFinishedTrialError
+        If it has ended already.
+    """
+    values = None if value is None else [value]
+    study._storage.set_trial_state_values(trial._trial_id, state, values)
+
+
 @contextlib.contextmanager
 def beating(trial: optuna.Trial) -> Iterator[None]:
     """Give signs of life of a trial while the block runs."""
+    from optuna.exceptions import UpdateFinishedTrialError
+
     stop = threading.Event()
 
     def beat() -> None:
-        while not stop.wait(BEAT):
-            trial.set_user_attr(BEAT_AT, time.time())
+        # A trial that another process has given up cannot be written to; the training finds out.
+        with contextlib.suppress(UpdateFinishedTrialError):
+            while not stop.wait(BEAT):
+                trial.set_user_attr(BEAT_AT, time.time())
 
     trial.set_user_attr(WORKER, worker_name())
     trial.set_user_attr(BEAT_AT, time.time())

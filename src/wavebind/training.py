@@ -440,6 +440,9 @@ def _start_run(
 ) -> None:
     if run.path.exists() and not run.path.is_dir():
         raise InputError(f"{run.path}: is a file; a run is a folder, choose another name")
+    # A process that was killed at once leaves the beginning of run.json, and nothing else.
+    for leftover in run.path.glob(f".{run.run_json.name}.*.part"):
+        leftover.unlink(missing_ok=True)
     if run.path.is_dir() and any(run.path.iterdir()):
         if not run.run_json.is_file():
             raise InputError(f"{run.path}: is a folder with other files in it; choose another name")

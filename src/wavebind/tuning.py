@@ -26,11 +26,12 @@ from wavebind.searchspace import GROUPS, SearchSpace
 from wavebind.settings import from_dict, to_dict
 from wavebind.studies import (
     ERROR,
-    LOST,
     beating,
     best_trial,
     counts,
+    end,
     folder_number,
+    give_up,
     is_lost,
     open_storage,
     open_study,
@@ -292,6 +293,7 @@ def _one(
 ) -> bool:
     """Run one trial; False where there is none left to run."""
     import optuna
+    from optuna.exceptions import UpdateFinishedTrialError
     from optuna.trial import TrialState
 
     reclaim(study)
@@ -303,33 +305,60 @@ def _one(
     # Another process may have asked at the same time: those with the lower numbers stay.
     before = [t for t in study.get_trials(deepcopy=False) if t.number < trial.number]
     if sum(counts(t) or t.state == TrialState.RUNNING for t in before) >= config.trials:
-        trial.set_user_attr(LOST, True)
-        study.tell(trial, state=TrialState.FAIL)
+        give_up(study, trial)
         return False
     drawn = np.random.SeedSequence([config.seed, trial.number]).generate_state(1)
     study.sampler = optuna.samplers.TPESampler(seed=int(drawn[0]))
-    value, state, words = None, TrialState.FAIL, ""
     try:
-        with beating(trial):
-            recipe = space.recipe(trial)
-            if monitor:
-                monitor.trial(trial.number, trial.params)
-            value = _train(study, trial, data, out, recipe, config)
-        state, words = TrialState.COMPLETE, f"valid {score_words(data.task)} {value:.4f}"
-    except _Pruned:
-        state = TrialState.PRUNED
-        last = _last(study, trial.number)
-        words = f"ended early at valid {score_words(data.task)} {last:.4f}"
-    except InputError as error:
-        trial.set_user_attr(ERROR, str(error)[:500])
-        words = f"not possible: {error}"
-    if state != TrialState.COMPLETE:
-        shutil.rmtree(_folder(out, trial), ignore_errors=True)
-    study.tell(trial, value, state=state)
+        words = _run(study, trial, data, out, space, config, monitor)
+    except UpdateFinishedTrialError:
+        # This process was asleep or cut off for so long that another took the trial over, and its
+        # folder with it.
+        words = "taken over by another process"
     best = best_trial(study)
     if monitor:
         monitor.ended(trial.number, words, stand(study)[0], best.value if best else None)
     return True
+
+
+def _run(
+    study: optuna.Study,
+    trial: optuna.Trial,
+    data: Dataset,
+    out: Path,
+    space: SearchSpace,
+    config: TuneConfig,
+    monitor: TuneMonitor | None,
+) -> str:
+    """Train what a trial draws and write down how it ended; returned for people.
+
+    Raises
+    ------
+    optuna.exceptions.UpdateFinishedTrialError
+        If another process has given the trial up.
+    """
+    from optuna.trial import TrialState
+
+    value, state = None, TrialState.FAIL
+    with beating(trial):
+        try:
+            recipe = space.recipe(trial)
+            if monitor:
+                monitor.trial(trial.number, trial.params)
+            value = _train(study, trial, data, out, recipe, config)
+            state, words = TrialState.COMPLETE, f"valid {score_words(data.task)} {value:.4f}"
+        except _Pruned:
+            state = TrialState.PRUNED
+            last = _last(study, trial.number)
+            words = f"ended early at valid {score_words(data.task)} {last:.4f}"
+        except InputError as error:
+            trial.set_user_attr(ERROR, str(error)[:500])
+            words = f"not possible: {error}"
+        # Tells that the folder is still this trial's, before it is removed.
+        end(study, trial, state, value)
+    if state != TrialState.COMPLETE:
+        shutil.rmtree(_folder(out, trial), ignore_errors=True)
+    return words
 
 
 def _last(study: optuna.Study, number: int) -> float:
