@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -63,6 +64,22 @@ def test_memory_is_that_of_the_work_alone():
 def test_errors_come_back(function, kind, message):
     with pytest.raises(kind, match=message):
         run_isolated(function, (), print)
+
+
+def answer_at_length(say):
+    say("the answer is next")
+    return np.zeros(2**24)
+
+
+def test_a_process_that_is_killed_in_the_middle_of_its_answer_is_not_waited_for():
+    def kill(_):
+        # By now the beginning of the answer fills the pipe.
+        time.sleep(1)
+        (process,) = multiprocessing.active_children()
+        process.kill()
+
+    with pytest.raises(InputError, match=r"the process was ended \(code -9\)"):
+        run_isolated(answer_at_length, (), kill)
 
 
 PARENT = """

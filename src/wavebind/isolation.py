@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import queue
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,6 @@ from wavebind.allocation import keep_memory
 from wavebind.errors import InputError, WavebindError
 
 __all__ = ["Cost", "end_with_parent", "run_isolated"]
-
-_POLL = 0.5
 
 
 @dataclass(frozen=True)
@@ -73,20 +70,27 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, name="parent watch", daemon=True).start()
 
 
-def _work(messages: Any, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+def _work(answers: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    speaking = threading.Lock()
+
+    def send(kind: str, content: Any) -> None:
+        # Messages may come from several threads.
+        with speaking:
+            answers.send((kind, content))
+
     def say(*message: Any) -> None:
-        messages.put(("said", message))
+        send("said", message)
 
     keep_memory()
     end_with_parent()
     started = time.monotonic()
     try:
         result = function(*arguments, say)
-        messages.put(("done", (result, time.monotonic() - started, _peak_memory())))
+        send("done", (result, time.monotonic() - started, _peak_memory()))
     except WavebindError as error:
-        messages.put(("input", str(error)))
+        send("input", str(error))
     except Exception:
-        messages.put(("failed", traceback.format_exc()))
+        send("failed", traceback.format_exc())
 
 
 def run_isolated(
@@ -115,24 +119,21 @@ def run_isolated(
         As the function did, or if the process ended without an answer.
     """
     context = multiprocessing.get_context("spawn")
-    messages: Any = context.Queue()
-    process = context.Process(target=_work, args=(messages, function, arguments), daemon=True)
-    process.start()
+    messages, answers = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(answers, function, arguments), daemon=True)
     try:
+        process.start()
+        # The only end to write to is then the process's own, so that nothing more is awaited from
+        # one that was ended, not even in the middle of its answer.
+        answers.close()
         while True:
             try:
-                kind, content = messages.get(timeout=_POLL)
-            except queue.Empty:
-                if process.is_alive():
-                    continue
-                try:
-                    # What it said last may still be on its way.
-                    kind, content = messages.get(timeout=_POLL)
-                except queue.Empty:
-                    raise InputError(
-                        f"the process was ended (code {process.exitcode}), perhaps for want of "
-                        f"memory"
-                    ) from None
+                kind, content = messages.recv()
+            except (EOFError, OSError):
+                process.join()
+                raise InputError(
+                    f"the process was ended (code {process.exitcode}), perhaps for want of memory"
+                ) from None
             if kind == "said":
                 said(*content)
             elif kind == "input":
@@ -143,6 +144,7 @@ def run_isolated(
                 result, seconds, memory = content
                 return result, Cost(seconds, memory)
     finally:
+        messages.close()
         process.join(timeout=5)
         if process.is_alive():
             process.terminate()
