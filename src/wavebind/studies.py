@@ -32,9 +32,11 @@ __all__ = [
     "end",
     "folder_number",
     "give_up",
+    "is_first_again",
     "is_lost",
     "open_storage",
     "open_study",
+    "put_first",
     "reclaim",
     "stand",
     "storage_words",
@@ -50,6 +52,7 @@ _OPENINGS = 10
 _SQLITE = {"connect_args": {"timeout": 60}}
 
 WORKER, BEAT_AT, ERROR, FOLDER, LOST = "worker", "beat", "error", "folder", "lost"
+BASE = "base"
 
 
 def open_storage(url: str | None, folder: Path) -> BaseStorage:
@@ -262,6 +265,20 @@ def reclaim(study: optuna.Study) -> int:
         study.enqueue_trial(trial.params, user_attrs={FOLDER: folder_number(trial)})
         n += 1
     return n
+
+
+def put_first(study: optuna.Study, values: Mapping[str, Any]) -> None:
+    """Put the values that a search begins from in line.
+
+    Processes that begin at once may each do so: see :func:`is_first_again`.
+    """
+    study.enqueue_trial(dict(values), user_attrs={BASE: True})
+
+
+def is_first_again(study: optuna.Study, trial: optuna.Trial) -> bool:
+    """Whether a trial is what a search begins from, and one with a lower number is that already."""
+    earlier = study.get_trials(deepcopy=False)[: trial.number]
+    return BASE in trial.user_attrs and any(BASE in t.user_attrs for t in earlier)
 
 
 def give_up(study: optuna.Study, trial: optuna.Trial | FrozenTrial) -> None:

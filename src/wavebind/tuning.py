@@ -32,9 +32,11 @@ from wavebind.studies import (
     end,
     folder_number,
     give_up,
+    is_first_again,
     is_lost,
     open_storage,
     open_study,
+    put_first,
     reclaim,
     stand,
 )
@@ -279,8 +281,7 @@ def _begin(study: optuna.Study, space: SearchSpace) -> None:
     """The base recipe goes first, where the bounds hold it."""
     values = space.values_of_base()
     if values is not None:
-        # Of several processes that begin at once each might put it in line.
-        study.enqueue_trial(values, skip_if_exists=True)
+        put_first(study, values)
 
 
 def _one(
@@ -302,6 +303,9 @@ def _one(
         return False
     study.pruner = optuna.pruners.MedianPruner(_PRUNE_FROM, _PRUNE_AFTER)
     trial = study.ask()
+    if is_first_again(study, trial):
+        give_up(study, trial)
+        return True
     # Another process may have asked at the same time: those with the lower numbers stay.
     before = [t for t in study.get_trials(deepcopy=False) if t.number < trial.number]
     if sum(counts(t) or t.state == TrialState.RUNNING for t in before) >= config.trials:
