@@ -83,13 +83,14 @@ def main() -> None:
     if code := run(["dataset", str(written), "--out", str(options.out)]):
         raise SystemExit(code)
     data = open_dataset(options.out)
-    rows = data.indices("test")
-    labels, scores = data.labels[rows], power(data.codes[rows])
-    found = auroc_with_interval(labels, scores, np.random.default_rng(0))
-    print(
-        f"power at {PERIOD} bp: AUROC {found.value:.3f} ({found.low:.3f}-{found.high:.3f}) on "
-        f"{len(rows):,} test windows"
-    )
+    for part in ("valid", "test"):
+        rows = data.indices(part)
+        labels, scores = data.labels[rows], power(data.codes[rows])
+        found = auroc_with_interval(labels, scores, np.random.default_rng(0))
+        print(
+            f"power at {PERIOD} bp: AUROC {found.value:.3f} ({found.low:.3f}-{found.high:.3f}) on "
+            f"{len(rows):,} {part} windows"
+        )
 
 
 if __name__ == "__main__":

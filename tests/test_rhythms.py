@@ -36,11 +36,12 @@ def powers(rows, period=10.2):
 
 def test_the_reference_is_the_power_at_the_period(made):
     rows, _, printed = made
-    test = [row for row in rows if row["split"] == "test"]
-    area = roc_auc_score([int(row["label"]) for row in test], powers(test))
-    assert f"power at 10.2 bp: AUROC {area:.3f} (" in printed
-    assert "on 4,000 test windows" in printed
-    assert 0.8 < area < 0.99
+    for part, n in (("valid", "2,000"), ("test", "4,000")):
+        chosen = [row for row in rows if row["split"] == part]
+        area = roc_auc_score([int(row["label"]) for row in chosen], powers(chosen))
+        assert f"power at 10.2 bp: AUROC {area:.3f} (" in printed
+        assert f"on {n} {part} windows" in printed
+        assert 0.8 < area < 0.99
 
 
 def test_the_rhythm_is_as_deep_as_was_asked_for_and_shuffles_have_none(made):
