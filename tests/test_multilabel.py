@@ -101,7 +101,7 @@ def test_scores_explanations_and_report_of_an_output(cli, run, tmp_path):
     assert second == ["n", "NA", "NA", "NA", "NA"]
     for name, centre in (("left", 10), ("right", 35)):
         code, _, err = cli(
-            "explain", out, path, "--n", 40, "--output", name, "--select", "top", "--device", "cpu"
+            "explain", out, path, "--n", 12, "--output", name, "--select", "top", "--device", "cpu"
         )
         assert code == 0, err
         with np.load(out / "explain" / "explanations.npz") as file:
