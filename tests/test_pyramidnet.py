@@ -96,7 +96,7 @@ def test_it_learns_is_kept_and_explained(tmp_path, cli):
     _, card = load_model(tmp_path / "run" / "model.safetensors")
     assert (card.model.backbone, card.model.front) == ("pyramidnet", "pyramid")
     for method in ("ig", "gradcam"):
-        arguments = ["--method", method, "--n", "4", "--device", "cpu"]
+        arguments = ["--method", method, "--n", "4", "--n-mean", "4", "--device", "cpu"]
         code, _, err = cli("explain", tmp_path / "run", tmp_path / "d", *arguments)
         assert code == 0, err
 
