@@ -144,8 +144,9 @@ def run_isolated(
                 result, seconds, memory = content
                 return result, Cost(seconds, memory)
     finally:
-        messages.close()
         process.join(timeout=5)
         if process.is_alive():
             process.terminate()
             process.join()
+        # Not before: the process would fail, and say so, at what it still had to tell.
+        messages.close()

@@ -51,6 +51,7 @@ SILENCE = 180.0
 _OPENINGS = 10
 _SQLITE = {"connect_args": {"timeout": 60}}
 
+#: Names of a trial's attributes.
 WORKER, BEAT_AT, ERROR, FOLDER, LOST = "worker", "beat", "error", "folder", "lost"
 BASE = "base"
 
@@ -70,7 +71,7 @@ def open_storage(url: str | None, folder: Path) -> BaseStorage:
     InputError
         If it cannot be opened.
     """
-    from optuna.storages import JournalStorage, RDBStorage
+    from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
     if url is None or "://" not in url:
@@ -85,6 +86,12 @@ def open_storage(url: str | None, folder: Path) -> BaseStorage:
             return JournalStorage(JournalFileBackend(str(path)))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path}: is not the journal of a search ({error})") from error
+    return _open_database(url)
+
+
+def _open_database(url: str) -> RDBStorage:
+    from optuna.storages import RDBStorage
+
     is_sqlite = url.startswith("sqlite")
     tries = _OPENINGS if is_sqlite else 1
     while True:
