@@ -27,6 +27,12 @@ MOTIFS = {"ctcf": "CCACCAGGGGGCGC", "ap1": "GATGACTCATCGGA"}
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are named by their argument and number: what a test is called must not hang on what
+    they hold, which need not be the same in every process (gzip writes the time)."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real data for development; a checkout without it skips the tests that need it."""
