@@ -21,6 +21,9 @@ CONFIGS = {
         ImageConfig(size=(32, 32)),
     ),
     "members": ModelConfig(48, options={"members": 2, "band_width": 8, "position_width": 12}),
+    "inputs": ModelConfig(
+        48, options={"members": 2, "inputs": 2, "band_width": 8, "position_width": 12}
+    ),
     "several outputs": ModelConfig(48, backbone="efficientnet-lite0", outputs=("a", "b")),
 }
 

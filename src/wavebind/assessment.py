@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,8 @@ def assess(
     Raises
     ------
     InputError
-        If the run is not a trained one, the lengths or labels differ, or the split lacks a class.
+        If the run is not a trained one, the lengths or labels differ, the split lacks a class, or
+        it is valid, which the networks of a cross-fit were trained on.
     """
     model, card = load_run(out, data, device)
     run = RunDir(out)
@@ -89,6 +91,7 @@ def assess(
             f"{data.path}: has no numbers, which {out} predicts; make it with 'wavebind dataset "
             f"--target COLUMN'"
         )
+    data = _as_trained(data, card, part, out)
     indices = data.indices(part)
     logits = predict_logits(model, data.codes, indices, progress=progress)
     columns: dict[str, Any] = {"name": data.names(indices), "index": indices}
@@ -121,6 +124,27 @@ def assess(
     _write_scores(run.scores(part), columns)
     write_json(run.metrics, result)
     return result
+
+
+def _as_trained(data: Dataset, card: ModelCard, part: str, out: Path) -> Dataset:
+    """The set with the splits that the model saw: to a cross-fit valid is a part of train."""
+    if card.data.get("codes_sha256") != data.checksum:
+        return data
+    # A card of before splits were noted has no entry.
+    splits = data.identity["splits_sha256"]
+    if card.data.get("splits_sha256", splits) != splits:
+        raise InputError(
+            f"{out}: was trained on other splits of the windows of {data.path}, so that it may "
+            f"know windows of {part}; score it with the splits it was trained with"
+        )
+    if not card.n_folds:
+        return data
+    if part == "valid":
+        raise InputError(
+            f"{out}: is a mean of networks that were trained on valid, too (crossfit); score it "
+            f"on test. What they score on the windows that each held out was printed by train"
+        )
+    return replace(data, parts=np.where(data.parts == "valid", "train", data.parts))
 
 
 def _outputs(

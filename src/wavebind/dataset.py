@@ -395,6 +395,16 @@ class Dataset:
         """SHA-256 of the codes, as recorded."""
         return str(self.description["codes_sha256"])
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """Path, and checksums of the windows and of their splits: what a run was trained on."""
+        splits = hashlib.sha256("\n".join(self.parts.tolist()).encode()).hexdigest()
+        return {
+            "path": str(self.path),
+            "codes_sha256": self.checksum,
+            "splits_sha256": splits,
+        }
+
     def indices(self, part: str) -> NDArray[np.int64]:
         """The windows of one part, in the order of the set.
 

@@ -296,6 +296,25 @@ def draw_numbers(values: Floats, predicted: Floats) -> Figure:
     return figure
 
 
+def draw_histories(histories: dict[str, list[dict[str, float]]]) -> Figure:
+    """Valid AUROC by epoch of several networks; the kept epoch of each is marked."""
+    from matplotlib.ticker import MaxNLocator
+
+    figure = new_figure(4.4, 4.2)
+    axes = figure.subplots()
+    for name, history in histories.items():
+        scores = [entry["valid_auroc"] for entry in history]
+        epochs = [entry["epoch"] for entry in history]
+        best = int(np.argmax(scores))
+        (line,) = axes.plot(epochs, scores, linewidth=1, label=f"{name}: {scores[best]:.3f}")
+        axes.plot(epochs[best], scores[best], "o", color=line.get_color(), markersize=4)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("AUROC on what is held out")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(loc="lower right", frameon=False, fontsize=8)
+    return figure
+
+
 def draw_history(history: list[dict[str, float]], best: int) -> Figure:
     """Loss and validation metrics by epoch; the kept epoch is marked."""
     from matplotlib.ticker import MaxNLocator

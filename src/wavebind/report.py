@@ -22,10 +22,11 @@ from wavebind.explanationplots import (
     draw_profiles,
 )
 from wavebind.explanations import CHECKS, Explained, explain_run, read_explained
-from wavebind.models import load_model
+from wavebind.models import ModelCard, load_model
 from wavebind.pages import png_text, render_page
 from wavebind.plotting import (
     draw_calibration,
+    draw_histories,
     draw_history,
     draw_numbers,
     draw_precision_recall,
@@ -78,7 +79,6 @@ def write_report(
     metrics = read_json(run.metrics)
     model, card = load_model(run.model)
     settings = read_json(run.run_json)
-    history = read_json(run.history)
     part = str(metrics["split"])
     data = open_dataset(Path(metrics["data"]["path"]))
     explained, explain_split = _explanation(run, metrics, device)
@@ -103,7 +103,7 @@ def write_report(
             else draw_calibration(calibration(labels, scores)),
             f"measured and predicted, {part}" if metrics["numbers"] else f"calibration, {part}",
         ),
-        (draw_history(history, card.epoch), "training"),
+        (_training(run, card, settings), "training"),
     ]
     examples = [
         {
@@ -138,6 +138,7 @@ def write_report(
         metric_names=METRICS,
         config=card.model,
         n_weights=model.n_weights,
+        n_folds=card.n_folds,
         data=data.description,
         shortcut_words=WORDS,
         verdict=_verdict(metrics),
@@ -159,6 +160,18 @@ def write_report(
     with replace_file(run.report) as temporary:
         temporary.write_text(html, encoding="utf-8")
     return run.report
+
+
+def _training(run: RunDir, card: ModelCard, settings: dict[str, Any]) -> Figure:
+    """How the network learnt, or the networks of a cross-fit."""
+    if not card.n_folds:
+        return draw_history(read_json(run.history), card.epoch)
+    return draw_histories(
+        {
+            ", ".join(chromosomes): read_json(RunDir(run.fold(number)).history)
+            for number, chromosomes in enumerate(settings["folds"], 1)
+        }
+    )
 
 
 def _checks(run: RunDir, metrics: dict[str, Any]) -> dict[str, Any] | None:

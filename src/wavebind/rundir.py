@@ -69,6 +69,10 @@ class RunDir:
         """The run of a network that was trained first, to teach this one; from 1."""
         return self.path / "tutors" / str(number)
 
+    def fold(self, number: int) -> Path:
+        """The run of one of the networks whose mean this one is; from 1."""
+        return self.path / "folds" / str(number)
+
     def scores(self, part: str) -> Path:
         """Scores of every window of a split."""
         return self.path / f"scores_{part}.parquet"

@@ -53,6 +53,8 @@ __all__ = [
     "TrainingConfig",
     "TrainingMonitor",
     "finished_card",
+    "start_run",
+    "stored_configuration",
     "train",
     "train_once",
 ]
@@ -177,11 +179,17 @@ def train(
     settings = where.trainer_settings()
     first = not getattr(rank_zero_only, "rank", 0)
     if resume:
-        model, config = _stored_configuration(run, data)
+        model, config = stored_configuration(run, data)
     else:
         config, reason = resolve_weights(model, config)
         if reason and monitor and first:
             monitor.said(f"training begins with random weights: no ImageNet weights, {reason}")
+    if config.crossfit:
+        raise InputError(
+            "crossfit makes a model of several networks that have seen train and valid, and valid "
+            "is what this chooses on; leave it out here (0), or train with 'wavebind train "
+            "--crossfit'"
+        )
     if config.tutors and where.n_processes > 1:
         raise InputError(
             "tutors are trained on one device; leave them out, or train them by themselves and "
@@ -198,7 +206,7 @@ def train(
     network.backbone.frozen_prefix(config.train)
     teachers = load_teachers(data, model, config, where.device)
     if not resume and first:
-        _start_run(run, data, model, config, overwrite)
+        start_run(run, data, model, config, overwrite)
     teachers += _tutors(run, data, model, config, where, monitor)
     parts = {part: data.indices(part) for part in ("train", "valid")}
     bound = training_labels(data.labels, parts["train"], config)
@@ -435,9 +443,21 @@ def _loggers(run: RunDir, config: TrainingConfig) -> Any:
     return found or False
 
 
-def _start_run(
-    run: RunDir, data: Dataset, model: ModelConfig, config: TrainingConfig, overwrite: bool
+def start_run(
+    run: RunDir,
+    data: Dataset,
+    model: ModelConfig,
+    config: TrainingConfig,
+    overwrite: bool,
+    **more: Any,
 ) -> None:
+    """Begin a run directory with its ``run.json``; `more` are entries beside the usual ones.
+
+    Raises
+    ------
+    InputError
+        If the folder holds another run and `overwrite` is not set, or other files.
+    """
     if run.path.exists() and not run.path.is_dir():
         raise InputError(f"{run.path}: is a file; a run is a folder, choose another name")
     # A process that was killed at once leaves the beginning of run.json, and nothing else.
@@ -455,15 +475,23 @@ def _start_run(
     write_json(
         run.run_json,
         {
-            "data": {"path": str(data.path), "codes_sha256": data.checksum},
+            "data": data.identity,
             "model": to_dict(model.resolved()),
             "training": to_dict(config),
             "versions": versions(),
+            **more,
         },
     )
 
 
-def _stored_configuration(run: RunDir, data: Dataset) -> tuple[ModelConfig, TrainingConfig]:
+def stored_configuration(run: RunDir, data: Dataset) -> tuple[ModelConfig, TrainingConfig]:
+    """How a run was begun.
+
+    Raises
+    ------
+    InputError
+        If it is not a run, was trained on other data, or its ``run.json`` is not whole.
+    """
     stored = read_json(run.require().run_json)
     try:
         checksum = stored["data"]["codes_sha256"]
@@ -474,6 +502,15 @@ def _stored_configuration(run: RunDir, data: Dataset) -> tuple[ModelConfig, Trai
         raise InputError(
             f"{run.path}: was trained on other data than {data.path} (its checksum differs); "
             f"resume with {stored['data'].get('path')}"
+        )
+    # Runs of before splits were noted have no entry.
+    if (
+        stored["data"].get("splits_sha256", data.identity["splits_sha256"])
+        != (data.identity["splits_sha256"])
+    ):
+        raise InputError(
+            f"{run.path}: was trained on other splits of these windows than {data.path} has now; "
+            f"train anew"
         )
     name = str(run.run_json)
     return from_dict(ModelConfig, model, name), from_dict(TrainingConfig, config, name)
@@ -559,7 +596,7 @@ def _finish(
             for name, value in entry.items()
             if name.startswith("valid_") and name != "valid_loss" and value is not None
         },
-        data={"path": str(data.path), "codes_sha256": data.checksum},
+        data=data.identity,
         training=to_dict(config),
     )
     save_model(run.model, model, card)

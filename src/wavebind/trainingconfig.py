@@ -15,6 +15,7 @@ __all__ = ["SCORES", "EpochReport", "TrainingConfig", "TrainingMonitor", "score_
 LOGS = ("csv", "tensorboard")
 #: More would cost more than they give: the mean of a few networks is nearly that of many.
 MAX_TUTORS = 16
+MAX_FOLDS = 32
 #: What decides the best epoch, the first of these that the task has.
 SCORES = ("pearson", "macro_f1", "auroc")
 
@@ -63,6 +64,10 @@ class TrainingConfig:
     tutors : int
         Networks like this one, with seeds of their own, that are trained first and become
         teachers.
+    crossfit : int
+        Parts that the chromosomes of train and valid are shared out to, each of which is held out
+        by one of as many networks, whose mean is the model; 0 for one network. See
+        :mod:`wavebind.crossfit`.
     averaging : float
         Decay a step of the moving average of the weights that is validated and kept (Polyak &
         Juditsky 1992).
@@ -105,6 +110,7 @@ class TrainingConfig:
     teachers: tuple[str, ...] = ()
     teacher_weight: float = 0.5
     tutors: int = 0
+    crossfit: int = 0
     averaging: float = 0.998
     clip: float = 1.0
     accumulate: int = 1
@@ -129,6 +135,11 @@ class TrainingConfig:
             ("smoothing", 0 <= self.smoothing < 1, "from 0 to below 1"),
             ("teacher_weight", 0 < self.teacher_weight <= 1, "above 0 and at most 1"),
             ("tutors", 0 <= self.tutors <= MAX_TUTORS, f"from 0 to {MAX_TUTORS}"),
+            (
+                "crossfit",
+                self.crossfit == 0 or 2 <= self.crossfit <= MAX_FOLDS,
+                f"0, or from 2 to {MAX_FOLDS}",
+            ),
             ("averaging", 0 <= self.averaging < 1, "from 0 to below 1"),
             ("clip", self.clip > 0, "above 0"),
             ("accumulate", self.accumulate >= 1, "1 or more"),
@@ -141,6 +152,11 @@ class TrainingConfig:
                 raise InputError(f"{name} must be {rule}; found {getattr(self, name)!r}")
         if self.shuffle_labels and (self.teachers or self.tutors):
             raise InputError("a control with shuffled labels has no teachers; leave them out")
+        if self.crossfit and self.teachers:
+            raise InputError(
+                "a teacher may know the chromosomes that crossfit holds out; take tutors, which "
+                "are trained without them"
+            )
 
     @property
     def softens(self) -> bool:
@@ -149,9 +165,15 @@ class TrainingConfig:
 
     def tutor(self, number: int) -> TrainingConfig:
         """How tutor `number` (from 1) is trained: by the labels alone, with a seed of its own."""
+        return replace(self, tutors=0, teachers=(), seed=self._seed_of(number))
+
+    def fold(self, number: int) -> TrainingConfig:
+        """How network `number` (from 1) of a cross-fit is trained: with a seed of its own."""
+        return replace(self, crossfit=0, seed=self._seed_of(number))
+
+    def _seed_of(self, number: int) -> int:
         sequence = np.random.SeedSequence([self.seed, number])
-        seed = int(sequence.generate_state(1)[0] >> 1)
-        return replace(self, tutors=0, teachers=(), seed=seed)
+        return int(sequence.generate_state(1)[0] >> 1)
 
     @property
     def augments(self) -> bool:

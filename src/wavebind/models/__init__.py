@@ -1,5 +1,6 @@
 """Networks behind one registry, and the file that a trained one is kept in."""
 
+from wavebind.models.averaging import average
 from wavebind.models.classifier import Classifier, ModelConfig, build_model
 from wavebind.models.modelfile import ModelCard, load_model, save_model
 from wavebind.models.registry import BACKBONES, Backbone, get_backbone
@@ -10,6 +11,7 @@ __all__ = [
     "Classifier",
     "ModelCard",
     "ModelConfig",
+    "average",
     "build_model",
     "get_backbone",
     "load_model",

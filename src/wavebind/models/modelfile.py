@@ -43,9 +43,10 @@ class ModelCard:
         Of each output, from logits to probabilities; fitted on valid.
     seed : int
     epoch : int
-        The epoch (from 1) whose weights these are; chosen on valid.
+        The epoch (from 1) whose weights these are; chosen on valid. Of a mean of several networks
+        the median of theirs.
     valid : dict
-        Metrics on valid of these weights.
+        Metrics on valid of these weights; of several networks on what each of them held out.
     data : dict
         Path and checksum of the training set.
     training : dict
@@ -117,6 +118,12 @@ class ModelCard:
     def quantity(self) -> str:
         """What is predicted, in a word: ``probability``, or ``value`` of a regression."""
         return "value" if self.model.task_name == "regression" else "probability"
+
+    @property
+    def n_folds(self) -> int:
+        """Networks that held out a part of train and valid each, whose mean this is; 0 of one."""
+        found = self.training.get("crossfit", 0)
+        return found if isinstance(found, int) else 0
 
     @property
     def threshold(self) -> float:

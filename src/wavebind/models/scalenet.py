@@ -6,7 +6,8 @@ over position -> maximum, mean and attention over position -> logit.
 
 With several members all of this but the first normalisation is there several times, in grouped
 convolutions: networks that share their input, each trained by a loss of its own, whose mean logit
-is the prediction (Lakshminarayanan et al. 2017, Adv. Neural Inf. Process. Syst. 30:6402).
+is the prediction (Lakshminarayanan et al. 2017, Adv. Neural Inf. Process. Syst. 30:6402). Members
+that were trained apart bring their first normalisations with them.
 
 Residual blocks with the normalisation first: He et al. 2016, ECCV, LNCS 9908:630. Attention over
 positions: Ilse et al. 2018, ICML, PMLR 80:2127.
@@ -55,6 +56,8 @@ class ScaleNetConfig:
         Within the blocks, and before the last layer.
     members : int
         Networks whose logits are averaged.
+    inputs : int
+        First normalisations, each shared by as many members.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
@@ -71,11 +74,17 @@ class ScaleNetConfig:
     dropout: float = 0.1
     head_dropout: float = 0.3
     members: int = 1
+    inputs: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("band", "band_width", "position_width", "pool", "members"):
+        for name in ("band", "band_width", "position_width", "pool", "members", "inputs"):
             if getattr(self, name) < 1:
                 raise InputError(f"scalenet {name} must be 1 or more; found {getattr(self, name)}")
+        if self.members % self.inputs:
+            raise InputError(
+                f"scalenet members must be a multiple of inputs, {self.inputs}; found "
+                f"{self.members}"
+            )
         for name in ("band_blocks", "position_blocks"):
             if getattr(self, name) < 0:
                 raise InputError(f"scalenet {name} must be 0 or more; found {getattr(self, name)}")
@@ -139,17 +148,19 @@ class ScaleNet(SegmentedNetwork):
         band_width, position_width = (
             config.members * width for width in (config.band_width, config.position_width)
         )
-        self.input_norm = nn.BatchNorm1d(channels * scales)
+        self.input_norm = nn.BatchNorm1d(config.inputs * channels * scales)
         self.stem = nn.Conv2d(
-            channels,
+            config.inputs * channels,
             band_width,
             (1 if scales == 1 else 2 * band, config.stem_kernel),
             stride=(band, 1),
             padding=(band // 2, config.stem_kernel // 2),
+            groups=config.inputs,
             bias=False,
         )
         with torch.no_grad():
-            bands = self.stem(torch.zeros(1, *shape)).shape[2]
+            empty = torch.zeros(1, config.inputs * channels, scales, positions)
+            bands = self.stem(empty).shape[2]
         self.bands = nn.Sequential(
             *(
                 Residual(band_width, (1 if bands == 1 else 3, 3), 1, config.dropout, config.members)
@@ -222,8 +233,10 @@ class ScaleNet(SegmentedNetwork):
         return {"bands": self.bands, "join": self.join, "positions": self.positions}
 
     def _stem(self, scalograms: torch.Tensor) -> torch.Tensor:
-        x = self.input_norm(scalograms.flatten(1, 2)).view_as(scalograms)
-        bands: torch.Tensor = self.stem(x)
+        x = scalograms.flatten(1, 2)
+        if self.config.inputs > 1:
+            x = x.repeat(1, self.config.inputs, 1)
+        bands: torch.Tensor = self.stem(self.input_norm(x).unflatten(1, (-1, scalograms.shape[2])))
         return bands
 
     def _join(self, x: torch.Tensor) -> torch.Tensor:
