@@ -11,6 +11,10 @@ were too sure, an intercept is by how much the logarithm of the odds was too low
 the error when the odds are multiplied by the ratio of the prior odds of the chromosome and of
 valid, as ``--prevalence`` does.
 
+Each chromosome has been left out by a second network, too, whose valid it was. Calibrated on what
+that one held out, and averaged with the first, it says what a mean of two networks with lines of
+two chromosomes has, AUROC and error; its epoch, and nothing else, was chosen on the chromosome.
+
 What is finished is kept, so that recipes can be added later.
 """
 
@@ -47,11 +51,15 @@ class Fold:
         ``float64``, shape ``(window,)``; the line from valid is in them.
     valid : float
         Fraction of valid's windows that are bound.
+    crossed : numpy.ndarray
+        ``float64``, shape ``(valid window,)``: what the network says of its valid chromosome, with
+        a line of the one that is held out.
     """
 
     labels: NDArray[np.int8]
     logits: Floats
     valid: float
+    crossed: Floats
 
 
 def rotations(data: Dataset, least: int) -> dict[tuple[str, str], NDArray[np.str_]]:
@@ -94,9 +102,15 @@ def held_out(data: Dataset, recipe: str, folder: Path, seed: int, epochs: int | 
     with training_monitor() as monitor:
         network.fit(data, folder, seed, monitor)
     valid, test = data.indices("valid"), data.indices("test")
-    line = fit_calibration(data.labels[valid], network.predict(data.codes[valid]))
-    calibrated = line.slope * network.predict(data.codes[test]) + line.intercept
-    return Fold(data.labels[test], calibrated, float((data.labels[valid] == 1).mean()))
+    raw = {"valid": network.predict(data.codes[valid]), "test": network.predict(data.codes[test])}
+    line = fit_calibration(data.labels[valid], raw["valid"])
+    other = fit_calibration(data.labels[test], raw["test"])
+    return Fold(
+        data.labels[test],
+        line.slope * raw["test"] + line.intercept,
+        float((data.labels[valid] == 1).mean()),
+        other.slope * raw["valid"] + other.intercept,
+    )
 
 
 def pooled(folds: dict[str, Fold], without: str) -> Calibration:
@@ -108,9 +122,10 @@ def pooled(folds: dict[str, Fold], without: str) -> Calibration:
     )
 
 
-def measures(folds: dict[str, Fold], name: str) -> dict[str, float]:
-    """What the table says of a chromosome."""
+def measures(folds: dict[str, Fold], name: str, second: str) -> dict[str, float]:
+    """What the table says of a chromosome, which was valid when `second` was held out."""
     fold = folds[name]
+    pair = (fold.logits + folds[second].crossed) / 2
     itself = fit_calibration(fold.labels, fold.logits)
     bound = float((fold.labels == 1).mean())
     # The line from valid is in the logits already.
@@ -118,6 +133,7 @@ def measures(folds: dict[str, Fold], name: str) -> dict[str, float]:
     others = pooled(folds, name)
     lines = {"valid": same, "told": same.at_prevalence(bound), "others": others, "itself": itself}
     p = {key: line.probabilities(fold.logits) for key, line in lines.items()}
+    p["pair"] = same.probabilities(pair)
     floor = calibration_floor(p["valid"], np.random.default_rng(0))
     auroc, auprc = ranking_metrics(fold.labels, fold.logits)
     return {
@@ -127,6 +143,7 @@ def measures(folds: dict[str, Fold], name: str) -> dict[str, float]:
         "mean_p": float(p["valid"].mean()),
         "auroc": auroc,
         "auprc": auprc,
+        "auroc_pair": ranking_metrics(fold.labels, pair)[0],
         "floor": floor.value,
         "floor_high": floor.high,
         **{key: calibration(fold.labels, value).error for key, value in p.items()},
@@ -140,7 +157,7 @@ def print_table(recipe: str, found: dict[str, dict[str, float]]) -> None:
     print(
         f"{Path(recipe).stem:<14}{'windows':>8}{'bound':>7}{'valid':>7}{'mean p':>8}{'AUROC':>8}"
         f"{'AUPRC':>8}{'error':>8}{'floor (97.5 %)':>17}{'told':>8}{'+ others':>10}"
-        f"{'+ itself':>10}{'slope':>8}{'intercept':>11}"
+        f"{'+ itself':>10}{'slope':>8}{'intercept':>11}{'of two: AUROC':>15}{'error':>8}"
     )
     keys = list(next(iter(found.values())))
     rows = dict(found)
@@ -152,7 +169,8 @@ def print_table(recipe: str, found: dict[str, dict[str, float]]) -> None:
             f"{name:<14}{row['windows']:>8,.0f}{row['bound']:>7.3f}{row['bound_valid']:>7.3f}"
             f"{row['mean_p']:>8.3f}{row['auroc']:>8.4f}{row['auprc']:>8.4f}{row['valid']:>8.4f}"
             f"{floor:>17}{row['told']:>8.4f}{row['others']:>10.4f}{row['itself']:>10.4f}"
-            f"{row['slope']:>8.3f}{row['intercept']:>+11.3f}"
+            f"{row['slope']:>8.3f}{row['intercept']:>+11.3f}{row['auroc_pair']:>15.4f}"
+            f"{row['pair']:>8.4f}"
         )
     above = sum(row["valid"] > row["floor_high"] for row in found.values())
     print(f"error above its floor's interval: {above} of {len(found)}")
@@ -184,7 +202,8 @@ def main() -> None:
             folder = options.out / Path(recipe).stem / f"{name}-{valid}"
             view = replace(data, parts=parts)
             folds[name] = held_out(view, recipe, folder, options.seed, options.epochs)
-        print_table(recipe, {name: measures(folds, name) for name in folds})
+        before = {valid: name for name, valid in splits}
+        print_table(recipe, {name: measures(folds, name, before[name]) for name in folds})
 
 
 if __name__ == "__main__":

@@ -12,10 +12,12 @@ import torch
 from scipy.special import expit
 from sklearn.metrics import average_precision_score, matthews_corrcoef, roc_auc_score
 
+from benchmark_calls import call, fails
 from conftest import planted_rows, rows_of_classes, run_cli, write_table
 from wavebind.crossfit import crossfit, share_out, without
 from wavebind.dataset import open_dataset
 from wavebind.errors import InputError
+from wavebind.evaluation import calibration
 from wavebind.models import ModelConfig, load_model
 from wavebind.prediction import predict_logits
 from wavebind.settings import from_dict
@@ -273,3 +275,41 @@ def test_what_cannot_be_crossfitted(crossfitted, tmp_path, cli):
     assert code == 1
     assert "is for multiclass; crossfit is for bound and unbound windows" in err
     assert not out.exists()
+
+
+def test_the_benchmark_scores_each_network_and_their_mean(crossfitted, cli):
+    run, folder = crossfitted
+    data = open_dataset(folder)
+    test = data.indices("test")
+    labels = data.labels[test]
+    lines = call("folds.py", folder, run).splitlines()
+    assert lines[0] == f"240 windows of test, {labels.mean():.3f} bound"
+    errors = []
+    for line, name, path in zip(
+        lines[2:6],
+        ("none: their mean", "chr1", "chr2", "chrX, chr10"),
+        (run, *(run / "folds" / str(number) for number in (1, 2, 3))),
+        strict=True,
+    ):
+        assert line.startswith(name)
+        model, card = load_model(path / "model.safetensors", torch.device("cpu"))
+        logits = predict_logits(model, data.codes, test)
+        p = card.probabilities(logits)
+        numbers = [float(x) for x in re.findall(r"[-+]?\d+\.\d+", line[len(name) :])]
+        expected = [roc_auc_score(labels, logits), average_precision_score(labels, logits)]
+        assert numbers[:2] == pytest.approx(expected, abs=1e-3)
+        first = name.startswith("none")
+        assert numbers[2 if first else 5] == pytest.approx(p.mean(), abs=1e-3)
+        error = calibration(labels, p).error
+        assert numbers[3 if first else 6] == pytest.approx(error, abs=1e-3)
+        if first:
+            mean = [*expected, error]
+        else:
+            errors.append(error)
+            assert numbers[2] == pytest.approx(mean[0] - expected[0], abs=1e-3)
+            assert numbers[9] == pytest.approx(mean[2] - error, abs=2e-3)
+    found = [float(x) for x in re.findall(r"\d\.\d+", lines[6])]
+    assert found == pytest.approx([np.mean(errors), min(errors), max(errors)], abs=1e-3)
+    assert "1: is one network; train with --crossfit" in fails(
+        "folds.py", folder, run / "folds" / "1"
+    )
