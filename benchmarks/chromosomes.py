@@ -5,7 +5,9 @@ every chromosome of train and valid is held out in turn, the next one is valid (
 epoch and calibrates), and the rest is train. Test is not touched. Beside the calibration error of
 each held-out chromosome stand its floor (what probabilities that are exactly right would have) and
 the error after a second line through the calibrated logits: one fitted to the other chromosomes
-when they were held out, and one fitted to the chromosome itself, which no line can beat by much.
+when they were held out, and one fitted to the chromosome itself, which no line can beat by much;
+and after a line that is fitted, in place of valid's, to what the other networks said of the
+chromosomes that they held out.
 The slope and intercept of the latter tell what was wrong: a slope below 1 is of probabilities that
 were too sure, an intercept is by how much the logarithm of the odds was too low throughout. And
 the error when the odds are multiplied by the ratio of the prior odds of the chromosome and of
@@ -51,6 +53,8 @@ class Fold:
         ``float64``, shape ``(window,)``; the line from valid is in them.
     valid : float
         Fraction of valid's windows that are bound.
+    raw : numpy.ndarray
+        The same without that line.
     crossed : numpy.ndarray
         ``float64``, shape ``(valid window,)``: what the network says of its valid chromosome, with
         a line of the one that is held out.
@@ -59,6 +63,7 @@ class Fold:
     labels: NDArray[np.int8]
     logits: Floats
     valid: float
+    raw: Floats
     crossed: Floats
 
 
@@ -109,16 +114,17 @@ def held_out(data: Dataset, recipe: str, folder: Path, seed: int, epochs: int | 
         data.labels[test],
         line.slope * raw["test"] + line.intercept,
         float((data.labels[valid] == 1).mean()),
+        raw["test"],
         other.slope * raw["valid"] + other.intercept,
     )
 
 
-def pooled(folds: dict[str, Fold], without: str) -> Calibration:
-    """The second line, of all chromosomes but one."""
+def pooled(folds: dict[str, Fold], without: str, *, raw: bool = False) -> Calibration:
+    """A line of all chromosomes but one: a second one, or one of the raw logits."""
     others = [fold for name, fold in folds.items() if name != without]
     return fit_calibration(
         np.concatenate([fold.labels for fold in others]),
-        np.concatenate([fold.logits for fold in others]),
+        np.concatenate([fold.raw if raw else fold.logits for fold in others]),
     )
 
 
@@ -133,6 +139,7 @@ def measures(folds: dict[str, Fold], name: str, second: str) -> dict[str, float]
     others = pooled(folds, name)
     lines = {"valid": same, "told": same.at_prevalence(bound), "others": others, "itself": itself}
     p = {key: line.probabilities(fold.logits) for key, line in lines.items()}
+    p["instead"] = pooled(folds, name, raw=True).probabilities(fold.raw)
     p["pair"] = same.probabilities(pair)
     floor = calibration_floor(p["valid"], np.random.default_rng(0))
     auroc, auprc = ranking_metrics(fold.labels, fold.logits)
@@ -157,7 +164,8 @@ def print_table(recipe: str, found: dict[str, dict[str, float]]) -> None:
     print(
         f"{Path(recipe).stem:<14}{'windows':>8}{'bound':>7}{'valid':>7}{'mean p':>8}{'AUROC':>8}"
         f"{'AUPRC':>8}{'error':>8}{'floor (97.5 %)':>17}{'told':>8}{'+ others':>10}"
-        f"{'+ itself':>10}{'slope':>8}{'intercept':>11}{'of two: AUROC':>15}{'error':>8}"
+        f"{'+ itself':>10}{'instead':>9}{'slope':>8}{'intercept':>11}"
+        f"{'of two: AUROC':>15}{'error':>8}"
     )
     keys = list(next(iter(found.values())))
     rows = dict(found)
@@ -169,8 +177,8 @@ def print_table(recipe: str, found: dict[str, dict[str, float]]) -> None:
             f"{name:<14}{row['windows']:>8,.0f}{row['bound']:>7.3f}{row['bound_valid']:>7.3f}"
             f"{row['mean_p']:>8.3f}{row['auroc']:>8.4f}{row['auprc']:>8.4f}{row['valid']:>8.4f}"
             f"{floor:>17}{row['told']:>8.4f}{row['others']:>10.4f}{row['itself']:>10.4f}"
-            f"{row['slope']:>8.3f}{row['intercept']:>+11.3f}{row['auroc_pair']:>15.4f}"
-            f"{row['pair']:>8.4f}"
+            f"{row['instead']:>9.4f}{row['slope']:>8.3f}{row['intercept']:>+11.3f}"
+            f"{row['auroc_pair']:>15.4f}{row['pair']:>8.4f}"
         )
     above = sum(row["valid"] > row["floor_high"] for row in found.values())
     print(f"error above its floor's interval: {above} of {len(found)}")

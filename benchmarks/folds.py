@@ -43,16 +43,16 @@ def main() -> None:
     print(f"{len(test):,} windows of test, {(data.labels[test] == 1).mean():.3f} bound")
     width = 2 + max(map(len, models))
     print(
-        f"{'held out':<{width}}{'AUROC':>8}{'AUPRC':>8}{'mean less it: AUROC':>28}"
-        f"{'mean p':>9}{'error':>8}{'floor (97.5 %)':>17}{'error of the mean less it':>29}"
+        f"{'held out':<{width}}{'AUROC':>8}{'AUPRC':>8}{'mean less it: AUROC':>30}"
+        f"{'mean p':>9}{'error':>8}{'floor (97.5 %)':>17}{'error of the mean less it':>31}"
     )
     for name, result in found.items():
         metrics, behind = result.metrics, result.behind
         floor = f"{result.floor.value:.4f} ({result.floor.high:.4f})"
         print(
             f"{name:<{width}}{metrics['auroc'].value:>8.4f}{metrics['auprc'].value:>8.4f}"
-            f"{_words(behind['auroc'], name):>28}{models[name][0].probabilities.mean():>9.3f}"
-            f"{metrics[ECE].value:>8.4f}{floor:>17}{_words(behind[ECE], name):>29}"
+            f"{_words(behind['auroc'], name):>30}{models[name][0].probabilities.mean():>9.3f}"
+            f"{metrics[ECE].value:>8.4f}{floor:>17}{_words(behind[ECE], name):>31}"
         )
     errors = [result.metrics[ECE].value for name, result in found.items() if name != MEAN]
     print(

@@ -46,7 +46,7 @@ def test_every_chromosome_but_those_of_test_is_held_out(tmp_path):
     rows = {line[0]: [float(re.sub(r"[()]", "", x)) for x in line[1:]] for line in lines[:-1]}
     assert list(rows) == ["chr1", "chr2", "chr4", "mean", "deviation"]
     data = open_dataset(folder)
-    labels, logits, fractions, seconds = {}, {}, {}, {}
+    labels, logits, fractions, seconds, raw = {}, {}, {}, {}, {}
     for name, valid in (("chr1", "chr2"), ("chr2", "chr4"), ("chr4", "chr1")):
         run = tmp_path / "runs" / "a" / f"{name}-{valid}" / "run"
         model = load_model(run / "model.safetensors", torch.device("cpu"))[0]
@@ -59,6 +59,7 @@ def test_every_chromosome_but_those_of_test_is_held_out(tmp_path):
         assert on_valid == pytest.approx(best, abs=1e-3)
         slope, intercept = line(data.labels[outside], scores[outside])
         labels[name], logits[name] = data.labels[inside], slope * scores[inside] + intercept
+        raw[name] = scores[inside]
         fractions[name] = (data.labels[outside] == 1).mean()
         # Of its valid chromosome, with a line of the one that it held out.
         other = line(data.labels[inside], scores[inside])
@@ -79,10 +80,13 @@ def test_every_chromosome_but_those_of_test_is_held_out(tmp_path):
         ):
             expected = calibration(y, expit(slope * z + intercept)).error
             assert found == pytest.approx(expected, abs=3e-3)
-        assert row[12:14] == pytest.approx(itself, rel=0.01, abs=2e-3)
+        instead = line(*(np.concatenate([x[k] for k in others]) for x in (labels, raw)))
+        expected = calibration(y, expit(instead[0] * raw[name] + instead[1])).error
+        assert row[12] == pytest.approx(expected, abs=3e-3)
+        assert row[13:15] == pytest.approx(itself, rel=0.01, abs=2e-3)
         pair = (z + seconds[name]) / 2
-        assert row[14] == pytest.approx(roc_auc_score(y, pair), abs=1e-4)
-        assert row[15] == pytest.approx(calibration(y, expit(pair)).error, abs=3e-3)
+        assert row[15] == pytest.approx(roc_auc_score(y, pair), abs=1e-4)
+        assert row[16] == pytest.approx(calibration(y, expit(pair)).error, abs=3e-3)
     for column, value in enumerate(rows["mean"]):
         held = [rows[name][column] for name in labels]
         assert value == pytest.approx(np.mean(held), abs=1 if column == 0 else 6e-4)
