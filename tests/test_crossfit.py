@@ -134,6 +134,8 @@ def test_it_is_the_mean_of_what_is_trained_by_hand(crossfitted, tmp_path, cli):
     code, out, err = cli("evaluate", run, folder)
     assert code == 0, err
     metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["n_folds"] == 3
+    assert "(chosen on what each network held out); seed 4" in out
     y = data.labels[test]
     assert metrics["auroc"]["value"] == pytest.approx(roc_auc_score(y, expected), abs=2e-3)
     table = pyarrow.parquet.read_table(run / "scores_test.parquet").to_pydict()

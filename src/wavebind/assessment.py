@@ -201,6 +201,7 @@ def _assess_one(
         "threshold": threshold,
         "seed": card.seed,
         "epoch": card.epoch,
+        "n_folds": card.n_folds,
         **{k: to_dict(v) for k, v in evaluate(labels, scores, threshold, rng).items()},
         "calibration_error": None
         if regression

@@ -211,9 +211,10 @@ def metrics_table(metrics: Mapping[str, Any]) -> str:
             f"{'auroc':<12}{found['value']:>8.4f}   {found['low']:.4f} - {found['high']:.4f}   "
             f"(against {kind} windows alone)"
         )
+    chosen = "what each network held out" if metrics.get("n_folds") else "valid"
     lines.append(
         f"{metrics['n_windows']:,} windows of the {metrics['split']} split, "
-        f"{metrics['n_bound']:,} bound; threshold {metrics['threshold']:.4f} (chosen on valid); "
+        f"{metrics['n_bound']:,} bound; threshold {metrics['threshold']:.4f} (chosen on {chosen}); "
         f"seed {metrics['seed']}"
     )
     return "\n".join(lines)
