@@ -155,6 +155,11 @@ def test_everything_takes_the_mean_as_it_takes_a_network(crossfitted, tmp_path, 
         "chosen on the windows that each of the 3 networks, whose mean the model is, had" in words
     )
     assert "on the validation split (largest" not in words
+    stored = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**stored, "folds": stored["folds"][:2]}))
+    code, _, err = cli("report", run, "--device", "cpu")
+    assert code == 1
+    assert "run.json: names 2 folds and the model is a mean of 3; is the run complete?" in err
     fasta = tmp_path / "w.fa"
     data = open_dataset(folder)
     letters = ["".join("ACGT"[c] for c in row) for row in data.codes[data.indices("test")][:5]]
@@ -194,6 +199,12 @@ def test_an_interrupted_one_goes_on(crossfitted, tmp_path, cli):
     with pytest.raises(KeyboardInterrupt):
         crossfit(data, broken, model, config, devices=Devices("cpu"), monitor=Interrupting())
     assert not (broken / "model.safetensors").exists()
+    stored = (broken / "run.json").read_text()
+    (broken / "run.json").write_text(stored.replace('"chrX"', '"chrY"'))
+    code, _, err = cli("train", folder, "--out", broken, "--resume", "--device", "cpu")
+    assert code == 1
+    assert "run.json: has other folds than these data are shared out to now; train anew" in err
+    (broken / "run.json").write_text(stored)
     done = broken / "folds" / "1" / "model.safetensors"
     written = done.stat().st_mtime_ns
     code, out, err = cli("train", folder, "--out", broken, "--resume", "--device", "cpu")

@@ -4,9 +4,11 @@ One network learns from train, and valid tells which epoch is kept and how logit
 probabilities. That is one chromosome or two, with a fraction of bound windows and of chance of
 their own, and what is wrong with it is in every probability. Here the chromosomes of train and
 valid are shared out to several folds, each of which is held out by one network, which learns from
-all the others: cross-fitting (Chernozhukov et al. 2018, Econom. J. 21:C1), and for calibration the
-ensemble of Niculescu-Mizil & Caruana (2005, ICML, p. 625). The mean of the calibrated logits is the
-model, so that no single chromosome decides its level. Test is not touched.
+all the others: cross-fitting (Chernozhukov et al. 2018, Econom. J. 21:C1). Platt (1999, Advances in
+Large Margin Classifiers, p. 61) fits one line to the scores of all folds, which networks that stop
+at different epochs do not share; each has its own here, as in scikit-learn's
+``CalibratedClassifierCV(ensemble=True)``. The mean of the calibrated logits is the model, so that
+no single chromosome decides its level. Test is not touched.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from wavebind.evaluation import best_threshold, ranking_metrics
 from wavebind.models import ModelCard, ModelConfig, average, save_model
 from wavebind.models.averaging import require_averageable
 from wavebind.prediction import load_run, predict_logits
-from wavebind.rundir import RunDir
+from wavebind.rundir import RunDir, read_json
 from wavebind.settings import to_dict
 from wavebind.training import Devices, start_run, stored_configuration, train_once
 from wavebind.trainingconfig import TrainingConfig, TrainingMonitor
@@ -139,7 +141,7 @@ def crossfit(
     ------
     InputError
         As :func:`share_out`, :func:`wavebind.models.averaging.require_averageable` and
-        :func:`wavebind.training.train` do.
+        :func:`wavebind.training.train` do, and if a run that is resumed has other folds.
     """
     run = RunDir(out)
     where = devices or Devices()
@@ -153,6 +155,10 @@ def crossfit(
     folds = share_out(data, config.crossfit)
     if not resume:
         start_run(run, data, model, config, overwrite, folds=folds)
+    elif read_json(run.run_json).get("folds") != [list(names) for names in folds]:
+        raise InputError(
+            f"{run.run_json}: has other folds than these data are shared out to now; train anew"
+        )
     views = [without(data, chromosomes) for chromosomes in folds]
     for number, (view, chromosomes) in enumerate(zip(views, folds, strict=True), 1):
         if monitor:

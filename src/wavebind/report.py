@@ -166,10 +166,16 @@ def _training(run: RunDir, card: ModelCard, settings: dict[str, Any]) -> Figure:
     """How the network learnt, or the networks of a cross-fit."""
     if not card.n_folds:
         return draw_history(read_json(run.history), card.epoch)
+    folds = settings.get("folds", [])
+    if len(folds) != card.n_folds:
+        raise InputError(
+            f"{run.run_json}: names {len(folds)} folds and the model is a mean of {card.n_folds}; "
+            f"is the run complete?"
+        )
     return draw_histories(
         {
             ", ".join(chromosomes): read_json(RunDir(run.fold(number)).history)
-            for number, chromosomes in enumerate(settings["folds"], 1)
+            for number, chromosomes in enumerate(folds, 1)
         }
     )
 
