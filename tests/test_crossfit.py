@@ -85,6 +85,19 @@ def test_chromosomes_are_shared_out(crossfitted):
             assert (view.indices("test") == data.indices("test")).all()
 
 
+def test_a_view_has_the_splits_of_its_set(crossfitted):
+    """It lacks windows and has none in another part, so that what was trained on it is scored."""
+    data = open_dataset(crossfitted[1])
+    few = data.with_fewer(30, np.random.default_rng(0))
+    assert (few.parts != data.parts).any()
+    assert few.identity == data.identity == few.of("bound").identity
+    folds = [without(view, ("chr1",)).identity for view in (data, few)]
+    for fold in folds:
+        assert fold["codes_sha256"] == data.checksum
+        assert fold["splits_sha256"] != data.identity["splits_sha256"]
+    assert folds[0] != folds[1]
+
+
 def test_it_is_the_mean_of_what_is_trained_by_hand(crossfitted, tmp_path, cli):
     run, folder = crossfitted
     stored = json.loads((run / "run.json").read_text())

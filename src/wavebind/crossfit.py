@@ -101,7 +101,7 @@ def without(data: Dataset, chromosomes: tuple[str, ...]) -> Dataset:
     held = seen & np.isin(data.chrom, chromosomes)
     parts = data.parts.copy()
     parts[seen], parts[held] = "train", "valid"
-    return replace(data, parts=parts)
+    return replace(data, parts=parts, splits=None)
 
 
 def crossfit(

@@ -359,6 +359,8 @@ class Dataset:
     values : numpy.ndarray or None
         ``float64``, shape ``(window,)``: of a set of numbers. Its labels are 1 at or above the
         median of the training values.
+    splits : numpy.ndarray or None
+        The parts of the whole set, where this is a view in which some windows are in no part.
     """
 
     path: Path
@@ -376,6 +378,7 @@ class Dataset:
     description: dict[str, Any]
     window_names: tuple[str, ...] = ()
     values: NDArray[np.float64] | None = None
+    splits: NDArray[np.str_] | None = None
 
     @property
     def task(self) -> Task:
@@ -397,12 +400,15 @@ class Dataset:
 
     @property
     def identity(self) -> dict[str, str]:
-        """Path, and checksums of the windows and of their splits: what a run was trained on."""
-        splits = hashlib.sha256("\n".join(self.parts.tolist()).encode()).hexdigest()
+        """Path, and checksums of the windows and of their splits: what a run was trained on.
+
+        Those of the whole set, of a view, too: it has no window in another part.
+        """
+        splits = self.parts if self.splits is None else self.splits
         return {
             "path": str(self.path),
             "codes_sha256": self.checksum,
-            "splits_sha256": splits,
+            "splits_sha256": hashlib.sha256("\n".join(splits.tolist()).encode()).hexdigest(),
         }
 
     def indices(self, part: str) -> NDArray[np.int64]:
@@ -433,7 +439,12 @@ class Dataset:
                 f"{self.path}: has no label {output!r}; it has {', '.join(self.outputs)}"
             )
         labels = self.targets[:, self.outputs.index(output)]
-        return replace(self, labels=labels, parts=np.where(labels >= 0, self.parts, ""))
+        parts = np.where(labels >= 0, self.parts, "")
+        return replace(self._view(parts), labels=labels)
+
+    def _view(self, parts: NDArray[np.str_]) -> Dataset:
+        """The set with some windows in no part, and no window in another one."""
+        return replace(self, parts=parts, splits=self.parts if self.splits is None else self.splits)
 
     def only(self, output: str) -> Dataset:
         """The set as if one of its labels were the only one; see :meth:`of`."""
@@ -466,7 +477,7 @@ class Dataset:
         kept.append(rng.choice(unbound, min(n_unbound, len(unbound)), replace=False))
         parts = np.where(self.parts == "train", "", self.parts)
         parts[np.concatenate(kept)] = "train"
-        return replace(self, parts=parts)
+        return self._view(parts)
 
     def names(self, indices: NDArray[np.int64]) -> list[str]:
         """Their own, or ``chrom:start-end``, or ``window_I`` where that is not known."""
