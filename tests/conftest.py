@@ -134,6 +134,21 @@ def run_copy(trained: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path]:
     return Path(shutil.copytree(run, tmp_path / "run")), data
 
 
+class Interrupting:
+    """A monitor of a training that ends it at a step, as Ctrl-C does."""
+
+    def __init__(self, at: int) -> None:
+        self.steps, self.at = 0, at
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_: None
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.steps == self.at:
+            raise KeyboardInterrupt
+
+
 def planted_windows(n: int = 60) -> tuple[np.ndarray, np.ndarray]:
     """Windows with the motif on either strand, and where it begins."""
     rng = np.random.default_rng(3)

@@ -13,7 +13,7 @@ from scipy.special import expit
 from sklearn.metrics import average_precision_score, matthews_corrcoef, roc_auc_score
 
 from benchmark_calls import call, fails
-from conftest import planted_rows, rows_of_classes, run_cli, write_table
+from conftest import Interrupting, planted_rows, rows_of_classes, run_cli, write_table
 from wavebind.crossfit import crossfit, share_out, without
 from wavebind.dataset import open_dataset
 from wavebind.errors import InputError
@@ -191,17 +191,6 @@ def test_an_interrupted_one_goes_on(crossfitted, tmp_path, cli):
     data = open_dataset(folder)
     broken = tmp_path / "broken"
 
-    class Interrupting:
-        steps = 0
-
-        def __getattr__(self, name):
-            return lambda *_: None
-
-        def step(self):
-            self.steps += 1
-            if self.steps == before + 3:
-                raise KeyboardInterrupt
-
     first = without(data, ("chr1",))
     config = from_dict(
         TrainingConfig, json.loads((run / "run.json").read_text())["training"], "the run"
@@ -210,7 +199,9 @@ def test_an_interrupted_one_goes_on(crossfitted, tmp_path, cli):
     before = len(history) * (len(first.indices("train")) // 20)
     model = load_model(run / "folds" / "1" / "model.safetensors")[1].model
     with pytest.raises(KeyboardInterrupt):
-        crossfit(data, broken, model, config, devices=Devices("cpu"), monitor=Interrupting())
+        crossfit(
+            data, broken, model, config, devices=Devices("cpu"), monitor=Interrupting(before + 3)
+        )
     assert not (broken / "model.safetensors").exists()
     stored = (broken / "run.json").read_text()
     (broken / "run.json").write_text(stored.replace('"chrX"', '"chrY"'))

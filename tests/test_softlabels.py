@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import planted_rows, write_table
+from conftest import Interrupting, planted_rows, write_table
 from wavebind.dataset import open_dataset
 from wavebind.errors import InputError
 from wavebind.models import ModelConfig, load_model
@@ -116,23 +116,19 @@ def test_tutors_are_runs_whose_mean_is_learnt(trained, tmp_path, cli):
     stored = json.loads((tmp_path / "one" / "run.json").read_text())["training"]
     assert stored["tutors"] == 2
 
-    class Interrupting:
-        steps = 0
-
-        def __getattr__(self, name):
-            return lambda *_: None
-
-        def step(self):
-            self.steps += 1
-            if self.steps == 2 * n_steps - 1:
-                raise KeyboardInterrupt
-
     history = json.loads((tmp_path / "one" / "tutors" / "1" / "history.json").read_text())
     n_steps = len(history) * (len(data.indices("train")) // 20)
     broken, whole = tmp_path / "broken", from_dict(TrainingConfig, stored, "the run")
     model = load_model(tmp_path / "one" / "model.safetensors", torch.device("cpu"))[1].model
     with pytest.raises(KeyboardInterrupt):
-        train(data, broken, model, whole, devices=Devices("cpu"), monitor=Interrupting())
+        train(
+            data,
+            broken,
+            model,
+            whole,
+            devices=Devices("cpu"),
+            monitor=Interrupting(2 * n_steps - 1),
+        )
     assert (broken / "tutors" / "1" / "model.safetensors").is_file()
     assert not (broken / "model.safetensors").exists()
     before = (broken / "tutors" / "1" / "model.safetensors").stat().st_mtime_ns

@@ -27,8 +27,9 @@ from wavebind.models import ModelCard, ModelConfig, average, save_model
 from wavebind.models.averaging import require_averageable
 from wavebind.prediction import load_run, predict_logits
 from wavebind.rundir import RunDir, read_json
+from wavebind.runjson import start_run, stored_configuration
 from wavebind.settings import to_dict
-from wavebind.training import Devices, start_run, stored_configuration, train_once
+from wavebind.training import Devices, train_once
 from wavebind.trainingconfig import TrainingConfig, TrainingMonitor
 
 __all__ = ["LEAST", "crossfit", "share_out", "without"]

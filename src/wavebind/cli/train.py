@@ -227,8 +227,9 @@ def train(
     from wavebind.dataset import open_dataset
     from wavebind.recipebook import load_recipe
     from wavebind.rundir import RunDir
+    from wavebind.runjson import stored_configuration
     from wavebind.settings import from_dict
-    from wavebind.training import Devices, TrainingConfig, finished_card, stored_configuration
+    from wavebind.training import Devices, TrainingConfig, finished_card
     from wavebind.training import train as fit
 
     opened = open_dataset(data)
