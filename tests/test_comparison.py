@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,12 @@ def compared(trained, tmp_path_factory):
     arguments += ["--epochs", "1", "--seeds", "0,3", "--out", str(out), "--device", "cpu"]
     assert run_cli(arguments) == 0
     return out
+
+
+@pytest.fixture
+def compared_copy(compared, tmp_path):
+    """A copy that a test may go on with."""
+    return shutil.copytree(compared, tmp_path / "compared")
 
 
 def test_the_table_is_of_the_windows(compared, trained):
@@ -69,43 +76,43 @@ def test_the_best_on_valid_is_the_reference_and_the_average_is_of_the_best_two(c
     assert 0.5 < found["audit"]["best_shortcut"]["value"] < 1
 
 
-def test_what_is_finished_is_not_done_again(compared, trained, cli):
-    before = {p: p.stat().st_mtime_ns for p in (compared / "models").rglob("fit.json")}
+def test_what_is_finished_is_not_done_again(compared_copy, trained, cli):
+    before = {p: p.stat().st_mtime_ns for p in (compared_copy / "models").rglob("fit.json")}
     assert len(before) == 4
     code, out, err = cli(
         "compare", trained[1], "--models", "jaspar:CTCF,cnn", "--epochs", 1, "--seeds", "3",
-        "--out", compared, "--device", "cpu", "--reference", "cnn", "--split", "valid",
+        "--out", compared_copy, "--device", "cpu", "--reference", "cnn", "--split", "valid",
     )  # fmt: skip
     assert code == 0, err
     assert "jaspar:CTCF, seed 0: scored before" in err
     assert "cnn, seed 3: scored before" in err
     assert re.search(r"^cnn +0\.\d{4} ", out, re.MULTILINE)
-    (cnn,) = (m for m in read_comparison(compared)["models_found"] if m["label"] == "cnn")
+    (cnn,) = (m for m in read_comparison(compared_copy)["models_found"] if m["label"] == "cnn")
     error, floor = cnn["metrics"]["calibration_error"]["value"], cnn["calibration_floor"]["value"]
     assert re.search(rf"^cnn .*  {error:.3f}  {floor:.3f}  ", out, re.MULTILINE)
     assert "the reference" in out
-    assert {p: p.stat().st_mtime_ns for p in (compared / "models").rglob("fit.json")} == before
-    page = (compared / "comparison.html").read_text()
+    assert {p: p.stat().st_mtime_ns for p in (compared_copy / "models").rglob("fit.json")} == before
+    page = (compared_copy / "comparison.html").read_text()
     assert "These are figures of the valid split" in page
     assert "the model that was named" in page
 
 
-def test_the_page_is_whole(compared, trained, cli):
+def test_the_page_is_whole(compared_copy, trained, cli):
     code, _, err = cli(
         "compare", trained[1], "--models", "jaspar:CTCF,kmers,cnn,average", "--epochs", 1,
-        "--seeds", "0,3", "--out", compared, "--device", "cpu",
+        "--seeds", "0,3", "--out", compared_copy, "--device", "cpu",
     )  # fmt: skip
     assert code == 0, err
-    page = (compared / "comparison.html").read_text()
+    page = (compared_copy / "comparison.html").read_text()
     assert page.count("data:image/png;base64,") == 2
     assert not re.search(r"https?://", page)
     for label in ("jaspar:CTCF", "kmers", "cnn", "average"):
         assert f"<td>{label}" in page
     assert "Where they disagree" in page
     assert "<th>its floor</th>" in page
-    found = read_comparison(compared)
+    found = read_comparison(compared_copy)
     alone = found["alone"]
-    windows = pq.read_table(compared / "windows.parquet").to_pydict()
+    windows = pq.read_table(compared_copy / "windows.parquet").to_pydict()
     label = np.array(windows["label"]) == 1
     columns = {"jaspar:CTCF": "jaspar:CTCF", "kmers": "kmers", "cnn": "cnn:0"}
     calls = {name: np.array(windows[f"{column}:call"]) for name, column in columns.items()}
