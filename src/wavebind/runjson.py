@@ -77,10 +77,8 @@ def stored_configuration(run: RunDir, data: Dataset) -> tuple[ModelConfig, Train
             f"resume with {stored['data'].get('path')}"
         )
     # Runs of before splits were noted have no entry.
-    if (
-        stored["data"].get("splits_sha256", data.identity["splits_sha256"])
-        != (data.identity["splits_sha256"])
-    ):
+    splits = data.identity["splits_sha256"]
+    if stored["data"].get("splits_sha256", splits) != splits:
         raise InputError(
             f"{run.path}: was trained on other splits of these windows than {data.path} has now; "
             f"train anew"
