@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from wavebind.baselines.networks import Network
 from wavebind.calibration import Calibration, fit_calibration
-from wavebind.cli.train import training_monitor
+from wavebind.cli.console import TerminalProgress
 from wavebind.dataset import Dataset, open_dataset
 from wavebind.evaluation import calibration, calibration_floor, ranking_metrics
 from wavebind.recipebook import load_recipe
@@ -104,8 +104,8 @@ def rotations(data: Dataset, least: int) -> dict[tuple[str, str], NDArray[np.str
 def held_out(data: Dataset, recipe: str, folder: Path, seed: int, epochs: int | None) -> Fold:
     """Train, unless that is done; score the chromosome that is its test part."""
     network = Network(load_recipe(recipe), epochs)
-    with training_monitor() as monitor:
-        network.fit(data, folder, seed, monitor)
+    with TerminalProgress() as on_event:
+        network.fit(data, folder, seed, on_event)
     valid, test = data.indices("valid"), data.indices("test")
     raw = {"valid": network.predict(data.codes[valid]), "test": network.predict(data.codes[test])}
     line = fit_calibration(data.labels[valid], raw["valid"])

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from wavebind.baselines.networks import Network
 from wavebind.calibration import fit_calibration
-from wavebind.cli.train import training_monitor
+from wavebind.cli.console import TerminalProgress
 from wavebind.contests import Scores, contest
 from wavebind.dataset import Dataset, open_dataset
 from wavebind.errors import InputError
@@ -73,8 +73,8 @@ def main() -> None:
     for name, (recipe, length) in contestants.items():
         network = Network(recipe)
         folder = options.out / name.replace(", ", "-").replace(" ", "")
-        with training_monitor() as monitor:
-            network.fit(middle(data, length), folder, options.seed, monitor)
+        with TerminalProgress() as on_event:
+            network.fit(middle(data, length), folder, options.seed, on_event)
         codes = middle(whole, length).codes
         logits[name] = network.predict(codes[rest])
         on_valid[name] = ranking_metrics(whole.labels[valid], network.predict(codes[valid]))

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from wavebind.cli.main import run as run_cli
+from wavebind.events import Advanced, Event, StageStarted
 from wavebind.sequences import reverse_complement, to_codes, to_letters
 
 # Two libraries that compile with numba must not each bring threads of their own.
@@ -135,18 +136,18 @@ def run_copy(trained: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path]:
 
 
 class Interrupting:
-    """A monitor of a training that ends it at a step, as Ctrl-C does."""
+    """Takes the events of a training and ends it at a step, as Ctrl-C does."""
 
     def __init__(self, at: int) -> None:
-        self.steps, self.at = 0, at
+        self.steps, self.at, self.training = 0, at, False
 
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *_: None
-
-    def step(self) -> None:
-        self.steps += 1
-        if self.steps == self.at:
-            raise KeyboardInterrupt
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, StageStarted):
+            self.training = event.name == "training"
+        if self.training and isinstance(event, Advanced):
+            self.steps += event.n
+            if self.steps == self.at:
+                raise KeyboardInterrupt
 
 
 def planted_windows(n: int = 60) -> tuple[np.ndarray, np.ndarray]:

@@ -126,8 +126,7 @@ def test_a_balanced_sample_is_balanced(data):
 
 def test_every_listed_model_can_be_made():
     for name in MODELS:
-        if name != "average":
-            make_rival(parse_model(name))
+        make_rival(parse_model(name))
     assert set(DEFAULT_MODELS) == set(MODELS) - {"ruggeri2025"}
     assert make_rival(parse_model("small")).config.epochs == 30
     assert make_rival(parse_model("cnn", epochs=2)).config.epochs == 2

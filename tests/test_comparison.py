@@ -20,7 +20,7 @@ def compared(trained, tmp_path_factory):
     from conftest import run_cli
 
     out = tmp_path_factory.mktemp("cmp") / "out"
-    arguments = ["compare", str(trained[1]), "--models", "jaspar:CTCF,kmers,cnn,average"]
+    arguments = ["compare", str(trained[1]), "--models", "jaspar:CTCF,kmers,cnn"]
     arguments += ["--epochs", "1", "--seeds", "0,3", "--out", str(out), "--device", "cpu"]
     assert run_cli(arguments) == 0
     return out
@@ -44,7 +44,7 @@ def test_the_table_is_of_the_windows(compared, trained):
         row[0]: dict(zip(names, row, strict=True))
         for row in (line.split("\t") for line in lines[1:])
     }
-    assert list(rows) == ["jaspar:CTCF", "kmers", "cnn", "average"]
+    assert list(rows) == ["jaspar:CTCF", "kmers", "cnn"]
     for label in ("jaspar:CTCF", "kmers"):
         expected = roc_auc_score(data.labels[indices], windows[label])
         assert float(rows[label]["auroc"]) == pytest.approx(expected, abs=1e-6)
@@ -61,17 +61,10 @@ def test_the_table_is_of_the_windows(compared, trained):
         assert float(rows[label]["calibration_floor"]) == pytest.approx(np.mean(drawn), rel=0.1)
 
 
-def test_the_best_on_valid_is_the_reference_and_the_average_is_of_the_best_two(compared):
+def test_the_best_on_valid_is_the_reference(compared):
     found = read_comparison(compared)
     models = {m["label"]: m for m in found["models_found"]}
     assert found["reference"] == max(models.values(), key=lambda m: m["valid_auroc"])["label"]
-    assert (
-        models["average"]["details"][0].split(" and ")
-        == sorted(
-            (name for name in models if name != "average"),
-            key=lambda name: -models[name]["valid_auroc"],
-        )[:2]
-    )
     assert models[found["reference"]]["behind"]["auroc"]["value"] == 0
     assert 0.5 < found["audit"]["best_shortcut"]["value"] < 1
 
@@ -99,14 +92,14 @@ def test_what_is_finished_is_not_done_again(compared_copy, trained, cli):
 
 def test_the_page_is_whole(compared_copy, trained, cli):
     code, _, err = cli(
-        "compare", trained[1], "--models", "jaspar:CTCF,kmers,cnn,average", "--epochs", 1,
+        "compare", trained[1], "--models", "jaspar:CTCF,kmers,cnn", "--epochs", 1,
         "--seeds", "0,3", "--out", compared_copy, "--device", "cpu",
     )  # fmt: skip
     assert code == 0, err
     page = (compared_copy / "comparison.html").read_text()
     assert page.count("data:image/png;base64,") == 2
     assert not re.search(r"https?://", page)
-    for label in ("jaspar:CTCF", "kmers", "cnn", "average"):
+    for label in ("jaspar:CTCF", "kmers", "cnn"):
         assert f"<td>{label}" in page
     assert "Where they disagree" in page
     assert "<th>its floor</th>" in page
@@ -131,7 +124,7 @@ def test_the_page_is_whole(compared_copy, trained, cli):
 def test_models_are_listed(cli):
     code, out, _ = cli("compare", "--list")
     assert code == 0
-    assert "gkm-svm" in out
+    assert "gkm-all" in out
     assert "jaspar:MA0139.1" in out
 
 
@@ -140,7 +133,8 @@ def test_models_are_listed(cli):
     [
         (["--models", "nope"], 1, "model 'nope' is not known"),
         (["--models", "cnn,cnn"], 1, "model 'cnn' is named twice"),
-        (["--models", "cnn,average"], 1, "'average' is of the best two of the others"),
+        (["--models", "cnn,average"], 1, "model 'average' was removed after version 0.1"),
+        (["--models", "gkm-svm"], 1, "'gkm-all' has the same kernel"),
         (["--models", ","], 1, "name at least one model"),
         (["--models", "cnn", "--seeds", "a"], 2, "--seeds are whole numbers"),
         (["--models", "cnn", "--seeds", "1,1"], 1, "seeds are different numbers of 0 or more"),

@@ -200,7 +200,7 @@ def test_an_interrupted_one_goes_on(crossfitted, tmp_path, cli):
     model = load_model(run / "folds" / "1" / "model.safetensors")[1].model
     with pytest.raises(KeyboardInterrupt):
         crossfit(
-            data, broken, model, config, devices=Devices("cpu"), monitor=Interrupting(before + 3)
+            data, broken, model, config, devices=Devices("cpu"), on_event=Interrupting(before + 3)
         )
     assert not (broken / "model.safetensors").exists()
     stored = (broken / "run.json").read_text()
@@ -271,17 +271,15 @@ def test_what_cannot_be_crossfitted(crossfitted, tmp_path, cli):
         share_out(replace(data, parts=parts), 4)
     with pytest.raises(InputError, match=r"crossfit must be 0, or from 2 to 32; found 1"):
         TrainingConfig(crossfit=1)
-    with pytest.raises(InputError, match="a teacher may know the chromosomes that crossfit holds"):
-        TrainingConfig(crossfit=2, teachers=("run",))
     config = TrainingConfig(crossfit=3)
     out = tmp_path / "out"
     with pytest.raises(InputError, match="are trained on one device; leave --devices out"):
         crossfit(data, out, ModelConfig(48), config, devices=Devices("cpu", 2))
     with pytest.raises(InputError, match="that have seen train and valid, and valid is what this"):
         train(data, out, ModelConfig(48), config)
-    code, _, err = cli("train", folder, "--out", out, "--crossfit", "3", "--model", "cnn")
+    code, _, err = cli("train", folder, "--out", out, "--crossfit", "3", "--model", "resnet18")
     assert code == 1
-    assert "several networks are made one where they are scalenet; found cnn" in err
+    assert "networks that normalise their input themselves, which resnet18 does not" in err
     table = write_table(
         tmp_path / "t.tsv", rows_of_classes(30), "chrom\tstart\tend\tsplit\tfactor\tseq"
     )

@@ -20,10 +20,7 @@ CONFIGS = {
         {},
         ImageConfig(size=(32, 32)),
     ),
-    "members": ModelConfig(48, options={"members": 2, "band_width": 8, "position_width": 12}),
-    "inputs": ModelConfig(
-        48, options={"members": 2, "inputs": 2, "band_width": 8, "position_width": 12}
-    ),
+    "ensemble": ModelConfig(48, options={"band_width": 8, "position_width": 12}, networks=2),
     "several outputs": ModelConfig(48, backbone="efficientnet-lite0", outputs=("a", "b")),
 }
 

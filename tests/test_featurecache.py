@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from conftest import Interrupting
 from wavebind import featurecache
 from wavebind.dataset import open_dataset
 from wavebind.errors import InputError
@@ -153,31 +154,13 @@ def test_stages_that_are_not(cli, trained, tmp_path):
     assert not (tmp_path / "r").exists()
 
 
-class Interrupt:
-    """A monitor that stops training in the second epoch."""
-
-    def __init__(self):
-        self.left = 0
-
-    def __getattr__(self, name):
-        return lambda *_: None
-
-    def start(self, n_weights, first_epoch, epochs, steps):
-        self.left = steps + 1
-
-    def step(self):
-        self.left -= 1
-        if not self.left:
-            raise KeyboardInterrupt
-
-
 def test_an_interrupted_run_goes_on_with_the_frozen_weights_it_had(data, tmp_path):
     other = model(seed=9).backbone.state_dict()
     save_file({k: v.contiguous() for k, v in other.items()}, tmp_path / "w.safetensors")
     config = replace(CONFIG, weights=str(tmp_path / "w.safetensors"))
     train(data, tmp_path / "whole", IMAGE, config, devices=Devices("cpu"))
     with pytest.raises(KeyboardInterrupt):
-        train(data, tmp_path / "r", IMAGE, config, devices=Devices("cpu"), monitor=Interrupt())
+        train(data, tmp_path / "r", IMAGE, config, devices=Devices("cpu"), on_event=Interrupting(8))
     assert (tmp_path / "r" / "checkpoints" / "last.ckpt").is_file()
     # Neither the file nor the cache need be there any more.
     (tmp_path / "w.safetensors").unlink()

@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 
 from conftest import MOTIF
-from wavebind.baselines import gkm
-from wavebind.baselines.gkm import GkmSVM
 from wavebind.baselines.gkmall import GkmAll, solve_svm
 from wavebind.baselines.gkmkernel import GkmKernel, estimated_weights, transform
+from wavebind.baselines.rival import balanced_sample
 from wavebind.dataset import open_dataset
 from wavebind.errors import InputError
 from wavebind.evaluation import ranking_metrics
@@ -83,6 +82,16 @@ def test_the_svm_is_the_optimum_of_its_problem():
     assert objective(np.append(beta, bias))[0] <= 1.001 * best.fun
 
 
+def library_scores(data, n_each, codes):
+    """What gkmsvm-lite makes of as many training windows of either class."""
+    from gkmsvm import train_gkmsvm
+
+    chosen, labels = balanced_sample(data, np.random.default_rng(0), n_each)
+    bound, unbound = (onehot(chosen[labels == y]).astype(np.float32) for y in (1, 0))
+    model = train_gkmsvm(bound, unbound, kernel_type=2, l=11, k=7, d=3, C=1.0, device="cpu")
+    return np.asarray(model(onehot(codes).astype(np.float32)), dtype=np.float64).ravel()
+
+
 @pytest.fixture
 def windows(trained):
     return open_dataset(trained[1])
@@ -95,9 +104,7 @@ def test_all_windows_beats_chance_and_ranks_like_the_library(windows, tmp_path):
     test = windows.indices("test")
     labels = windows.labels[test].astype(int)
     ours = rival.predict(windows.codes[test])
-    library = GkmSVM(300)
-    library.fit(windows, tmp_path, 0)
-    theirs = library.predict(windows.codes[test])
+    theirs = library_scores(windows, 150, windows.codes[test])
     assert ranking_metrics(labels, ours)[0] > 0.95
     assert ranking_metrics(labels, theirs)[0] > 0.95
     assert np.corrcoef(ours, theirs)[0, 1] > 0.9
@@ -117,100 +124,9 @@ def test_all_windows_beats_chance_and_ranks_like_the_library(windows, tmp_path):
     assert np.mean(inside) > 0.9
 
 
-def test_the_library_is_the_library(windows, tmp_path):
-    """The wrapper gives what the package gives for the same windows."""
-    from gkmsvm import train_gkmsvm
-
-    from wavebind.baselines.rival import balanced_sample
-
-    rival = GkmSVM(40)
-    fitted = rival.fit(windows, tmp_path, 3)
-    assert fitted.n_windows == 40
-    assert "gkmsvm-lite, 40 windows" in fitted.details
-    codes, labels = balanced_sample(windows, np.random.default_rng(3), 20)
-    bound, unbound = ([to_letters(c) for c in codes[labels == y]] for y in (1, 0))
-    model = train_gkmsvm(bound, unbound, l=11, k=7, d=3, C=1.0, device="cpu")
-    test = windows.codes[windows.indices("test")[:10]]
-    expected = model(onehot(test).astype(np.float32)).ravel()
-    np.testing.assert_allclose(rival.predict(test), expected, atol=1e-4)
-
-
-PROGRAM = """#!{python}
-import sys
-if {train}:
-    open(sys.argv[-1] + ".model.txt", "w").write("svm_type c_svc\\ntotal_sv 7\\nSV\\n")
-    assert sys.argv[-3].endswith("bound.fa") and sys.argv[-2].endswith("unbound.fa")
-    assert sys.argv[1:11] == "-t 2 -l 11 -k 7 -d 3 -c 1.0".split()
-else:
-    lines = open(sys.argv[-3]).read().split()
-    with open(sys.argv[-1], "w") as out:
-        for name, seq in zip(lines[::2], lines[1::2]):
-            if {fail} and name == ">1":
-                continue
-            out.write(name[1:] + "\\t" + str(seq.count("G") / 8) + "\\n")
-"""
-
-
-@pytest.fixture
-def programs(tmp_path, monkeypatch):
-    def make(fail=False, broken=False):
-        import sys
-
-        folder = tmp_path / "bin"
-        folder.mkdir()
-        for name in ("gkmtrain", "gkmpredict"):
-            text = PROGRAM.format(python=sys.executable, train=name == "gkmtrain", fail=fail)
-            if broken:
-                text = f"#!{sys.executable}\nimport sys\nsys.exit('no room')\n"
-            (folder / name).write_text(text)
-            (folder / name).chmod(0o755)
-        monkeypatch.setenv("PATH", str(folder))
-
-    return make
-
-
-def test_programs_are_used_where_they_are(windows, tmp_path, programs):
-    programs()
-    rival = GkmSVM(40)
-    fitted = rival.fit(windows, tmp_path, 0)
-    assert fitted.details == "LS-GKM, 40 windows, 7 support vectors"
-    test = windows.codes[windows.indices("test")[:5]]
-    np.testing.assert_allclose(rival.predict(test), (test == 2).sum(1) / 8)
-
-
-def test_programs_that_fail_are_said(windows, tmp_path, programs):
-    programs(broken=True)
-    with pytest.raises(InputError, match="gkmtrain: ended with code 1: no room"):
-        GkmSVM(40).fit(windows, tmp_path, 0)
-
-
-def test_windows_that_a_program_leaves_out_are_said(windows, tmp_path, programs):
-    programs(fail=True)
-    rival = GkmSVM(40)
-    rival.fit(windows, tmp_path, 0)
-    with pytest.raises(InputError, match="gkmpredict left out 1 of 5 windows"):
-        rival.predict(windows.codes[:5])
-
-
-def test_without_library_and_programs(monkeypatch):
-    import builtins
-
-    real = builtins.__import__
-
-    def refuse(name, *args, **kwargs):
-        if name == "gkmsvm":
-            raise ModuleNotFoundError("no", name="gkmsvm")
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(InputError, match="needs LS-GKM's programs or the package gkmsvm-lite"):
-        gkm._library()
-
-
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: GkmSVM(3), "the SVM needs 4 windows or more; found 3"),
         (lambda: estimated_weights(13, 7, 3), "1 <= k <= l <= 12"),
         (lambda: GkmKernel().lmers(CODES[:, :8]), "windows of 8 bp are shorter than l-mers"),
     ],

@@ -47,9 +47,8 @@ def naive_grad_cam(model, codes, stage, kind="gradcam"):
     maps = []
     for row in codes:
         kept = []
-        handle = model.stages()[stage].register_forward_hook(
-            lambda m, a, out, kept=kept: kept.append(out)
-        )
+        (module,) = model.stages()[stage]
+        handle = module.register_forward_hook(lambda m, a, out, kept=kept: kept.append(out))
         score = model(row[None])[0]
         handle.remove()
         (gradient,) = torch.autograd.grad(score, kept[0])

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from inverse import decode, reconstruct, reconstruct_from_modulus, recovered
 from wavebind.encodings import ENCODINGS, encode, encoding_table, get_encoding
 from wavebind.errors import InputError
-from wavebind.inverse import decode, reconstruct, reconstruct_from_modulus, recovered
 from wavebind.scalograms import Scalogram, ScalogramConfig
 from wavebind.wavelets import Wavelet
 

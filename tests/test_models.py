@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 import torch
 
@@ -52,66 +50,12 @@ def test_every_weight_gets_a_gradient():
         assert weight.grad.abs().sum() > 0, name
 
 
-def alone(whole, number, length=48):
-    """Member `number` of a network of several, as a network by itself."""
-    config, members = whole.config, whole.config.options["members"]
-    options = {**config.options, "members": 1}
-    one = build_model(replace(config, options=options), torch.Generator().manual_seed(0))
-    mine = one.state_dict()
-    for name, tensor in whole.state_dict().items():
-        if tensor.shape == mine[name].shape:
-            mine[name] = tensor.clone()
-        else:
-            mine[name] = tensor.chunk(members)[number].clone()
-    one.load_state_dict(mine)
-    return one
-
-
-def test_members_are_networks_whose_logits_are_averaged():
-    options = {"members": 3, "band_width": 8, "position_width": 12}
-    config = ModelConfig(48, options=options, outputs=("a", "b"))
-    whole = build_model(config, torch.Generator().manual_seed(4))
-    with torch.no_grad():
-        for name, buffer in whole.named_buffers():
-            if name.endswith("running_mean"):
-                buffer.normal_(generator=torch.Generator().manual_seed(len(name)))
-    members = [alone(whole, i).eval() for i in range(3)]
-    rows = codes(6)
-    with torch.no_grad():
-        each = torch.stack([m(rows) for m in members])
-        found = whole.eval()(rows)
-    assert found.shape == (6, 2)
-    assert (each[0] - each[1]).abs().max() > 0.01
-    torch.testing.assert_close(found, each.mean(0), atol=1e-5, rtol=1e-4)
-
-
-def test_members_are_trained_each_by_a_loss_of_its_own():
-    options = {"members": 2, "band_width": 8, "position_width": 12}
-    options |= {"dropout": 0.0, "head_dropout": 0.0}
-    whole = small(3, **options)
-    members = [alone(whole, i).train() for i in range(2)]
-    rows = codes(16)
-    labels = (torch.arange(16) % 2).float()
-    loss = torch.nn.functional.binary_cross_entropy_with_logits
-    for member in members:
-        loss(member(rows), labels).backward()
-    logits = whole.train()(rows)
-    assert logits.shape == (32,)
-    loss(logits, labels.repeat(2)).backward()
-    for i, member in enumerate(members):
-        theirs = dict(member.named_parameters())
-        for name, parameter in whole.named_parameters():
-            if parameter.shape != theirs[name].shape:
-                mine = parameter.grad.chunk(2)[i]
-                torch.testing.assert_close(2 * mine, theirs[name].grad, atol=1e-5, rtol=1e-3)
-
-
 def test_stages_are_maps_over_scale_and_position():
     model = small().eval()
     shapes = {}
     handles = [
-        stage.register_forward_hook(lambda m, a, out, name=name: shapes.update({name: out.shape}))
-        for name, stage in model.stages().items()
+        module.register_forward_hook(lambda m, a, out, name=name: shapes.update({name: out.shape}))
+        for name, (module,) in model.stages().items()
     ]
     model(codes(2))
     for handle in handles:
@@ -151,7 +95,6 @@ def test_configurations_are_resolved_and_checked():
             lambda: Classifier(ModelConfig(48, ScalogramConfig(n_scales=2))),
             "at least 4 scales",
         ),
-        (lambda: ScaleNetConfig(members=0), "scalenet members must be 1 or more; found 0"),
     ],
 )
 def test_configurations_that_are_not(make, message):

@@ -1,9 +1,7 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
 from wavebind.errors import InputError
 from wavebind.models import Classifier, ModelConfig
@@ -134,31 +132,3 @@ def test_onehot_differs_from_the_default_in_its_front_alone():
     assert onehot.model(200).backbone == default.model(200).backbone
     assert (onehot.model(200).front_name, default.model(200).front_name) == ("signal", "wavelets")
     assert onehot.model(200).resolved() == load_recipe("sequence").model(200).resolved()
-
-
-def test_a_recipe_with_members_is_trained_and_scored(trained, tmp_path, cli):
-    from sklearn.metrics import roc_auc_score
-
-    from wavebind.dataset import open_dataset
-    from wavebind.models import load_model
-
-    recipe = tmp_path / "members.toml"
-    recipe.write_text(
-        'about = "two"\nsource = "here"\nbackbone = "scalenet"\n[options]\nmembers = 2\n'
-        "band_width = 8\nposition_width = 16\n[training]\nbatch_size = 16\nepochs = 6\n"
-    )
-    run = tmp_path / "run"
-    code, _, err = cli("train", trained[1], "--recipe", recipe, "--out", run, "--device", "cpu")
-    assert code == 0, err
-    assert cli("evaluate", run, trained[1], "--device", "cpu")[0] == 0
-    found = json.loads((run / "metrics.json").read_text())["auroc"]["value"]
-    model, card = load_model(run / "model.safetensors", torch.device("cpu"))
-    assert card.model.options["members"] == 2
-    assert model.backbone.head.weight.shape == (2, 48)
-    data = open_dataset(trained[1])
-    test = data.indices("test")
-    codes = torch.from_numpy(np.asarray(data.codes[test]))
-    with torch.inference_mode():
-        logits = model.eval()(codes) + model(3 - codes.flip(1))
-    assert found == pytest.approx(roc_auc_score(data.labels[test], logits.numpy()), abs=0.005)
-    assert found > 0.9

@@ -20,8 +20,9 @@ from wavebind.errors import InputError
 from wavebind.fitting import Fit
 from wavebind.models import ModelConfig, load_model
 from wavebind.prediction import predict_logits
+from wavebind.prepare import bound_weight
 from wavebind.rundir import RunDir
-from wavebind.training import Devices, TrainingConfig, _bound_weight, finished_card, train
+from wavebind.training import Devices, TrainingConfig, finished_card, train
 
 
 class Evil:
@@ -297,9 +298,9 @@ def test_class_weights_make_both_classes_count_alike(data):
     config = TrainingConfig(unbound_ratio=0.5, class_weights=True)
     train_windows = data.indices("train")
     chosen = data.labels[epoch_windows(data.labels, train_windows, config, 0)]
-    weight = _bound_weight(data.labels, train_windows, config)
+    weight = bound_weight(data.labels, train_windows, config)
     assert weight * (chosen == 1).sum() == pytest.approx((chosen == 0).sum())
-    assert _bound_weight(data.labels, train_windows, TrainingConfig()) == 1.0
+    assert bound_weight(data.labels, train_windows, TrainingConfig()) == 1.0
 
 
 def test_accumulated_batches_make_one_step(data, tmp_path, monkeypatch):

@@ -11,11 +11,12 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import optuna
 import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 
 from conftest import rows_of_classes, write_table
 from wavebind.dataset import Dataset, open_dataset
@@ -27,15 +28,13 @@ from wavebind.studies import (
     SILENCE,
     alive,
     best_trial,
-    open_storage,
-    open_study,
-    put_first,
+    ended,
+    join_study,
     reclaim,
-    stand,
-    storage_words,
+    repeated,
 )
 from wavebind.tuning import TuneConfig, trial_rows, tune
-from wavebind.tuningpage import heights, importances
+from wavebind.tuningpage import importances
 
 ARGUMENTS = ["--epochs", "1", "--search", "optimiser", "--device", "cpu"]
 
@@ -75,7 +74,7 @@ def test_what_is_drawn_makes_networks_that_differ(no_noise, backbones):
     space = SearchSpace(load_recipe("default"), 200, backbones=backbones)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     seen = {name: set() for name in ("backbone", "kind", "encoding", "n_scales", "lr")}
-    for _ in range(40):
+    for _ in range(80):
         trial = study.ask()
         recipe = space.recipe(trial)
         model = recipe.model(200)
@@ -96,7 +95,7 @@ def test_what_is_drawn_makes_networks_that_differ(no_noise, backbones):
     assert seen["kind"] == {"morse", "morlet", "dog"}
     assert len(seen["encoding"]) > 4
     assert len(seen["n_scales"]) > 5
-    assert len(seen["lr"]) == 40
+    assert len(seen["lr"]) == 80
 
 
 def test_only_what_was_asked_for_is_drawn(no_noise):
@@ -108,14 +107,14 @@ def test_only_what_was_asked_for_is_drawn(no_noise):
 
 
 def test_single_settings_are_searched_by_their_names():
-    space = SearchSpace(load_recipe("default"), 200, ("options.dropout", "training.smoothing"))
+    space = SearchSpace(load_recipe("default"), 200, ("options.dropout", "training.mutation"))
     values = space.values_of_base()
-    assert values == {"options.dropout": 0.1, "training.smoothing": 0.0}
+    assert values == {"options.dropout": 0.1, "training.mutation": 0.0}
     recipe = space.recipe(
-        optuna.trial.FixedTrial({"options.dropout": 0.25, "training.smoothing": 0.1})
+        optuna.trial.FixedTrial({"options.dropout": 0.25, "training.mutation": 0.01})
     )
     assert recipe.options["dropout"] == 0.25
-    assert recipe.training["smoothing"] == 0.1
+    assert recipe.training["mutation"] == 0.01
     assert recipe.scalogram == space.base.scalogram
 
 
@@ -146,10 +145,9 @@ def test_a_space_that_cannot_be_is_refused(arguments, message):
     ("arguments", "message"),
     [
         ({"trials": 0}, "trials must be 1 or more; found 0"),
-        ({"time_limit": 0.0}, "the time must be above 0"),
-        ({"max_epoch_seconds": 0.0}, "the longest epoch must be above 0; found 0.0"),
+        ({"time_limit": 0.0}, "time_limit must be above 0; found 0.0"),
+        ({"max_epoch_seconds": 0.0}, "max_epoch_seconds must be above 0; found 0.0"),
         ({"seed": -1}, "seed must be 0 or more"),
-        ({"study": ""}, "a study has a name"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(arguments, message):
@@ -177,7 +175,7 @@ def test_a_search_ends_with_its_trials_and_its_winner_repeats(cli, trained, tmp_
     best = max(rows, key=lambda row: float(row["valid_score"]))
     assert f"best: trial {best['trial']}, valid AUROC {float(best['valid_score']):.4f}" in stdout
     page = (out / "tune.html").read_text()
-    assert page.count("data:image/png;base64,") == 3
+    assert page.count("data:image/png;base64,") == 2
     assert f"{float(best['valid_score']):.4f}" in page
     again = tmp_path / "again"
     arguments = ["--recipe", out / "best.toml", "--out", again, "--device", "cpu"]
@@ -187,7 +185,7 @@ def test_a_search_ends_with_its_trials_and_its_winner_repeats(cli, trained, tmp_
     # A second call finds nothing left to do.
     code, stdout, stderr = cli("tune", trained[1], "--out", out, "--trials", 5, *ARGUMENTS)
     assert code == 0
-    assert "joining a study: 5 trials ended, 0 running elsewhere" in stderr
+    assert "joining a search: 5 trials ended, 0 running" in stderr
     assert "trial 5" not in stderr
     # And a larger number goes on where it stopped.
     code, stdout, stderr = cli("tune", trained[1], "--out", out, "--trials", 6, *ARGUMENTS)
@@ -218,8 +216,7 @@ def _wait_until(condition, seconds=90.0):
 
 def test_two_processes_share_a_study_and_one_that_is_killed_is_made_good(trained, tmp_path):
     out = tmp_path / "search"
-    storage = f"sqlite:///{tmp_path / 'study.db'}"
-    more = ["--trials", 6, "--storage", storage, "--epochs", 3]
+    more = ["--trials", 6, "--epochs", 3]
     first = _start(trained[1], out, *more)
     # Killed in the middle of a trial, once an epoch of it is on disk.
     _wait_until(lambda: list(out.glob("trials/*/history.json")) or first.poll() is not None)
@@ -231,16 +228,16 @@ def test_two_processes_share_a_study_and_one_that_is_killed_is_made_good(trained
     errors = [process.communicate(timeout=240)[1] for process in (second, third)]
     assert second.returncode == 0, errors[0]
     assert third.returncode == 0, errors[1]
-    study = optuna.load_study(study_name="wavebind", storage=storage)
-    assert stand(study)[0] == 6
+    study = study_of(out)
+    assert ended(study)[0] == 6
     rows = trial_rows(study)
     assert len(rows) == 6
     assert all(row["state"] in ("complete", "pruned") for row in rows), rows
     assert len({row["worker"] for row in rows}) >= 2
-    lost = [t for t in study.trials if "lost" in t.user_attrs]
+    lost = [study.trials[number] for number in repeated(study)]
     assert lost, "the trial of the killed process was not found"
-    repeated = [t for t in study.trials if t.user_attrs.get("folder") == lost[0].number]
-    assert repeated[0].params == lost[0].params
+    again = [t for t in study.trials if t.user_attrs.get("folder") == lost[0].number]
+    assert again[0].params == lost[0].params
     assert (out / "best.toml").is_file()
 
 
@@ -254,11 +251,11 @@ def test_a_trial_that_is_behind_the_others_ends_early(trained, tmp_path, monkeyp
         def __init__(self, value):
             self.valid, self.epoch = {"auroc": value}, 4
 
-    def train(data, out, model, config, *, monitor, **_):
+    def train(data, out, model, config, *, on_event, **_):
         value = next(scores)
         out.mkdir(parents=True)
         for epoch in range(1, 5):
-            monitor.epoch(EpochReport(epoch, 0.1, value, value, 0.1, 1.0))
+            on_event(EpochReport(epoch, 0.1, value, value, 0.1, 1.0))
         return Card(value)
 
     monkeypatch.setattr(tuning, "train", train)
@@ -272,14 +269,6 @@ def test_a_trial_that_is_behind_the_others_ends_early(trained, tmp_path, monkeyp
     weights, reason = importances(found)
     assert not reason
     assert sum(weights.values()) == pytest.approx(1, abs=1e-6)
-
-
-def test_axes_go_from_the_smallest_to_the_largest():
-    found, labels = heights(["128", "64", "256", "64"])
-    assert found == [0.5, 0, 1, 0]
-    assert labels == [(0.0, "64"), (0.5, "128"), (1.0, "256")]
-    assert heights([3.0, 1.0, 2.0])[0] == [1, 0, 0.5]
-    assert heights([2.0, 2.0]) == ([0, 0], [(0.0, "2.0")])
 
 
 def test_a_trial_that_cannot_be_counts_and_says_why(trained, tmp_path):
@@ -332,7 +321,7 @@ def _dead():
 
 
 def test_a_trial_is_lost_when_its_process_is_gone_or_silent(tmp_path, no_noise):
-    study = open_study(open_storage(None, tmp_path), "s", {})
+    study = join_study(tmp_path / "s", {}, None)
     mine, gone, elsewhere = (study.ask() for _ in range(3))
     mine.set_user_attr("worker", f"{socket.gethostname()}:{os.getpid()}")
     gone.set_user_attr("worker", f"{socket.gethostname()}:{_dead()}")
@@ -342,7 +331,8 @@ def test_a_trial_is_lost_when_its_process_is_gone_or_silent(tmp_path, no_noise):
     assert [alive(t) for t in study.trials] == [True, False, True]
     assert [alive(t, time.time() + SILENCE + 5) for t in study.trials] == [False] * 3
     assert reclaim(study) == 1
-    assert stand(study) == (0, 2, 1)
+    assert ended(study) == (0, 2)
+    assert [t.state.name for t in study.trials] == ["RUNNING", "FAIL", "RUNNING", "WAITING"]
     assert best_trial(study) is None
 
 
@@ -358,17 +348,15 @@ def _at_once(work, n=4):
         return list(pool.map(begin, range(n)))
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "journal"])
-def test_a_lost_trial_is_repeated_once_by_whoever_finds_it_first(kind, tmp_path, no_noise):
-    url = f"sqlite:///{tmp_path / 'study.db'}" if kind == "sqlite" else None
-    # Each with a storage of its own, as processes have; that of SQLite is made by all at once.
-    studies = _at_once(lambda _: open_study(open_storage(url, tmp_path), "s", {}))
+def test_a_lost_trial_is_repeated_once_by_whoever_finds_it_first(tmp_path, no_noise):
+    # Each with a storage of its own, as processes have; the folder is made by all at once.
+    studies = _at_once(lambda _: join_study(tmp_path / "s", {"seed": 0}, None))
     worker = f"{socket.gethostname()}:{_dead()}"
     for _ in range(12):
         studies[0].ask().set_user_attr("worker", worker)
     reclaimed = _at_once(lambda i: reclaim(studies[i]))
     assert sum(reclaimed) == 12
-    assert stand(studies[0]) == (0, 0, 12)
+    assert ended(studies[0]) == (0, 0)
     asked = _at_once(lambda i: [studies[i].ask() for _ in range(4)])
     numbers = [trial.number for trials in asked for trial in trials]
     assert len(set(numbers)) == 16
@@ -387,11 +375,10 @@ def test_processes_that_begin_at_once_try_the_base_once(trained, tmp_path, monke
     config = TuneConfig(trials=4, epochs=1, search=("optimiser",))
     values = tuning.space_of(data, config).values_of_base()
     out = tmp_path / "out"
-    out.mkdir()
-    study = open_study(open_storage(None, out), "wavebind", {})
-    for _ in range(3):  # Each found no trial yet.
-        put_first(study, values)
-    (out / "tune.json").write_text("{}")
+    agreed = tuning._agreed(data, tuning.space_of(data, config), config)
+    study = join_study(out, agreed, values)
+    for _ in range(2):  # Two more that found no trial yet.
+        study.enqueue_trial(values, user_attrs={"base": True})
     rows = trial_rows(tune(data, out, config).study)
     assert [row["state"] for row in rows] == ["complete"] * 4
     assert [row["values"] == values for row in rows] == [True, False, False, False]
@@ -400,18 +387,6 @@ def test_processes_that_begin_at_once_try_the_base_once(trained, tmp_path, monke
 @pytest.mark.parametrize("ends", ["well", "badly"])
 def test_a_trial_that_was_taken_over_leaves_its_folder_alone(ends, trained, tmp_path, monkeypatch):
     from wavebind import tuning
-
-    said = []
-
-    class Monitor:
-        def joined(self, *_):
-            pass
-
-        def trial(self, *_):
-            pass
-
-        def ended(self, number, words, total_ended, best):
-            said.append((number, words, total_ended, best))
 
     class Card:
         valid, epoch = {"auroc": 0.75}, 1
@@ -423,40 +398,65 @@ def test_a_trial_that_was_taken_over_leaves_its_folder_alone(ends, trained, tmp_
         if resume:
             return Card()
         # Silent for too long: another process finds the trial, and has nothing to do with this one.
-        other = open_study(open_storage(None, tmp_path / "out"), "wavebind", {})
         monkeypatch.setattr("wavebind.studies.SILENCE", -1.0)
-        assert reclaim(other) == 1
+        assert reclaim(study_of(tmp_path / "out")) == 1
         monkeypatch.setattr("wavebind.studies.SILENCE", SILENCE)
         if ends == "badly":
             raise InputError("the folder holds what it should not")
         return Card()
 
     monkeypatch.setattr(tuning, "train", train)
-    data = open_dataset(trained[1])
+    said = []
     found = tune(
-        data, tmp_path / "out", TuneConfig(trials=1, epochs=1, search=("optimiser",)), Monitor()
+        open_dataset(trained[1]),
+        tmp_path / "out",
+        TuneConfig(trials=1, epochs=1, search=("optimiser",)),
+        lambda event: said.append(event.words),
     )
-    assert said == [
-        (0, "taken over by another process", 0, None),
-        (1, "valid AUROC 0.7500", 1, 0.75),
+    ends_of_trials = [words for words in said if re.match(r"trial \d: (valid|taken)", words)]
+    assert ends_of_trials == [
+        "trial 0: taken over by another process",
+        "trial 1: valid AUROC 0.7500; the best so far 0.7500",
     ]
     assert [row["trial"] for row in trial_rows(found.study)] == [1]
     assert (tmp_path / "out" / "trials" / "00000" / "run.json").is_file()
 
 
-def test_storage(tmp_path):
-    with pytest.raises(InputError, match=r"give an address like sqlite:///search\.db"):
-        open_storage("search.db", tmp_path)
-    with pytest.raises(InputError, match=r"postgresql://me@nowhere/x: cannot be opened") as caught:
-        open_storage("postgresql://me:secret@nowhere/x", tmp_path)
-    assert "secret" not in str(caught.value)
-    assert storage_words("postgresql://me:secret@host/x") == "postgresql://me@host/x"
-    bad = tmp_path / "bad.journal"
-    bad.write_bytes(b"not json\n")
-    with pytest.raises(
-        InputError, match=r"is not the journal of a search|storage is not that of a search"
-    ):
-        open_study(open_storage(str(bad), tmp_path), "s", {})
+def study_of(folder):
+    """The search of a folder, opened as another process would."""
+    storage = JournalStorage(JournalFileBackend(str(folder / "study.journal")))
+    return optuna.load_study(study_name="wavebind", storage=storage)
+
+
+def test_processes_that_begin_at_once_agree(tmp_path, no_noise):
+    """One gives the folder its settings; the others compare theirs."""
+
+    def begin(number):
+        try:
+            return join_study(tmp_path / "s", {"seed": number % 2}, None)
+        except InputError as error:
+            return str(error)
+
+    found = _at_once(begin, 8)
+    joined = [number for number, one in enumerate(found) if not isinstance(one, str)]
+    assert len(joined) == 4
+    assert len({number % 2 for number in joined}) == 1
+    refused = [one for one in found if isinstance(one, str)]
+    assert all("the search was begun with seed" in one for one in refused)
+    assert sorted(path.name for path in (tmp_path / "s").glob(".*")) == []
+
+
+def test_what_is_no_journal(tmp_path, no_noise):
+    join_study(tmp_path / "s", {}, None)
+    (tmp_path / "s" / "study.journal").write_bytes(b"not json\n")
+    with pytest.raises(InputError, match=r"study.journal: is not the journal of a search"):
+        join_study(tmp_path / "s", {}, None)
+
+
+def test_a_search_of_another_version_is_refused(tmp_path):
+    (tmp_path / "tune.json").write_text('{"data": {"codes_sha256": "0"}, "settings": {}}')
+    with pytest.raises(InputError, match="begun by another version of wavebind; go on with that"):
+        join_study(tmp_path, {}, None)
 
 
 def test_a_folder_of_something_else_is_left_alone(cli, trained, tmp_path):
@@ -482,9 +482,3 @@ def test_networks_of_any_draw_can_be_built(no_noise):
     sizes = [Classifier(space.recipe(study.ask()).model(200)).n_weights for _ in range(8)]
     assert len(set(sizes)) == 8
     assert np.all(np.array(sizes) > 5_000)
-
-
-def test_the_path_of_a_journal(tmp_path):
-    study = open_study(open_storage(str(tmp_path / "a" / "x.journal"), Path("unused")), "s", {})
-    assert (tmp_path / "a" / "x.journal").is_file()
-    assert study.study_name == "s"

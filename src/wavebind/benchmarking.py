@@ -6,24 +6,24 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.baselines import ModelSpec
 from wavebind.comparison import Comparison, compare
-from wavebind.comparisonruns import ComparisonConfig, ComparisonMonitor, Entry, Place
+from wavebind.comparisonruns import ComparisonConfig, Entry, Place
 from wavebind.dataset import Dataset
 from wavebind.errors import InputError
 from wavebind.evaluation import METRICS, Estimate, evaluate
+from wavebind.events import Message, OnEvent, ignore
 from wavebind.rundir import write_json
 from wavebind.textfiles import replace_file
 
 __all__ = [
     "Benchmark",
     "BenchmarkConfig",
-    "BenchmarkMonitor",
     "Contestant",
     "Ranking",
     "benchmark",
@@ -83,13 +83,6 @@ class BenchmarkConfig:
             self.train_bound,
             others if self.cross else (),
         )
-
-
-class BenchmarkMonitor(ComparisonMonitor, Protocol):
-    """Who wants to know how it goes."""
-
-    def dataset(self, name: str, number: int, total: int) -> None:
-        """Before a dataset, of which this is the `number`-th, from 1."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +169,7 @@ def benchmark(
     contestants: Sequence[Contestant],
     out: Path,
     config: BenchmarkConfig,
-    monitor: BenchmarkMonitor | None = None,
+    on_event: OnEvent = ignore,
 ) -> Benchmark:
     """Compare models on every dataset.
 
@@ -189,7 +182,8 @@ def benchmark(
     contestants : sequence of Contestant
     out : pathlib.Path
     config : BenchmarkConfig
-    monitor : BenchmarkMonitor, optional
+    on_event : callable
+        Takes what happens; see :mod:`wavebind.events`.
 
     Raises
     ------
@@ -212,14 +206,13 @@ def benchmark(
     out.mkdir(parents=True, exist_ok=True)
     comparisons = {}
     for number, one in enumerate(contestants, 1):
-        if monitor:
-            monitor.dataset(one.name, number, len(names))
+        on_event(Message(f"dataset {one.name}, {number} of {len(names)}"))
         others = tuple((c.name, c.place) for c in contestants if c is not one)
         comparisons[one.name] = compare(
             one.data,
             out / folder_of(one.name),
             config.comparison(others),
-            monitor,
+            on_event,
         )
     shared = {}
     if config.cross:

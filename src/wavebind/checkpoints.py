@@ -13,7 +13,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from wavebind.errors import InputError
 from wavebind.textfiles import replace_file
 
-__all__ = ["WholeCheckpoints"]
+__all__ = ["WholeCheckpoints", "stored_checkpoint", "stored_weights"]
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -52,3 +52,17 @@ class WholeCheckpoints(TorchCheckpointIO):
             raise InputError(
                 f"{path}: the checkpoint is damaged ({reason}); train anew with --force"
             ) from error
+
+
+def stored_checkpoint(path: Path) -> dict[str, Any]:
+    """What a checkpoint holds; see :meth:`WholeCheckpoints.load_checkpoint`."""
+    return WholeCheckpoints().load_checkpoint(path)
+
+
+def stored_weights(path: Path, prefix: str) -> dict[str, torch.Tensor]:
+    """The weights in a checkpoint whose names begin with a prefix, without it."""
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in stored_checkpoint(path)["state_dict"].items()
+        if name.startswith(prefix)
+    }

@@ -16,26 +16,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.audit import audit, to_plain
-from wavebind.baselines.registry import AVERAGE
 from wavebind.comparisonruns import (
     FORMAT,
     ComparisonConfig,
-    ComparisonMonitor,
     Entry,
-    average_entry,
     fit_entry,
 )
 from wavebind.contests import ECE, N_RESAMPLES, Contest, contest
 from wavebind.dataset import Dataset
 from wavebind.errors import InputError
 from wavebind.evaluation import METRICS
+from wavebind.events import Advanced, OnEvent, StageStarted, ignore
 from wavebind.jaspar import find_motif
 from wavebind.provenance import versions
 from wavebind.pwms import best_hits
 from wavebind.rundir import read_json, write_json
 from wavebind.textfiles import replace_file
 
-__all__ = ["Comparison", "ComparisonConfig", "ComparisonMonitor", "compare", "read_comparison"]
+__all__ = ["Comparison", "ComparisonConfig", "compare", "read_comparison"]
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def compare(
     data: Dataset,
     out: Path,
     config: ComparisonConfig,
-    monitor: ComparisonMonitor | None = None,
+    on_event: OnEvent = ignore,
 ) -> Comparison:
     """Train and score every model; write the comparison.
 
@@ -87,7 +85,8 @@ def compare(
     out : pathlib.Path
         A comparison that was begun here is continued.
     config : ComparisonConfig
-    monitor : ComparisonMonitor, optional
+    on_event : callable
+        Takes what happens; see :mod:`wavebind.events`.
 
     Raises
     ------
@@ -101,25 +100,17 @@ def compare(
             f"name it with --output"
         )
     _open_folder(out, data)
-    entries = []
-    for spec in config.models:
-        if spec.label != AVERAGE:
-            entries.append(fit_entry(data, out, spec, config, monitor))
-    if any(spec.label == AVERAGE for spec in config.models):
-        entries.append(average_entry(data, out, entries, config))
-    order = [spec.label for spec in config.models]
-    entries.sort(key=lambda entry: order.index(entry.label))
+    entries = [fit_entry(data, out, spec, config, on_event) for spec in config.models]
     indices = data.indices(config.part)
     labels = data.labels[indices]
     reference = config.reference or max(entries, key=lambda entry: entry.valid_auroc).label
-    if monitor:
-        monitor.resampling(N_RESAMPLES)
+    on_event(StageStarted("resampling windows", N_RESAMPLES))
     contests = contest(
         labels,
         {entry.label: entry.scores for entry in entries},
         reference,
         np.random.default_rng(0),
-        progress=monitor.resampled if monitor else None,
+        progress=lambda n: on_event(Advanced(n)),
     )
     found = Comparison(
         entries=entries,
@@ -178,11 +169,10 @@ def _alone(
     Calls are those of the first seed. The motif is the one of JASPAR that a matrix among the
     models has settled on, if there is one.
     """
-    members = [entry for entry in entries if entry.label != AVERAGE]
     labels = data.labels[indices] == 1
-    right = np.stack([entry.scores[0].calls == labels for entry in members])
+    right = np.stack([entry.scores[0].calls == labels for entry in entries])
     motif = next(
-        (e.details[0].split()[0] for e in members if e.label.split(":")[0] == "jaspar"), ""
+        (e.details[0].split()[0] for e in entries if e.label.split(":")[0] == "jaspar"), ""
     )
     bits = None
     if motif:
@@ -190,13 +180,13 @@ def _alone(
         bits = best_hits(codes, [find_motif(motif)]).score[:, 0]
     n_right = right.sum(axis=0)
     found: dict[str, dict[str, Any]] = {}
-    if len(members) < 2:
+    if len(entries) < 2:
         return found
-    for entry, mine in zip(members, right, strict=True):
+    for entry, mine in zip(entries, right, strict=True):
         row: dict[str, Any] = {}
         for name, chosen in (
             ("right", mine & (n_right == 1)),
-            ("wrong", ~mine & (n_right == len(members) - 1)),
+            ("wrong", ~mine & (n_right == len(entries) - 1)),
         ):
             for kind, windows in (("bound", chosen & labels), ("unbound", chosen & ~labels)):
                 row[f"{name}_{kind}"] = int(windows.sum())

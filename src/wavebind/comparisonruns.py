@@ -13,19 +13,19 @@ import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.baselines import Fitted, ModelSpec, make_rival
 from wavebind.baselines.networks import Network
-from wavebind.baselines.registry import AVERAGE
 from wavebind.calibration import fit_calibration
 from wavebind.contests import Scores
 from wavebind.dataset import Dataset, open_dataset
 from wavebind.errors import InputError
 from wavebind.evaluation import best_threshold, ranking_metrics
+from wavebind.events import Message, OnEvent, ignore
 from wavebind.isolation import run_isolated
 from wavebind.provenance import versions
 from wavebind.rundir import read_json, write_json
@@ -35,10 +35,8 @@ from wavebind.textfiles import replace_file
 __all__ = [
     "FORMAT",
     "ComparisonConfig",
-    "ComparisonMonitor",
     "Entry",
     "Place",
-    "average_entry",
     "fit_entry",
     "run_key",
 ]
@@ -106,8 +104,6 @@ class ComparisonConfig:
         twice = {label for label in labels if labels.count(label) > 1}
         if twice:
             raise InputError(f"model {sorted(twice)[0]!r} is named twice")
-        if AVERAGE in labels and len(labels) < 3:
-            raise InputError(f"{AVERAGE!r} is of the best two of the others: name two or more")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
             raise InputError(f"seeds are different numbers of 0 or more; found {self.seeds}")
         if self.train_bound is not None and self.train_bound < 2:
@@ -120,22 +116,6 @@ class ComparisonConfig:
             raise InputError(
                 f"the reference {self.reference!r} is not among the models: {', '.join(labels)}"
             )
-
-
-class ComparisonMonitor(Protocol):
-    """Who wants to know how a comparison goes."""
-
-    def model(self, label: str, seed: int, reused: bool) -> None:
-        """Before a model is trained, or where it was trained before."""
-
-    def message(self, kind: str, *content: Any) -> None:
-        """What a training says; the kinds are the methods of ``TrainingMonitor``."""
-
-    def resampling(self, total: int) -> None:
-        """Before the windows are resampled `total` times."""
-
-    def resampled(self, n: int) -> None:
-        """After so many resamples more."""
 
 
 @dataclass(frozen=True)
@@ -177,37 +157,6 @@ class Entry:
     elsewhere: dict[str, list[NDArray[np.float64]]] = field(default_factory=dict)
 
 
-class _Relay:
-    """A training monitor whose words go to another process."""
-
-    def __init__(self, say: Callable[..., None]) -> None:
-        self._say = say
-
-    def said(self, text: str) -> None:
-        self._say("said", text)
-
-    def teaching(self, n_windows: int) -> None:
-        self._say("teaching", n_windows)
-
-    def taught(self, n_windows: int) -> None:
-        self._say("taught", n_windows)
-
-    def caching(self, n_windows: int, n_bytes: int) -> None:
-        self._say("caching", n_windows, n_bytes)
-
-    def cached(self, n_windows: int) -> None:
-        self._say("cached", n_windows)
-
-    def start(self, n_weights: int, first_epoch: int, epochs: int, steps: int) -> None:
-        self._say("start", n_weights, first_epoch, epochs, steps)
-
-    def step(self) -> None:
-        self._say("step")
-
-    def epoch(self, report: Any) -> None:
-        self._say("epoch", report)
-
-
 def _fit_and_score(
     place: Place,
     spec: ModelSpec,
@@ -223,7 +172,7 @@ def _fit_and_score(
     if train_bound is not None:
         data = data.with_fewer(train_bound, np.random.default_rng(seed))
     rival = make_rival(spec, device)
-    fitted = rival.fit(data, folder, seed, _Relay(say))
+    fitted = rival.fit(data, folder, seed, say)
     scores = {}
     for part in ("valid", "test"):
         if (data.parts == part).any():
@@ -258,7 +207,7 @@ def fit_entry(
     out: Path,
     spec: ModelSpec,
     config: ComparisonConfig,
-    monitor: ComparisonMonitor | None = None,
+    on_event: OnEvent = ignore,
 ) -> Entry:
     """Every seed of one model, trained or read.
 
@@ -270,7 +219,8 @@ def fit_entry(
         The folder of the comparison.
     spec : ModelSpec
     config : ComparisonConfig
-    monitor : ComparisonMonitor, optional
+    on_event : callable
+        Takes what happens; see :mod:`wavebind.events`.
 
     Raises
     ------
@@ -285,10 +235,9 @@ def fit_entry(
         done = folder / "fit.json"
         # Of a run before, scores of a dataset that has come in since are missing.
         whole = done.is_file() and wanted <= set(_read_scores(folder / "scores.npz", data))
-        if monitor:
-            monitor.model(spec.label, seed, whole)
+        on_event(Message(f"{spec.label}, seed {seed}: {'scored before' if whole else 'training'}"))
         if not whole:
-            _train(data, spec, folder, seed, config, monitor)
+            _train(data, spec, folder, seed, config, on_event)
         card = read_json(done)
         stored = _read_scores(folder / "scores.npz", data)
         for name, found in elsewhere.items():
@@ -317,7 +266,7 @@ def _train(
     folder: Path,
     seed: int,
     config: ComparisonConfig,
-    monitor: ComparisonMonitor | None,
+    on_event: OnEvent,
 ) -> None:
     # A network that was interrupted continues from its checkpoint, so the folder may be there.
     folder.mkdir(parents=True, exist_ok=True)
@@ -333,7 +282,7 @@ def _train(
                 config.train_bound,
                 config.others,
             ),
-            monitor.message if monitor else lambda *_: None,
+            on_event,
         )
     except InputError as error:
         raise InputError(f"model {spec.label}, seed {seed}: {error}") from error
@@ -378,52 +327,3 @@ def _calibrated(data: Dataset, stored: dict[str, NDArray[np.float64]], part: str
     line = fit_calibration(labels, stored["valid"])
     threshold = best_threshold(labels, line.probabilities(stored["valid"]))
     return Scores(stored[part], line, threshold)
-
-
-def average_entry(
-    data: Dataset, out: Path, entries: list[Entry], config: ComparisonConfig
-) -> Entry:
-    """The mean of the calibrated logits of the two best on valid, seed by seed."""
-    best = sorted(entries, key=lambda entry: -entry.valid_auroc)[:2]
-    n_seeds = max(len(entry.scores) for entry in best)
-    labels = data.labels[data.indices("valid")]
-    scores, valid = [], []
-    elsewhere: dict[str, list[NDArray[np.float64]]] = {name: [] for name, _ in config.others}
-    for i in range(n_seeds):
-        far = dict.fromkeys(elsewhere, np.zeros(1))
-        held = np.zeros(len(labels))
-        reported = np.zeros(len(data.indices(config.part)))
-        for entry in best:
-            spec = next(s for s in config.models if s.label == entry.label)
-            j = i % len(entry.scores)
-            key = run_key(spec, _seeds(spec, config)[j], config.train_bound)
-            stored = _read_scores(out / "models" / key / "scores.npz", data)
-            line = entry.scores[j].calibration
-            held += (line.slope * stored["valid"] + line.intercept) / 2
-            reported += (line.slope * stored[config.part] + line.intercept) / 2
-            for name in far:
-                theirs = stored[_ELSEWHERE + name]
-                far[name] = far[name] + (line.slope * theirs + line.intercept) / 2
-        for name, values in far.items():
-            elsewhere[name].append(values)
-        valid.append(ranking_metrics(labels, held)[0])
-        scores.append(_calibrated(data, {"valid": held, config.part: reported}, config.part))
-    return Entry(
-        label=AVERAGE,
-        details=[f"{best[0].label} and {best[1].label}"] * n_seeds,
-        n_parameters=sum(entry.n_parameters for entry in best),
-        n_windows=max(entry.n_windows for entry in best),
-        seconds=sum(entry.seconds for entry in best),
-        peak_memory=max(entry.peak_memory for entry in best),
-        valid_auroc=float(np.mean(valid)),
-        scores=scores,
-        seeds=max((entry.seeds for entry in best), key=len),
-        costs=[
-            {
-                "seconds": sum(entry.costs[i % len(entry.costs)]["seconds"] for entry in best),
-                "peak_memory": max(entry.peak_memory for entry in best),
-            }
-            for i in range(n_seeds)
-        ],
-        elsewhere=elsewhere,
-    )

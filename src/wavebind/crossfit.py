@@ -23,14 +23,20 @@ from wavebind.calibration import Calibration
 from wavebind.dataset import Dataset
 from wavebind.errors import InputError
 from wavebind.evaluation import best_threshold, ranking_metrics
-from wavebind.models import ModelCard, ModelConfig, average, save_model
-from wavebind.models.averaging import require_averageable
+from wavebind.events import Message, OnEvent, ignore
+from wavebind.models import (
+    ModelCard,
+    ModelConfig,
+    make_ensemble,
+    require_ensemble,
+    save_model,
+)
 from wavebind.prediction import load_run, predict_logits
 from wavebind.rundir import RunDir, read_json
 from wavebind.runjson import start_run, stored_configuration
 from wavebind.settings import to_dict
 from wavebind.training import Devices, train_once
-from wavebind.trainingconfig import TrainingConfig, TrainingMonitor
+from wavebind.trainingconfig import TrainingConfig
 
 __all__ = ["LEAST", "crossfit", "share_out", "without"]
 
@@ -114,7 +120,7 @@ def crossfit(
     devices: Devices | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    monitor: TrainingMonitor | None = None,
+    on_event: OnEvent = ignore,
 ) -> ModelCard:
     """Train the networks of all folds and leave a run directory of their mean.
 
@@ -136,12 +142,13 @@ def crossfit(
         Continue a run: networks that are trained are kept.
     overwrite : bool
         Whether an older run of that name is removed.
-    monitor : TrainingMonitor, optional
+    on_event : callable
+        Takes what happens; see :mod:`wavebind.events`.
 
     Raises
     ------
     InputError
-        As :func:`share_out`, :func:`wavebind.models.averaging.require_averageable` and
+        As :func:`share_out`, :func:`wavebind.models.ensemble.require_ensemble` and
         :func:`wavebind.training.train` do, and if a run that is resumed has other folds.
     """
     run = RunDir(out)
@@ -152,7 +159,7 @@ def crossfit(
         raise InputError(
             "the networks of a cross-fit are trained on one device; leave --devices out"
         )
-    require_averageable(model)
+    require_ensemble(model)
     folds = share_out(data, config.crossfit)
     if not resume:
         start_run(run, data, model, config, overwrite, folds=folds)
@@ -162,12 +169,11 @@ def crossfit(
         )
     views = [without(data, chromosomes) for chromosomes in folds]
     for number, (view, chromosomes) in enumerate(zip(views, folds, strict=True), 1):
-        if monitor:
-            monitor.said(
-                f"network {number} of {len(folds)}, which holds out {', '.join(chromosomes)}"
-            )
+        on_event(
+            Message(f"network {number} of {len(folds)}, which holds out {', '.join(chromosomes)}")
+        )
         train_once(
-            view, run.fold(number), model, config.fold(number), devices=where, monitor=monitor
+            view, run.fold(number), model, config.fold(number), devices=where, on_event=on_event
         )
     return _join(run, data, views, config, where)
 
@@ -187,7 +193,7 @@ def _join(
         cards.append(card)
     scores = np.concatenate(logits)
     labels: NDArray[np.int64] = data.labels[np.concatenate(indices)].astype(np.int64)
-    merged = average(networks, [card.calibration for card in cards])
+    merged = make_ensemble(networks, [card.calibration for card in cards])
     line = Calibration(prevalence=float(labels.mean()))
     auroc, auprc = ranking_metrics(labels, scores)
     card = replace(

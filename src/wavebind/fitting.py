@@ -145,10 +145,7 @@ class Fit(pl.LightningModule):
                 logits = self._logits(self.model, inputs)
             else:
                 logits = self.model(inputs).float()
-        # A network of several members gives the logits of one after the other while it is trained.
-        labels = labels.to(self.device)
-        labels = labels.repeat(len(logits) // len(labels), *[1] * (labels.ndim - 1))
-        loss = self._loss(logits, labels)
+        loss = self._loss(logits, labels.to(self.device))
         self._losses.append(loss.detach())
         if self.config.log:
             self.log("train_loss", loss.detach(), on_step=True, on_epoch=False)

@@ -36,12 +36,12 @@ def default_stages(model: Classifier) -> tuple[str, ...]:
 
 
 @contextmanager
-def _recorded(modules: Sequence[nn.Module]) -> Iterator[list[torch.Tensor]]:
+def _recorded(modules: Sequence[nn.Module]) -> Iterator[dict[nn.Module, torch.Tensor]]:
     """Collect the outputs of modules; the hooks are gone after the block, whatever happens."""
-    outputs: list[torch.Tensor] = []
+    outputs: dict[nn.Module, torch.Tensor] = {}
 
-    def keep(_module: nn.Module, _args: object, output: torch.Tensor) -> None:
-        outputs.append(output)
+    def keep(module: nn.Module, _args: object, output: torch.Tensor) -> None:
+        outputs[module] = output
 
     handles = [module.register_forward_hook(keep) for module in modules]
     try:
@@ -67,22 +67,26 @@ def _weighed(kind: str, maps: torch.Tensor, gradients: torch.Tensor) -> torch.Te
 
 
 def _one_strand(
-    model: Classifier, codes: torch.Tensor, modules: list[nn.Module], kind: str
+    model: Classifier, codes: torch.Tensor, stages: list[tuple[nn.Module, ...]], kind: str
 ) -> torch.Tensor:
     """Mean over stages of the normalised maps, shape ``(batch, scale, position of the window)``."""
-    with torch.enable_grad(), _recorded(modules) as outputs:
+    modules = [module for stage in stages for module in stage]
+    with torch.enable_grad(), _recorded(modules) as recorded:
         # The input asks for gradients, so that frozen weights make no difference.
         features = model.features(codes).detach().requires_grad_()
         logits = model.from_features(features)
-        gradients = torch.autograd.grad(logits.sum(), outputs)
+        outputs = [recorded[module] for module in modules]
+        gradients = dict(zip(modules, torch.autograd.grad(logits.sum(), outputs), strict=True))
     total = torch.zeros(len(codes), len(model.periods), codes.shape[1], device=codes.device)
-    for output, gradient in zip(outputs, gradients, strict=True):
-        cam = _weighed(kind, output.float(), gradient.float())
+    for stage in stages:
+        output = torch.cat([recorded[module] for module in stage], dim=1).float()
+        gradient = torch.cat([gradients[module] for module in stage], dim=1).float()
+        cam = _weighed(kind, output, gradient)
         cam = functional.interpolate(
             cam, size=total.shape[1:], mode="bilinear", align_corners=False
         ).squeeze(1)
         total += _to_unit(cam)
-    return total / len(modules)
+    return total / len(stages)
 
 
 def _to_unit(maps: torch.Tensor) -> torch.Tensor:
@@ -131,8 +135,8 @@ def grad_cam(
             )
     if not names:
         raise InputError(f"name at least one stage of: {', '.join(there)}")
-    modules = [there[name] for name in names]
+    chosen = [there[name] for name in names]
     with evaluating(model):
-        forward = _one_strand(model, codes, modules, kind)
-        reverse = _one_strand(model, reverse_complement_batch(codes), modules, kind).flip(-1)
+        forward = _one_strand(model, codes, chosen, kind)
+        reverse = _one_strand(model, reverse_complement_batch(codes), chosen, kind).flip(-1)
     return _to_unit((forward + reverse) / 2)

@@ -15,7 +15,7 @@ from typing import Any
 
 from wavebind.dataset import Dataset
 from wavebind.errors import InputError
-from wavebind.fronts import FRONTS, FrontName
+from wavebind.fronts import check_front
 from wavebind.images import ImageConfig
 from wavebind.models import ModelConfig, get_backbone
 from wavebind.models.classifier import default_scalogram
@@ -60,7 +60,7 @@ class Recipe:
     options: dict[str, Any] = field(default_factory=dict)
     image: ImageConfig | None = None
     training: dict[str, Any] = field(default_factory=dict)
-    front: FrontName | None = None
+    front: str | None = None
 
     def model_for(self, data: Dataset, task: Task | None = None) -> ModelConfig:
         """The network for a dataset's windows and labels.
@@ -111,8 +111,7 @@ class Recipe:
         InputError
             If there is none of that name.
         """
-        if name not in FRONTS:
-            raise InputError(f"front {name!r} is not known; choose one of: {', '.join(FRONTS)}")
+        check_front(name)
         return replace(self, front=name)
 
 

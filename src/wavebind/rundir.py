@@ -65,10 +65,6 @@ class RunDir:
         """The page."""
         return self.path / "report.html"
 
-    def tutor(self, number: int) -> Path:
-        """The run of a network that was trained first, to teach this one; from 1."""
-        return self.path / "tutors" / str(number)
-
     def fold(self, number: int) -> Path:
         """The run of one of the networks whose mean this one is; from 1."""
         return self.path / "folds" / str(number)

@@ -27,7 +27,7 @@ GROUPS: dict[str, str] = {
     "wavelet": "mother wavelet and its parameters",
     "scales": "number of scales, shortest and longest period, positions kept, outputs",
     "network": "size and regularisation of the network",
-    "augmentation": "shifts, mutations, strands, smoothed labels and unbound windows of an epoch",
+    "augmentation": "shifts, mutations, strands and unbound windows of an epoch",
     "optimiser": "learning rate, weight decay, batch size, moving average",
 }
 
@@ -142,7 +142,6 @@ def _settings(length: int) -> tuple[Setting, ...]:
         _number("options.head_dropout", net, 0, 0.6, **cnn),
         _number("training.max_shift", "augmentation", 0, 20, step=1),
         _number("training.mutation", "augmentation", 0, 0.05),
-        _number("training.smoothing", "augmentation", 0, 0.2),
         _number("training.unbound_ratio", "augmentation", 1, 6),
         Setting("training.strand", "augmentation", ("true", "false")),
         _number("training.learning_rate", "optimiser", 3e-4, 1e-2, log=True),

@@ -1,13 +1,14 @@
-"""A search as it is stored: trials that several processes share, and which of them count.
+"""A search as it is stored: trials in a journal that several processes share.
 
-Optuna keeps the study, in a journal file on one disk, in SQLite, or in a database over a network.
-What it does not know is which trials belong to a process that has died. Every trial says whose it
-is and when it was last heard of; a lost one is begun again, from its checkpoint where there is one.
+Optuna keeps the trials. What it does not know is which of them belong to a process that has died:
+every trial says whose it is and when it was last heard of, and a lost one is begun again, from its
+checkpoint where there is one.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import threading
@@ -17,184 +18,118 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wavebind.errors import InputError
+from wavebind.rundir import read_json
 
 if TYPE_CHECKING:
     import optuna
-    from optuna.storages import BaseStorage, RDBStorage
-    from optuna.trial import FrozenTrial, TrialState
+    from optuna.trial import FrozenTrial, Trial
 
 __all__ = [
-    "BEAT",
+    "ERROR",
     "alive",
     "beating",
     "best_trial",
-    "counts",
-    "end",
+    "end_trial",
+    "ended",
     "folder_number",
-    "give_up",
-    "is_first_again",
-    "is_lost",
-    "open_storage",
-    "open_study",
-    "put_first",
+    "join_study",
+    "next_trial",
     "reclaim",
-    "stand",
-    "storage_words",
-    "worker_name",
+    "repeated",
 ]
 
+#: Version of the folder of a search.
+FORMAT = 2
 #: Seconds between two signs of life, and after how many without one a trial is taken to be lost.
-BEAT = 20.0
-SILENCE = 180.0
-
-#: How often an SQLite file is tried, and for how many seconds a process waits for the others.
-_OPENINGS = 10
-_SQLITE = {"connect_args": {"timeout": 60}}
-
-#: Names of a trial's attributes.
-WORKER, BEAT_AT, ERROR, FOLDER, LOST = "worker", "beat", "error", "folder", "lost"
-BASE = "base"
+BEAT, SILENCE = 20.0, 180.0
+#: Names of a trial's attributes: whose it is and when it was last heard of, why it was not
+#: possible, under which number it keeps its run, and which lost trial it repeats; that it does
+#: not count.
+WORKER, BEAT_AT, ERROR, FOLDER, REPEATS = "worker", "beat", "error", "folder", "repeats"
+VOID, BASE = "void", "base"
 
 
-def open_storage(url: str | None, folder: Path) -> BaseStorage:
-    """Where a study is kept.
+def join_study(
+    folder: Path, agreed: Mapping[str, Any], base: dict[str, Any] | None
+) -> optuna.Study:
+    """Begin the search of a folder, or join it.
 
     Parameters
     ----------
-    url : str or None
-        ``sqlite:///FILE``, ``postgresql://USER@HOST/NAME`` or another address that SQLAlchemy
-        knows; the path of a journal file (.journal); None for a journal in `folder`.
     folder : pathlib.Path
+        Processes that share a search share this folder.
+    agreed : mapping
+        What all processes must agree on, as plain data.
+    base : dict or None
+        Values of the first trial.
 
     Raises
     ------
     InputError
-        If it cannot be opened.
+        If the folder holds something else, the search was begun with other settings (the message
+        names one), or its journal is damaged.
     """
+    import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
-    if url is None or "://" not in url:
-        path = folder / "study.journal" if url is None else Path(url)
-        if path.suffix != ".journal":
-            raise InputError(
-                f"storage {url!r}: give an address like sqlite:///search.db or "
-                f"postgresql://user@host/name, or a file that ends in .journal"
-            )
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            return JournalStorage(JournalFileBackend(str(path)))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path}: is not the journal of a search ({error})") from error
-    return _open_database(url)
-
-
-def _open_database(url: str) -> RDBStorage:
-    from optuna.storages import RDBStorage
-
-    is_sqlite = url.startswith("sqlite")
-    tries = _OPENINGS if is_sqlite else 1
-    while True:
-        tries -= 1
-        try:
-            storage = RDBStorage(url, engine_kwargs=_SQLITE if is_sqlite else None)
-            break
-        except Exception as error:
-            if tries and Path(url.partition(":///")[2].partition("?")[0]).is_file():
-                # Of several processes that begin at once, one makes the tables.
-                time.sleep(0.2)
-                continue
-            # Drivers raise errors of their own, and their text may hold a password.
-            raise InputError(
-                f"storage {storage_words(url)}: cannot be opened ({type(error).__name__}); is the "
-                f"server there, and its Python driver installed?"
-            ) from error
-    if is_sqlite:
-        _serialise(storage)
-    return storage
-
-
-def _serialise(storage: RDBStorage) -> None:
-    """Let one process at a time read and write.
-
-    SQLite has no locks on rows, and takes its lock when a transaction first writes: two processes
-    could both read that a trial waits, and both begin it. As in SQLAlchemy's documentation of
-    SQLite, "Serializable isolation / Savepoints / Transactional DDL".
-    """
-    from sqlalchemy import event
-
-    event.listen(storage.engine, "connect", _leave_transactions_to_us)
-    event.listen(storage.engine, "begin", _begin_immediate)
-    # Connections from before know nothing of it.
-    storage.engine.dispose()
-
-
-def _leave_transactions_to_us(connection: Any, record: Any) -> None:
-    del record
-    connection.isolation_level = None
-
-
-def _begin_immediate(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def storage_words(url: str | None) -> str:
-    """The storage for people, without a password."""
-    if url is None:
-        return "study.journal"
-    if "://" not in url:
-        return url
-    scheme, _, rest = url.partition("://")
-    account, at, place = rest.rpartition("@")
-    return f"{scheme}://{account.partition(':')[0]}{at}{place}"
-
-
-def open_study(storage: BaseStorage, name: str, settings: Mapping[str, Any]) -> optuna.Study:
-    """Begin a study or join it.
-
-    Parameters
-    ----------
-    storage : optuna.storages.BaseStorage
-    name : str
-    settings : mapping
-        What all processes of a study must agree on, as plain data.
-
-    Raises
-    ------
-    InputError
-        If the study was begun with other settings; the message names one.
-    """
-    import optuna
-
+    _agree(folder, json.loads(json.dumps(agreed)))
+    journal = folder / "study.journal"
     try:
         study = optuna.create_study(
-            storage=storage, study_name=name, load_if_exists=True, direction="maximize"
+            storage=JournalStorage(JournalFileBackend(str(journal))),
+            study_name="wavebind",
+            load_if_exists=True,
+            direction="maximize",
         )
-    except (ValueError, KeyError, TypeError) as error:
+        if base is not None and not study.get_trials(deepcopy=False):
+            # Processes that begin at once may each do so: see next_trial.
+            study.enqueue_trial(base, user_attrs={BASE: True})
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"the storage is not that of a search, or is damaged ({error}); choose another "
-            f"--storage"
+            f"{journal}: is not the journal of a search, or is damaged ({error}); choose another "
+            f"--out"
         ) from error
-    known = study.user_attrs
-    for key, value in settings.items():
-        if key not in known:
-            study.set_user_attr(key, value)
-        elif known[key] != value:
-            raise InputError(
-                f"the study {name!r} was begun with {key} {_short(known[key])}, and this is with "
-                f"{_short(value)}; leave that as it was, or choose another --study or --out"
-            )
     return study
+
+
+def _agree(folder: Path, agreed: dict[str, Any]) -> None:
+    """Leave the settings in ``tune.json``, or compare them with those of the process before."""
+    marker = folder / "tune.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    # What another process is about to name tune.json is no foreign file.
+    foreign = [path for path in folder.iterdir() if not path.name.startswith(".tune.json.")]
+    if foreign and not marker.is_file():
+        raise InputError(f"{folder}: is there and is not a search; choose another --out")
+    temporary = folder / f".tune.json.{socket.gethostname()}.{os.getpid()}.{time.monotonic_ns()}"
+    temporary.write_text(
+        json.dumps({"format": FORMAT, "settings": agreed}, indent=2) + "\n", encoding="utf-8"
+    )
+    try:
+        # The first of several processes that begin at once gives the name: a link is never
+        # replaced.
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, marker)
+    finally:
+        temporary.unlink()
+    found = read_json(marker)
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise InputError(
+            f"{marker}: the search was begun by another version of wavebind; go on with that "
+            f"version, or begin again in another --out"
+        )
+    for name, value in agreed.items():
+        theirs = found["settings"].get(name)
+        if theirs != value:
+            raise InputError(
+                f"{folder}: the search was begun with {name} {_short(theirs)}, and this is with "
+                f"{_short(value)}; leave that as it was, or choose another --out"
+            )
 
 
 def _short(value: Any) -> str:
     text = str(value)
     return text if len(text) < 60 else f"{text[:57]}..."
-
-
-def worker_name() -> str:
-    """Host and number of the process."""
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def alive(trial: FrozenTrial, now: float | None = None) -> bool:
@@ -212,28 +147,26 @@ def alive(trial: FrozenTrial, now: float | None = None) -> bool:
     return (time.time() if now is None else now) - beat < SILENCE
 
 
-def is_lost(trial: FrozenTrial) -> bool:
-    """Whether a trial was given up because its process was gone, or there was no room for it."""
-    return LOST in trial.user_attrs
-
-
-def counts(trial: FrozenTrial) -> bool:
-    """Whether a trial counts towards the number that was asked for: it came to an end."""
-    from optuna.trial import TrialState
-
-    if trial.state == TrialState.FAIL:
-        return ERROR in trial.user_attrs and not is_lost(trial)
-    return trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
-
-
-def stand(study: optuna.Study) -> tuple[int, int, int]:
-    """Numbers of trials that came to an end, run, and wait to be begun."""
-    from optuna.trial import TrialState
-
+def repeated(study: optuna.Study) -> set[int]:
+    """Numbers of the lost trials that another trial repeats."""
     trials = study.get_trials(deepcopy=False)
-    running = sum(t.state == TrialState.RUNNING for t in trials)
-    waiting = sum(t.state == TrialState.WAITING for t in trials)
-    return sum(map(counts, trials)), running, waiting
+    return {int(t.user_attrs[REPEATS]) for t in trials if REPEATS in t.user_attrs}
+
+
+def ended(study: optuna.Study) -> tuple[int, int]:
+    """Numbers of trials that came to an end, and that run."""
+    return _stand(study.get_trials(deepcopy=False))
+
+
+def _stand(trials: list[FrozenTrial]) -> tuple[int, int]:
+    from optuna.trial import TrialState
+
+    done = sum(
+        trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+        or (trial.state == TrialState.FAIL and ERROR in trial.user_attrs)
+        for trial in trials
+    )
+    return done, sum(trial.state == TrialState.RUNNING for trial in trials)
 
 
 def best_trial(study: optuna.Study) -> FrozenTrial | None:
@@ -244,7 +177,7 @@ def best_trial(study: optuna.Study) -> FrozenTrial | None:
     return max(done, key=lambda t: (t.value, -t.number), default=None)
 
 
-def folder_number(trial: FrozenTrial | optuna.Trial) -> int:
+def folder_number(trial: FrozenTrial | Trial) -> int:
     """Under which number a trial keeps its run: its own, or that of the lost one it repeats."""
     return int(trial.user_attrs.get(FOLDER, trial.number))
 
@@ -257,70 +190,71 @@ def reclaim(study: optuna.Study) -> int:
     int
         How many there were.
     """
-    from optuna.exceptions import UpdateFinishedTrialError
     from optuna.trial import TrialState
 
     n = 0
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if alive(trial):
-            continue
-        try:
-            give_up(study, trial)
-        except UpdateFinishedTrialError:
-            # Its own end, or another process, was quicker.
-            continue
-        study.enqueue_trial(trial.params, user_attrs={FOLDER: folder_number(trial)})
-        n += 1
+        if not alive(trial) and end_trial(study, trial.number, TrialState.FAIL):
+            study.enqueue_trial(
+                trial.params,
+                user_attrs={FOLDER: folder_number(trial), REPEATS: trial.number},
+            )
+            n += 1
     return n
 
 
-def put_first(study: optuna.Study, values: Mapping[str, Any]) -> None:
-    """Put the values that a search begins from in line.
+def next_trial(study: optuna.Study, n_trials: int) -> Trial | None:
+    """Begin a trial, unless there are enough.
 
-    Processes that begin at once may each do so: see :func:`is_first_again`.
+    Parameters
+    ----------
+    study : optuna.Study
+    n_trials : int
+        Wanted in the whole study.
+
+    Returns
+    -------
+    optuna.Trial or None
+        None where as many have ended or run.
     """
-    study.enqueue_trial(dict(values), user_attrs={BASE: True})
+    while True:
+        reclaim(study)
+        if sum(ended(study)) >= n_trials:
+            return None
+        trial = study.ask()
+        before = study.get_trials(deepcopy=False)[: trial.number]
+        if BASE in trial.user_attrs and any(BASE in t.user_attrs for t in before):
+            # Another process has put the base in line, too.
+            _give_back(study, trial)
+        elif sum(_stand(before)) >= n_trials:
+            # Another process has asked at the same time: those with the lower numbers stay.
+            _give_back(study, trial)
+            return None
+        else:
+            return trial
 
 
-def is_first_again(study: optuna.Study, trial: optuna.Trial) -> bool:
-    """Whether a trial is what a search begins from, and one with a lower number is that already."""
-    earlier = study.get_trials(deepcopy=False)[: trial.number]
-    return BASE in trial.user_attrs and any(BASE in t.user_attrs for t in earlier)
-
-
-def give_up(study: optuna.Study, trial: optuna.Trial | FrozenTrial) -> None:
-    """End a trial so that it does not count.
-
-    Raises
-    ------
-    optuna.exceptions.UpdateFinishedTrialError
-        If it has ended already.
-    """
+def _give_back(study: optuna.Study, trial: Trial) -> None:
     from optuna.trial import TrialState
 
-    study._storage.set_trial_user_attr(trial._trial_id, LOST, True)
-    end(study, trial, TrialState.FAIL)
+    trial.set_user_attr(VOID, True)
+    end_trial(study, trial.number, TrialState.FAIL)
 
 
-def end(
-    study: optuna.Study,
-    trial: optuna.Trial | FrozenTrial,
-    state: TrialState,
-    value: float | None = None,
-) -> None:
-    """End a trial, as :meth:`optuna.Study.tell` does, which says in two ways that it has ended.
+def end_trial(study: optuna.Study, number: int, state: Any, value: float | None = None) -> bool:
+    """End a trial; whether it was still running."""
+    from optuna.exceptions import UpdateFinishedTrialError
 
-    Raises
-    ------
-    optuna.exceptions.UpdateFinishedTrialError
-        If it has ended already.
-    """
-    values = None if value is None else [value]
-    study._storage.set_trial_state_values(trial._trial_id, state, values)
+    try:
+        study.tell(number, value, state)
+    except (ValueError, UpdateFinishedTrialError):
+        # Its own end, or another process, was quicker.
+        return False
+    return True
 
 
 @contextlib.contextmanager
-def beating(trial: optuna.Trial) -> Iterator[None]:
+def beating(trial: Trial) -> Iterator[None]:
     """Give signs of life of a trial while the block runs."""
     from optuna.exceptions import UpdateFinishedTrialError
 
@@ -332,7 +266,7 @@ def beating(trial: optuna.Trial) -> Iterator[None]:
             while not stop.wait(BEAT):
                 trial.set_user_attr(BEAT_AT, time.time())
 
-    trial.set_user_attr(WORKER, worker_name())
+    trial.set_user_attr(WORKER, f"{socket.gethostname()}:{os.getpid()}")
     trial.set_user_attr(BEAT_AT, time.time())
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()

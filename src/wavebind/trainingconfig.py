@@ -1,20 +1,22 @@
-"""How a network is trained: the settings, and what is said while it happens."""
+"""How a network is trained: the settings, where it runs, and what an epoch gave."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, ClassVar
 
 import numpy as np
+import torch
 
+from wavebind.devices import has_fast_bf16, resolve_device
 from wavebind.errors import InputError
+from wavebind.events import Event
+from wavebind.settings import Removed
 from wavebind.targets import Task
 
-__all__ = ["SCORES", "EpochReport", "TrainingConfig", "TrainingMonitor", "score_words"]
+__all__ = ["SCORES", "Devices", "EpochReport", "TrainingConfig", "score_words"]
 
 LOGS = ("csv", "tensorboard")
-#: More would cost more than they give: the mean of a few networks is nearly that of many.
-MAX_TUTORS = 16
 MAX_FOLDS = 32
 #: What decides the best epoch, the first of these that the task has.
 SCORES = ("pearson", "macro_f1", "auroc")
@@ -55,15 +57,6 @@ class TrainingConfig:
         Whether training windows come from either strand.
     mutation : float
         Probability of each base of a training window to become another one.
-    smoothing : float
-        Part of a training label that is taken back: 0.1 makes 0.95 of 1 and 0.05 of 0.
-    teachers : tuple of str
-        Run directories whose mean prediction is a part of the training labels.
-    teacher_weight : float
-        Which part.
-    tutors : int
-        Networks like this one, with seeds of their own, that are trained first and become
-        teachers.
     crossfit : int
         Parts that the chromosomes of train and valid are shared out to, each of which is held out
         by one of as many networks, whose mean is the model; 0 for one network. See
@@ -93,6 +86,13 @@ class TrainingConfig:
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+    REMOVED: ClassVar[dict[str, Removed]] = {
+        "smoothing": Removed((0, 0.0), "train again without label smoothing"),
+        "teachers": Removed(((),), "train again without teachers"),
+        "tutors": Removed((0,), "train again without tutors"),
+        # Counted for nothing without teachers or tutors.
+        "teacher_weight": Removed(None, "train again without teachers"),
+    }
 
     epochs: int = 20
     seed: int = 0
@@ -106,10 +106,6 @@ class TrainingConfig:
     max_shift: int = 4
     strand: bool = True
     mutation: float = 0.0
-    smoothing: float = 0.0
-    teachers: tuple[str, ...] = ()
-    teacher_weight: float = 0.5
-    tutors: int = 0
     crossfit: int = 0
     averaging: float = 0.998
     clip: float = 1.0
@@ -132,9 +128,6 @@ class TrainingConfig:
             ("unbound_ratio", self.unbound_ratio is None or self.unbound_ratio > 0, "above 0"),
             ("max_shift", self.max_shift >= 0, "0 or more"),
             ("mutation", 0 <= self.mutation <= 0.5, "from 0 to 0.5"),
-            ("smoothing", 0 <= self.smoothing < 1, "from 0 to below 1"),
-            ("teacher_weight", 0 < self.teacher_weight <= 1, "above 0 and at most 1"),
-            ("tutors", 0 <= self.tutors <= MAX_TUTORS, f"from 0 to {MAX_TUTORS}"),
             (
                 "crossfit",
                 self.crossfit == 0 or 2 <= self.crossfit <= MAX_FOLDS,
@@ -150,30 +143,11 @@ class TrainingConfig:
         for name, holds, rule in rules:
             if not holds:
                 raise InputError(f"{name} must be {rule}; found {getattr(self, name)!r}")
-        if self.shuffle_labels and (self.teachers or self.tutors):
-            raise InputError("a control with shuffled labels has no teachers; leave them out")
-        if self.crossfit and self.teachers:
-            raise InputError(
-                "a teacher may know the chromosomes that crossfit holds out; take tutors, which "
-                "are trained without them"
-            )
-
-    @property
-    def softens(self) -> bool:
-        """Whether training labels are other than 0 and 1."""
-        return self.smoothing > 0 or bool(self.teachers) or self.tutors > 0
-
-    def tutor(self, number: int) -> TrainingConfig:
-        """How tutor `number` (from 1) is trained: by the labels alone, with a seed of its own."""
-        return replace(self, tutors=0, teachers=(), seed=self._seed_of(number))
 
     def fold(self, number: int) -> TrainingConfig:
         """How network `number` (from 1) of a cross-fit is trained: with a seed of its own."""
-        return replace(self, crossfit=0, seed=self._seed_of(number))
-
-    def _seed_of(self, number: int) -> int:
         sequence = np.random.SeedSequence([self.seed, number])
-        return int(sequence.generate_state(1)[0] >> 1)
+        return replace(self, crossfit=0, seed=int(sequence.generate_state(1)[0] >> 1))
 
     @property
     def augments(self) -> bool:
@@ -182,7 +156,7 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
-class EpochReport:
+class EpochReport(Event):
     """What one epoch gave.
 
     Attributes
@@ -220,7 +194,7 @@ class EpochReport:
 
     @property
     def words(self) -> str:
-        """Loss and metrics for people."""
+        """Epoch, loss and metrics for people."""
         named = (
             ("Pearson", self.valid_pearson),
             ("Spearman", self.valid_spearman),
@@ -230,32 +204,50 @@ class EpochReport:
             ("macro F1", self.valid_macro_f1),
         )
         metrics = ", ".join(f"{name} {x:.4f}" for name, x in named if x is not None)
-        return f"loss {self.loss:.4f}, valid {metrics} ({self.seconds:.0f} s)"
+        return f"epoch {self.epoch}: loss {self.loss:.4f}, valid {metrics} ({self.seconds:.0f} s)"
 
 
-class TrainingMonitor(Protocol):
-    """Who wants to know how training goes."""
+@dataclass(frozen=True)
+class Devices:
+    """Where training runs.
 
-    def said(self, text: str) -> None:
-        """What a person should know."""
+    Attributes
+    ----------
+    device : str
+        See :func:`wavebind.devices.resolve_device`.
+    count : int
+        Devices (processes, on a CPU) of each node.
+    nodes : int
+        Started with torchrun or by SLURM where there are several.
+    """
 
-    def teaching(self, n_windows: int) -> None:
-        """Before the teachers look at so many windows, all of them together."""
+    device: str = "auto"
+    count: int = 1
+    nodes: int = 1
 
-    def taught(self, n_windows: int) -> None:
-        """After so many windows more."""
+    def __post_init__(self) -> None:
+        for name in ("count", "nodes"):
+            if getattr(self, name) < 1:
+                raise InputError(f"the number of {name} must be 1 or more")
 
-    def caching(self, n_windows: int, n_bytes: int) -> None:
-        """Before the output of frozen segments is computed."""
+    @property
+    def n_processes(self) -> int:
+        """On all nodes together."""
+        return self.count * self.nodes
 
-    def cached(self, n_windows: int) -> None:
-        """After so many windows more of it."""
-
-    def start(self, n_weights: int, first_epoch: int, epochs: int, steps: int) -> None:
-        """Before the first step."""
-
-    def step(self) -> None:
-        """After every step."""
-
-    def epoch(self, report: EpochReport) -> None:
-        """After every epoch."""
+    def trainer_settings(self) -> dict[str, Any]:
+        """What Lightning's Trainer is told."""
+        target = resolve_device(self.device)
+        settings: dict[str, Any] = {
+            "accelerator": {"cuda": "gpu"}.get(target.type, target.type),
+            "devices": [target.index or 0] if target.type == "cuda" else 1,
+            "precision": "bf16-mixed" if has_fast_bf16(target) else "32-true",
+        }
+        if self.n_processes > 1:
+            if target.type == "cuda" and self.count > torch.cuda.device_count():
+                raise InputError(
+                    f"{self.count} devices were asked for and this machine has "
+                    f"{torch.cuda.device_count()}"
+                )
+            settings |= {"devices": self.count, "num_nodes": self.nodes, "strategy": "ddp"}
+        return settings

@@ -20,7 +20,7 @@ from wavebind.tuning import TuneConfig, Tuned, trial_rows, winner
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["heights", "importances", "write_tuning_page"]
+__all__ = ["importances", "write_tuning_page"]
 
 _SHOWN = 25
 Rows = Sequence[Mapping[str, Any]]
@@ -38,7 +38,6 @@ def write_tuning_page(
     """
     rows = trial_rows(found.study)
     weights, reason = importances(found)
-    complete = [row for row in rows if row["state"] == "complete"]
     ended = [row for row in rows if row["valid_score"] is not None]
     first = rows[0]["values"] if rows else {}
     ranked = sorted(rows, key=lambda r: (r["state"] != "complete", -(r["valid_score"] or 0)))
@@ -56,9 +55,6 @@ def write_tuning_page(
         history=png_text(_history(ended, found.score)) if ended else "",
         importances=png_text(_bars(weights)) if weights else "",
         no_importances=reason,
-        parallel=png_text(_parallel(complete, list(weights), found.score))
-        if len(complete) > 1
-        else "",
         rows=shown,
         shown=len(shown),
         recipe="" if found.best is None else recipe_text(winner(found, space, config)),
@@ -149,64 +145,3 @@ def _bars(weights: Mapping[str, float]) -> Figure:
     axes.barh(names[::-1], [weights[name] for name in names[::-1]], color=BLUE)
     axes.set(xlabel="share of the variation")
     return figure
-
-
-def _parallel(rows: Rows, order: Sequence[str], score: str) -> Figure:
-    """A line a trial through its settings, the most important first, each axis from 0 to 1."""
-    common = [name for name in order if all(name in row["values"] for row in rows)]
-    common = common or sorted(set.intersection(*(set(row["values"]) for row in rows)))
-    names = common[:10]
-    figure = new_figure(9, 4)
-    axes = figure.subplots()
-    if not names:
-        axes.set_axis_off()
-        return figure
-    columns = [heights([row["values"][name] for row in rows]) for name in names]
-    scores = np.array([row["valid_score"] for row in rows])
-    low, high = scores.min(), scores.max()
-    from matplotlib import colormaps
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
-
-    scale = Normalize(low, high if high > low else low + 1e-6)
-    for i in np.argsort(scores):
-        axes.plot(
-            range(len(names)),
-            [column[0][i] for column in columns],
-            color=colormaps["viridis"](scale(scores[i])),
-            lw=1.2,
-        )
-    for k, (_, ticks) in enumerate(columns):
-        for height, text in ticks:
-            axes.text(k, height, f" {text}", fontsize=6, va="center")
-    axes.set_xticks(
-        range(len(names)),
-        [name.rpartition(".")[2] for name in names],
-        rotation=30,
-        ha="right",
-    )
-    axes.set_yticks([])
-    axes.set_xlim(-0.2, len(names) - 0.5)
-    figure.colorbar(ScalarMappable(scale, "viridis"), ax=axes, label=f"valid {score}")
-    return figure
-
-
-def heights(values: Sequence[Any]) -> tuple[list[float], list[tuple[float, str]]]:
-    """Values as heights from 0 to 1, and what stands beside some of them.
-
-    Parameters
-    ----------
-    values : sequence
-        Of one setting, one a trial: numbers, or words, of which those that are whole numbers go by
-        their size.
-    """
-    if any(isinstance(value, str) for value in values):
-        # Numbers by their size: 64 before 128.
-        levels = sorted({str(value) for value in values}, key=lambda v: (v.zfill(20), v))
-        top = max(1, len(levels) - 1)
-        place = {level: i / top for i, level in enumerate(levels)}
-        return [place[str(v)] for v in values], [(h, level) for level, h in place.items()]
-    low, high = min(values), max(values)
-    span = (high - low) or 1
-    heights = [(value - low) / span for value in values]
-    return heights, [(0.0, _short(low)), (1.0, _short(high))] if high > low else [(0.0, str(low))]

@@ -18,9 +18,9 @@ from wavebind.baselines.rival import Fitted, Rival
 from wavebind.dataset import Dataset
 from wavebind.errors import InputError
 from wavebind.evaluation import ranking_metrics
+from wavebind.events import Message, OnEvent, ignore
 from wavebind.sequences import Codes
 from wavebind.textfiles import replace_file
-from wavebind.trainingconfig import TrainingMonitor
 
 __all__ = ["GkmAll", "solve_svm"]
 
@@ -122,9 +122,7 @@ class GkmAll(Rival):
     The kernel is LS-GKM's default; the loss is the squared hinge, its strength chosen on valid.
     """
 
-    def fit(
-        self, data: Dataset, folder: Path, seed: int, monitor: TrainingMonitor | None = None
-    ) -> Fitted:
+    def fit(self, data: Dataset, folder: Path, seed: int, on_event: OnEvent = ignore) -> Fitted:
         """Train at each strength; keep the best on valid.
 
         Leaves ``profiles.npz`` and ``profiles.png``: what each base of the bound test windows
@@ -155,11 +153,12 @@ class GkmAll(Rival):
             used = np.flatnonzero(beta)
             table = kernel.table(words[used], beta[used] / norms[used])
             auroc, auprc = ranking_metrics(data.labels[valid], self._scores(held, table, bias))
-            if monitor:
-                monitor.said(
+            on_event(
+                Message(
                     f"gapped k-mers, strength {strength:g}: valid AUROC {auroc:.4f}, AUPRC "
                     f"{auprc:.4f}, {len(used):,} support vectors"
                 )
+            )
             if auroc > best:
                 best, kept = auroc, (strength, len(used))
                 self._table, self._bias = table, bias

@@ -12,8 +12,8 @@ from wavebind.baselines.rival import Fitted, Rival
 from wavebind.dataset import Dataset
 from wavebind.errors import InputError
 from wavebind.evaluation import ranking_metrics
+from wavebind.events import OnEvent, ignore
 from wavebind.sequences import Codes
-from wavebind.trainingconfig import TrainingMonitor
 from wavebind.words import canonical_words
 
 __all__ = ["KmerRegression", "kmer_counts"]
@@ -66,14 +66,12 @@ class KmerRegression(Rival):
 
         return hstack([kmer_counts(codes, k) for k in range(1, self.k + 1)], format="csr")
 
-    def fit(
-        self, data: Dataset, folder: Path, seed: int, monitor: TrainingMonitor | None = None
-    ) -> Fitted:
+    def fit(self, data: Dataset, folder: Path, seed: int, on_event: OnEvent = ignore) -> Fitted:
         """Fit at each penalty; keep the best on valid."""
         from sklearn.linear_model import LogisticRegression
         from sklearn.preprocessing import MaxAbsScaler
 
-        del folder, monitor
+        del folder, on_event
         train, valid = data.indices("train"), data.indices("valid")
         if len(train) > _MAX_WINDOWS:
             chosen = np.random.default_rng(0).choice(train, _MAX_WINDOWS, replace=False)

@@ -14,11 +14,11 @@ from wavebind.baselines.rival import Fitted, Rival, balanced_sample
 from wavebind.dataset import Dataset
 from wavebind.errors import InputError
 from wavebind.evaluation import ranking_metrics
+from wavebind.events import Message, OnEvent, ignore
 from wavebind.jaspar import all_motifs, find_motif
 from wavebind.motifdiscovery import discover_motifs
 from wavebind.pwms import Motif, best_hits, read_meme, write_meme
 from wavebind.sequences import Codes, to_letters
-from wavebind.trainingconfig import TrainingMonitor
 
 __all__ = ["DiscoveredMatrix", "JasparMatrix", "write_fasta"]
 
@@ -63,24 +63,21 @@ class JasparMatrix(_Matrix):
     def __init__(self, name: str = "auto") -> None:
         self.name = name
 
-    def fit(
-        self, data: Dataset, folder: Path, seed: int, monitor: TrainingMonitor | None = None
-    ) -> Fitted:
+    def fit(self, data: Dataset, folder: Path, seed: int, on_event: OnEvent = ignore) -> Fitted:
         """Find the matrix."""
         del seed
-        fitted = self.choose(data, monitor)
+        fitted = self.choose(data, on_event)
         write_meme(folder / "motif.meme", [self.motif])
         return fitted
 
-    def choose(self, data: Dataset, monitor: TrainingMonitor | None = None) -> Fitted:
+    def choose(self, data: Dataset, on_event: OnEvent = ignore) -> Fitted:
         """Find the matrix, and leave nothing on disk."""
         self._set_background(data)
         n_windows, n_tried = 0, 1
         if self.name == "auto":
             motifs = [m for m in all_motifs() if m.width <= data.length]
             n_tried = len(motifs)
-            if monitor:
-                monitor.said(f"trying {n_tried:,} matrices of JASPAR on training windows")
+            on_event(Message(f"trying {n_tried:,} matrices of JASPAR on training windows"))
             # The same windows whatever the seed: there is one answer.
             rng = np.random.default_rng(0)
             for n_each, n_kept in ((_N_FIRST, _N_KEPT), (_N_SECOND, 1)):
@@ -116,9 +113,7 @@ class DiscoveredMatrix(_Matrix):
     def __init__(self, n_each: int = _N_DISCOVERY) -> None:
         self.n_each = n_each
 
-    def fit(
-        self, data: Dataset, folder: Path, seed: int, monitor: TrainingMonitor | None = None
-    ) -> Fitted:
+    def fit(self, data: Dataset, folder: Path, seed: int, on_event: OnEvent = ignore) -> Fitted:
         """Search."""
         self._set_background(data)
         codes, labels = balanced_sample(data, np.random.default_rng(seed), self.n_each)
@@ -127,8 +122,7 @@ class DiscoveredMatrix(_Matrix):
         if program:
             self.motif, how = _streme(program, bound, unbound), "streme of the MEME suite"
         else:
-            if monitor:
-                monitor.said("streme is not installed; the package's own search is used")
+            on_event(Message("streme is not installed; the package's own search is used"))
             found = discover_motifs(bound, unbound)
             if not found:
                 raise InputError(f"{data.path}: no word is enriched in the bound windows of train")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from wavebind.baselines.rival import Fitted, Rival
 from wavebind.dataset import Dataset
 from wavebind.devices import resolve_device
+from wavebind.events import OnEvent, ignore
 from wavebind.models import Classifier, load_model
 from wavebind.prediction import predict_logits
 from wavebind.recipebook import Recipe
@@ -18,7 +19,7 @@ from wavebind.rundir import RunDir, read_json
 from wavebind.sequences import Codes
 from wavebind.settings import from_dict
 from wavebind.training import Devices, train_once
-from wavebind.trainingconfig import TrainingConfig, TrainingMonitor
+from wavebind.trainingconfig import TrainingConfig
 
 __all__ = ["Network"]
 
@@ -42,15 +43,13 @@ class Network(Rival):
         self.config = from_dict(TrainingConfig, {**recipe.training, **given}, "the recipe")
         self.device = device
 
-    def fit(
-        self, data: Dataset, folder: Path, seed: int, monitor: TrainingMonitor | None = None
-    ) -> Fitted:
+    def fit(self, data: Dataset, folder: Path, seed: int, on_event: OnEvent = ignore) -> Fitted:
         """Train; an interrupted training is continued."""
         run = RunDir(folder / "run")
         config = replace(self.config, seed=seed)
         model = self.recipe.model_for(data)
         devices = Devices(self.device)
-        train_once(data, run.path, model, config, devices=devices, monitor=monitor)
+        train_once(data, run.path, model, config, devices=devices, on_event=on_event)
         self._model: Classifier
         self._model, card = load_model(run.model, resolve_device(self.device))
         history = read_json(run.history)

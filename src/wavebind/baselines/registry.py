@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from wavebind.baselines.gkm import GkmSVM
 from wavebind.baselines.gkmall import GkmAll
 from wavebind.baselines.kmers import KmerRegression
 from wavebind.baselines.matrices import DiscoveredMatrix, JasparMatrix
@@ -16,9 +15,7 @@ from wavebind.jaspar import find_motif
 from wavebind.models import BACKBONES
 from wavebind.recipebook import load_recipe, recipe_names
 
-__all__ = ["AVERAGE", "DEFAULT_MODELS", "MODELS", "ModelSpec", "make_rival", "parse_model"]
-
-AVERAGE = "average"
+__all__ = ["DEFAULT_MODELS", "MODELS", "ModelSpec", "make_rival", "parse_model"]
 
 #: What is said of each in lists.
 MODELS: dict[str, str] = {
@@ -27,7 +24,6 @@ MODELS: dict[str, str] = {
     "discovered": "the same with a matrix discovered in the training windows (streme where it is "
     "installed)",
     "kmers": "logistic regression on words of 1 to 6 bases",
-    "gkm-svm": "gapped k-mer SVM (LS-GKM's programs where they are installed, else gkmsvm-lite)",
     "gkm-all": "gapped k-mer SVM with LS-GKM's kernel on every training window, by transforms",
     "cnn": "one-hot convolutional network",
     "deepbind": "one-hot network of one layer, of the kind of DeepBind",
@@ -35,7 +31,11 @@ MODELS: dict[str, str] = {
     "ruggeri2025": "the published recipe: slow on a CPU",
     "scalenet": "the default recipe, on wavelets",
     "onehot": "its network without a transform, the recipe onehot",
-    AVERAGE: "mean of the calibrated logits of the two that are best on valid",
+}
+#: Models of version 0.1, and what to take now.
+_REMOVED = {
+    "gkm-svm": "'gkm-all' has the same kernel and learns from every training window",
+    "average": "'wavebind train --crossfit' makes a mean of networks",
 }
 DEFAULT_MODELS = tuple(name for name in MODELS if name != "ruggeri2025")
 
@@ -52,14 +52,11 @@ class ModelSpec:
         What stands behind the colon.
     epochs : int or None
         Of networks, instead of the recipe's.
-    svm_windows : int
-        Training windows of the SVM.
     """
 
     name: str
     argument: str = ""
     epochs: int | None = None
-    svm_windows: int = 4000
 
     @property
     def label(self) -> str:
@@ -69,7 +66,7 @@ class ModelSpec:
         return f"{self.name}:{self.argument}" if self.argument else self.name
 
 
-def parse_model(text: str, epochs: int | None = None, svm_windows: int = 4000) -> ModelSpec:
+def parse_model(text: str, epochs: int | None = None) -> ModelSpec:
     """A model by its name, as on the command line.
 
     Raises
@@ -80,13 +77,12 @@ def parse_model(text: str, epochs: int | None = None, svm_windows: int = 4000) -
     name, _, argument = text.strip().partition(":")
     if name == "timm":
         name, argument = text.strip(), ""
-    spec = ModelSpec(name, argument, epochs, svm_windows)
+    spec = ModelSpec(name, argument, epochs)
     if argument and name != "jaspar":
         raise InputError(f"model {text!r}: only jaspar takes something behind a colon, its matrix")
     if argument and argument != "auto":
         find_motif(argument)
-    if name != AVERAGE:
-        make_rival(spec)
+    make_rival(spec)
     return spec
 
 
@@ -104,8 +100,6 @@ def make_rival(spec: ModelSpec, device: str = "auto") -> Rival:
         return DiscoveredMatrix()
     if spec.name == "kmers":
         return KmerRegression()
-    if spec.name == "gkm-svm":
-        return GkmSVM(spec.svm_windows)
     if spec.name == "gkm-all":
         return GkmAll()
     if spec.name == "scalenet":
@@ -114,6 +108,10 @@ def make_rival(spec: ModelSpec, device: str = "auto") -> Rival:
         return Network(load_recipe(spec.name), spec.epochs, device)
     if spec.name in BACKBONES or spec.name.startswith("timm:"):
         return Network(load_recipe("default").with_backbone(spec.name), spec.epochs, device)
+    if spec.name in _REMOVED:
+        raise InputError(
+            f"model {spec.name!r} was removed after version 0.1; {_REMOVED[spec.name]}"
+        )
     known = dict.fromkeys([*MODELS, *recipe_names(), *BACKBONES])
     raise InputError(
         f"model {spec.name!r} is not known; choose among {', '.join(known)}, timm:NAME, or the "

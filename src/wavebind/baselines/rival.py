@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.dataset import Dataset, epoch_indices
+from wavebind.events import OnEvent, ignore
 from wavebind.sequences import Codes
-from wavebind.trainingconfig import TrainingMonitor
 
 __all__ = ["Fitted", "Rival", "balanced_sample"]
 
@@ -51,9 +51,7 @@ class Rival(ABC):
     seeded: bool = False
 
     @abstractmethod
-    def fit(
-        self, data: Dataset, folder: Path, seed: int, monitor: TrainingMonitor | None = None
-    ) -> Fitted:
+    def fit(self, data: Dataset, folder: Path, seed: int, on_event: OnEvent = ignore) -> Fitted:
         """Learn from the train split; choose on valid what has to be chosen.
 
         Parameters
@@ -62,7 +60,8 @@ class Rival(ABC):
         folder : pathlib.Path
             An empty folder for what is to be kept.
         seed : int
-        monitor : TrainingMonitor, optional
+        on_event : callable
+            Takes what happens; see :mod:`wavebind.events`.
         """
 
     @abstractmethod

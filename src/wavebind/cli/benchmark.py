@@ -12,13 +12,11 @@ from wavebind.cli.compare import (
     Reference,
     Seeds,
     Split,
-    SvmWindows,
     TrainBound,
-    comparison_monitor,
     names_of_models,
     numbers_of,
 )
-from wavebind.cli.console import Device, note, progress_bar
+from wavebind.cli.console import Device, TerminalProgress, note, progress_bar
 
 if TYPE_CHECKING:
     from wavebind.benchmarking import Benchmark
@@ -54,7 +52,6 @@ def benchmark(
     ] = Path("benchmark"),
     seeds: Seeds = "0",
     epochs: Epochs = None,
-    svm_windows: SvmWindows = 4000,
     train_bound: TrainBound = None,
     reference: Reference = "",
     cross: Annotated[
@@ -77,7 +74,7 @@ def benchmark(
     from wavebind.benchmarkpage import write_benchmark_page
 
     config = BenchmarkConfig(
-        models=tuple(parse_model(name, epochs, svm_windows) for name in names_of_models(models)),
+        models=tuple(parse_model(name, epochs) for name in names_of_models(models)),
         seeds=tuple(numbers_of(seeds)),
         part=split,
         cross=cross,
@@ -88,8 +85,8 @@ def benchmark(
     contestants = []
     for path in data:
         contestants += places_of(_name(path), _opened(path, out))
-    with comparison_monitor() as monitor:
-        found = run(contestants, out, config, monitor)
+    with TerminalProgress() as on_event:
+        found = run(contestants, out, config, on_event)
     page = write_benchmark_page(out, found, config, title=f"{len(contestants)} datasets")
     typer.echo(_table(found, [spec.label for spec in config.models]))
     typer.echo(f"written: {page}")

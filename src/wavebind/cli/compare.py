@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wavebind.cli.console import Device, note, progress_bar
-from wavebind.cli.train import training_monitor
+from wavebind.cli.console import Device, TerminalProgress
 
 if TYPE_CHECKING:
-    from wavebind.benchmarking import BenchmarkMonitor
     from wavebind.comparison import Comparison
 
 __all__ = [
@@ -21,9 +17,7 @@ __all__ = [
     "Reference",
     "Seeds",
     "Split",
-    "SvmWindows",
     "TrainBound",
-    "comparison_monitor",
     "names_of_models",
     "numbers_of",
     "register",
@@ -36,10 +30,6 @@ Seeds = Annotated[
 ]
 Epochs = Annotated[
     int | None, typer.Option(help="Of every network, instead of its recipe's: one budget.")
-]
-SvmWindows = Annotated[
-    int,
-    typer.Option(help="Training windows of gkm-svm; its time grows with their square."),
 ]
 Split = Annotated[str, typer.Option(help="test, or valid while you are still choosing.")]
 TrainBound = Annotated[
@@ -80,7 +70,6 @@ def compare(
     ] = Path("comparison"),
     seeds: Seeds = "0",
     epochs: Epochs = None,
-    svm_windows: SvmWindows = 4000,
     train_bound: TrainBound = None,
     reference: Reference = "",
     output: Annotated[
@@ -110,7 +99,7 @@ def compare(
     from wavebind.dataset import open_dataset
 
     config = ComparisonConfig(
-        models=tuple(parse_model(name, epochs, svm_windows) for name in names_of_models(models)),
+        models=tuple(parse_model(name, epochs) for name in names_of_models(models)),
         seeds=tuple(numbers_of(seeds)),
         part=split,
         device=device,
@@ -120,8 +109,8 @@ def compare(
     opened = open_dataset(data)
     if output is not None:
         opened = opened.only(output)
-    with comparison_monitor() as monitor:
-        found = run(opened, out, config, monitor)
+    with TerminalProgress() as on_event:
+        found = run(opened, out, config, on_event)
     page = write_comparison_page(
         out, found, title=f"Models on {data.name}", chosen_reference=bool(reference)
     )
@@ -191,33 +180,3 @@ def _table(found: Comparison) -> str:
         "ECE: expected calibration error; floor: what it would be if the probabilities were right"
     )
     return "\n".join(lines)
-
-
-class _Monitor:
-    """Says which model is at work and passes on what its training says."""
-
-    def __init__(self, training: Any, stack: contextlib.ExitStack) -> None:
-        self._training, self._stack = training, stack
-        self._advance: Any = None
-
-    def model(self, label: str, seed: int, reused: bool) -> None:
-        note(f"{label}, seed {seed}: {'scored before' if reused else 'training'}")
-
-    def dataset(self, name: str, number: int, total: int) -> None:
-        note(f"dataset {name}, {number} of {total}")
-
-    def message(self, kind: str, *content: Any) -> None:
-        getattr(self._training, kind)(*content)
-
-    def resampling(self, total: int) -> None:
-        self._advance = self._stack.enter_context(progress_bar("resampling windows", total))
-
-    def resampled(self, n: int) -> None:
-        self._advance(n)
-
-
-@contextlib.contextmanager
-def comparison_monitor() -> Iterator[BenchmarkMonitor]:
-    """A monitor that writes to the terminal."""
-    with contextlib.ExitStack() as stack:
-        yield _Monitor(stack.enter_context(training_monitor()), stack)

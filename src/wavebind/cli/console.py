@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from wavebind.events import Event
     from wavebind.pieces import Shard
     from wavebind.workers import Crew
 
@@ -21,6 +22,7 @@ __all__ = [
     "Out",
     "Output",
     "ShardOption",
+    "TerminalProgress",
     "Workers",
     "audit_table",
     "metrics_table",
@@ -128,6 +130,33 @@ def progress_bar(description: str, total: int | None) -> Iterator[Advance]:
     ) as progress:
         task = progress.add_task(description, total=total)
         yield Advance(lambda n: progress.advance(task, n), lambda n: progress.update(task, total=n))
+
+
+class TerminalProgress:
+    """Shows events in a terminal: lines, and one progress bar at a time; a context manager."""
+
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+        self._advance: Advance | None = None
+
+    def __enter__(self) -> TerminalProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def __call__(self, event: Event) -> None:
+        """Take an event; see :mod:`wavebind.events`."""
+        from wavebind.events import Advanced, StageStarted
+
+        if isinstance(event, StageStarted):
+            self._stack.close()
+            self._advance = self._stack.enter_context(progress_bar(event.name, event.total))
+        elif isinstance(event, Advanced):
+            if self._advance:
+                self._advance(event.n)
+        elif event.words:
+            note(event.words)
 
 
 def audit_table(found: Mapping[str, Any]) -> str:

@@ -8,9 +8,15 @@ from typing import Annotated
 import typer
 
 from wavebind.cli.audit import audit_dataset
-from wavebind.cli.console import Device, audit_table, metrics_table, note, progress_bar
+from wavebind.cli.console import (
+    Device,
+    TerminalProgress,
+    audit_table,
+    metrics_table,
+    note,
+    progress_bar,
+)
 from wavebind.cli.dataset import summary_table
-from wavebind.cli.train import training_monitor
 
 __all__ = ["register"]
 
@@ -50,7 +56,7 @@ def demo(
     note(audit_table(audit_dataset(data_dir, "test", 0)))
     data = open_dataset(data_dir)
     recipe = load_recipe("small")
-    with training_monitor() as monitor:
+    with TerminalProgress() as on_event:
         train(
             data,
             run,
@@ -58,7 +64,7 @@ def demo(
             from_dict(TrainingConfig, recipe.training, "small"),
             devices=Devices(device),
             overwrite=force,
-            monitor=monitor,
+            on_event=on_event,
         )
     with progress_bar("scoring windows", len(data.indices("test"))) as advance:
         metrics = assess(run, data, "test", device=device, progress=advance)

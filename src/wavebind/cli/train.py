@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from wavebind.cli.console import Device, Out, note, progress_bar
+from wavebind.cli.console import Device, Out, TerminalProgress, note
 
 if TYPE_CHECKING:
     from wavebind.targets import Task
-    from wavebind.training import EpochReport, TrainingMonitor
 
-__all__ = ["register", "training_monitor"]
+__all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
@@ -51,8 +48,8 @@ def train(
     front: Annotated[
         str | None,
         typer.Option(
-            help="What stands before the network, instead of what it reads by itself: wavelets, "
-            "learned-wavelets, learned-filters, random-filters, or signal (no transform)."
+            help="What stands before the network, instead of what it reads by itself: wavelets "
+            "or signal (no transform)."
         ),
     ] = None,
     epochs: Annotated[
@@ -111,28 +108,6 @@ def train(
         float | None,
         typer.Option(help="Probability of a base of a training window to mutate (default: 0)."),
     ] = None,
-    smoothing: Annotated[
-        float | None,
-        typer.Option(
-            help="Part of every training label that is taken back: 0.1 makes 0.95 of 1 "
-            "(default: 0)."
-        ),
-    ] = None,
-    teacher: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="RUN",
-            help="A trained run whose predictions are a part of the training labels; several are "
-            "averaged: one network learns what several know.",
-        ),
-    ] = None,
-    tutors: Annotated[
-        int | None,
-        typer.Option(
-            help="Train so many networks like this one first, and learn from their mean "
-            "prediction as from teachers (default: 0)."
-        ),
-    ] = None,
     crossfit: Annotated[
         int | None,
         typer.Option(
@@ -140,10 +115,6 @@ def train(
             "for each that holds it out, and keep their mean: more accurate, and its probabilities "
             "hang on no single chromosome. (default: 0, one network)"
         ),
-    ] = None,
-    teacher_weight: Annotated[
-        float | None,
-        typer.Option(help="Which part of a label is the teachers' or tutors' (default: 0.5)."),
     ] = None,
     class_weights: Annotated[
         bool | None,
@@ -197,11 +168,7 @@ def train(
         "cache": cache,
         "strand": strand,
         "mutation": mutation,
-        "smoothing": smoothing,
-        "teachers": [str(path.resolve()) for path in teacher] if teacher else None,
-        "tutors": tutors,
         "crossfit": crossfit,
-        "teacher_weight": teacher_weight,
         "class_weights": class_weights,
         "accumulate": accumulate,
         "log": None if log is None else _names(log),
@@ -247,7 +214,7 @@ def train(
                 chosen = chosen.with_front(front)
             configuration = from_dict(TrainingConfig, {**chosen.training, **given}, "the settings")
             network = chosen.model_for(opened, _task(task))
-        with training_monitor() as monitor:
+        with TerminalProgress() as on_event:
             card = (fit_folds if configuration.crossfit else fit)(
                 opened,
                 out,
@@ -256,7 +223,7 @@ def train(
                 devices=Devices(device, devices, nodes),
                 resume=resume,
                 overwrite=force,
-                monitor=monitor,
+                on_event=on_event,
             )
         if card is None:
             # One of several processes: the first one says how it went.
@@ -287,54 +254,3 @@ def _task(name: str | None) -> Task | None:
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
-
-
-class _Monitor:
-    """One progress bar at a time, and a line on stderr after every epoch."""
-
-    def __init__(self) -> None:
-        self._stack = contextlib.ExitStack()
-        self._advance: Any = None
-
-    def _bar(self, description: str, total: int) -> None:
-        self._stack.close()
-        self._advance = self._stack.enter_context(progress_bar(description, total))
-
-    def close(self) -> None:
-        self._stack.close()
-
-    def said(self, text: str) -> None:
-        note(f"wavebind: {text}")
-
-    def teaching(self, n_windows: int) -> None:
-        self._bar("predictions of the teachers", n_windows)
-
-    def taught(self, n_windows: int) -> None:
-        self._advance(n_windows)
-
-    def caching(self, n_windows: int, n_bytes: int) -> None:
-        note(
-            f"frozen stages of {n_windows:,} windows are computed once ({n_bytes / 1e9:.1f} GB on "
-            f"disk)"
-        )
-        self._bar("frozen stages", n_windows)
-
-    def cached(self, n_windows: int) -> None:
-        self._advance(n_windows)
-
-    def start(self, n_weights: int, first_epoch: int, epochs: int, steps: int) -> None:
-        note(f"training {n_weights:,} weights, epochs {first_epoch} to {epochs} of {steps:,} steps")
-        self._bar("training", steps * (epochs - first_epoch + 1))
-
-    def step(self) -> None:
-        self._advance(1)
-
-    def epoch(self, report: EpochReport) -> None:
-        note(f"epoch {report.epoch}: {report.words}")
-
-
-@contextlib.contextmanager
-def training_monitor() -> Iterator[TrainingMonitor]:
-    """A monitor that writes to the terminal."""
-    with contextlib.closing(_Monitor()) as monitor:
-        yield monitor

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from wavebind.cli.console import Advance, Device, Out, note, progress_bar
+from wavebind.cli.console import Device, Out, TerminalProgress
 
 __all__ = ["register"]
 
@@ -60,16 +58,6 @@ def tune(
         int | None,
         typer.Option(help="Train on so many bound windows, and unbound ones in proportion."),
     ] = None,
-    storage: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="What processes and machines share the study through: sqlite:///FILE, "
-            "postgresql://USER@HOST/NAME, or a file that ends in .journal. "
-            "(default: OUT/study.journal)",
-        ),
-    ] = None,
-    study: Annotated[str, typer.Option(help="Its name in the storage.")] = "wavebind",
     device: Device = "auto",
 ) -> None:
     """Search for better settings on the validation split; the winner is a recipe.
@@ -85,7 +73,7 @@ def tune(
 
     config = TuneConfig(
         trials=trials,
-        time_limit=None if time is None else 60 * time,
+        time_limit=time,
         search=tuple(GROUPS) if search == "all" else tuple(_words(search)),
         backbones=tuple(_words(backbones)),
         recipe=recipe,
@@ -95,12 +83,10 @@ def tune(
         max_epoch_seconds=max_epoch_seconds,
         train_bound=train_bound,
         device=device,
-        storage=storage,
-        study=study,
     )
     opened = open_dataset(data)
-    with _monitor(trials) as monitor:
-        found = run(opened, out, config, monitor)
+    with TerminalProgress() as on_event:
+        found = run(opened, out, config, on_event)
     page = write_tuning_page(
         out, found, space_of(opened, config), config, title=f"Search on {data.name}"
     )
@@ -114,40 +100,3 @@ def tune(
 
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
-
-
-class _Monitor:
-    """A bar over the trials, and a line for each on stderr."""
-
-    def __init__(self, advance: Advance) -> None:
-        self._advance, self._done = advance, 0
-
-    def _show(self, ended: int) -> None:
-        self._advance(ended - self._done)
-        self._done = ended
-
-    def joined(self, ended: int, running: int, reclaimed: int) -> None:
-        if ended or running:
-            note(f"joining a study: {ended} trials ended, {running} running elsewhere")
-        if reclaimed:
-            note(f"{reclaimed} trials of processes that are gone are begun again")
-        self._show(ended)
-
-    def trial(self, number: int, changes: dict[str, Any]) -> None:
-        words = ", ".join(
-            f"{name.rpartition('.')[2]} {value:.3g}"
-            if isinstance(value, float)
-            else f"{name.rpartition('.')[2]} {value}"
-            for name, value in changes.items()
-        )
-        note(f"trial {number}: {words}")
-
-    def ended(self, number: int, words: str, total_ended: int, best: float | None) -> None:
-        note(f"trial {number}: {words}" + ("" if best is None else f"; the best so far {best:.4f}"))
-        self._show(total_ended)
-
-
-@contextlib.contextmanager
-def _monitor(trials: int) -> Iterator[_Monitor]:
-    with progress_bar("trials", trials) as advance:
-        yield _Monitor(advance)

@@ -1,7 +1,7 @@
 """Networks behind one registry, and the file that a trained one is kept in."""
 
-from wavebind.models.averaging import average
 from wavebind.models.classifier import Classifier, ModelConfig, build_model
+from wavebind.models.ensemble import make_ensemble, require_ensemble
 from wavebind.models.modelfile import ModelCard, load_model, save_model
 from wavebind.models.registry import BACKBONES, Backbone, get_backbone
 
@@ -11,9 +11,10 @@ __all__ = [
     "Classifier",
     "ModelCard",
     "ModelConfig",
-    "average",
     "build_model",
     "get_backbone",
     "load_model",
+    "make_ensemble",
+    "require_ensemble",
     "save_model",
 ]

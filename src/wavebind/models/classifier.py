@@ -10,10 +10,11 @@ from torch import nn
 
 from wavebind.encodings import encode_onehot
 from wavebind.errors import InputError
-from wavebind.fronts import FrontName, PyramidFront, make_front
+from wavebind.fronts import PyramidFront, check_front, make_front
 from wavebind.images import ImageConfig, ScalogramImage
 from wavebind.models.normalisation import InputNormalisation
 from wavebind.models.registry import get_backbone
+from wavebind.models.segments import SideBySide
 from wavebind.scalograms import ScalogramConfig
 from wavebind.settings import from_dict, to_dict
 from wavebind.targets import TASKS, Task
@@ -26,6 +27,10 @@ __all__ = [
     "default_scalogram",
     "one_against_rest",
 ]
+
+
+#: Of an ensemble: a bound for files from strangers.
+MAX_NETWORKS = 64
 
 
 def default_scalogram() -> ScalogramConfig:
@@ -56,6 +61,9 @@ class ModelConfig:
         backbone reads by itself.
     task : {"binary", "multilabel", "multiclass", "regression"} or None
         What the outputs are; by default binary for one and multilabel for several.
+    networks : int
+        Networks of this kind whose mean logit is the prediction; see
+        :mod:`wavebind.models.ensemble`.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
@@ -66,8 +74,9 @@ class ModelConfig:
     options: dict[str, Any] = field(default_factory=dict)
     image: ImageConfig | None = None
     outputs: tuple[str, ...] = ("bound",)
-    front: FrontName | None = None
+    front: str | None = None
     task: Task | None = None
+    networks: int = 1
 
     def __post_init__(self) -> None:
         if not self.outputs or len(set(self.outputs)) < len(self.outputs):
@@ -80,10 +89,13 @@ class ModelConfig:
                 f"a network for {self.task} ({TASKS[self.task]}) has "
                 f"{'one output' if several else 'several outputs'}; found {len(self.outputs)}"
             )
+        if not 1 <= self.networks <= MAX_NETWORKS:
+            raise InputError(f"networks must be from 1 to {MAX_NETWORKS}; found {self.networks}")
         if self.length < 16:
             raise InputError(
                 f"windows of {self.length} bp are shorter than a binding site; use 16 bp or more"
             )
+        check_front(self.front_name)
         if self.image is not None and self.front_name in ("signal", "pyramid"):
             raise InputError(
                 f"an image is drawn of a scalogram; the front {self.front_name!r} has none"
@@ -96,7 +108,7 @@ class ModelConfig:
         return self.task or ("binary" if len(self.outputs) == 1 else "multilabel")
 
     @property
-    def front_name(self) -> FrontName:
+    def front_name(self) -> str:
         """What stands before the backbone."""
         return self.front or get_backbone(self.backbone).front
 
@@ -162,9 +174,13 @@ class Classifier(nn.Module):
                     f"scalograms of one resolution"
                 )
             more["layout"] = self.front.layout
-        self.backbone = get_backbone(config.backbone).build(
-            config.backbone_settings(), shape, len(config.outputs), **more
-        )
+        backbones = [
+            get_backbone(config.backbone).build(
+                config.backbone_settings(), shape, len(config.outputs), **more
+            )
+            for _ in range(config.networks)
+        ]
+        self.backbone = backbones[0] if config.networks == 1 else SideBySide(backbones)
 
     def forward(self, codes: torch.Tensor) -> torch.Tensor:
         """Logits of a batch of windows as they are, one strand.
@@ -246,8 +262,8 @@ class Classifier(nn.Module):
             return logits.squeeze(1)
         return logits if self.selected is None else logits[:, self.selected]
 
-    def stages(self) -> dict[str, nn.Module]:
-        """The modules whose output an explanation can look at, first to last."""
+    def stages(self) -> dict[str, tuple[nn.Module, ...]]:
+        """The modules whose output maps an explanation can look at, first to last."""
         return self.backbone.stages()
 
     @property

@@ -151,6 +151,6 @@ class EfficientNetLite0(SegmentedNetwork):
         found.append(Segment("head", self._head, (self._fc,)))
         return found
 
-    def stages(self) -> dict[str, nn.Module]:
+    def stages(self) -> dict[str, tuple[nn.Module, ...]]:
         """The last block of each stage."""
-        return {f"stage{i + 1}": self._blocks[end - 1] for i, end in enumerate(self._ends)}
+        return {f"stage{i + 1}": (self._blocks[end - 1],) for i, end in enumerate(self._ends)}

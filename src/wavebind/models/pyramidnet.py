@@ -155,10 +155,10 @@ class PyramidNet(SegmentedNetwork):
         self.head_dropout = Dropout(config.head_dropout)
         self.head = nn.Linear(total, n_outputs)
 
-    def stages(self) -> dict[str, nn.Module]:
+    def stages(self) -> dict[str, tuple[nn.Module, ...]]:
         """The blocks of every octave, finest first."""
         return {
-            f"octave{k + 1}": octave.blocks
+            f"octave{k + 1}": (octave.blocks,)
             for k, octave in enumerate(self.octaves)
             if isinstance(octave, _Octave)
         }

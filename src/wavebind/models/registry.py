@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from wavebind.errors import InputError
-from wavebind.fronts import FrontName
 from wavebind.models.efficientnet import EfficientNetConfig, EfficientNetLite0
 from wavebind.models.pretrained import LITE0_IMAGENET, RESNET_IMAGENET, Pretrained
 from wavebind.models.pyramidnet import PyramidNet, PyramidNetConfig
@@ -64,7 +63,7 @@ class Backbone:
     head: str = ""
     pretrained: Pretrained | None = None
     own_normalisation: bool = False
-    front: FrontName = "wavelets"
+    front: str = "wavelets"
 
 
 _SEQUENCE_NETWORKS: tuple[tuple[str, type[Any], Any, str], ...] = (

@@ -15,19 +15,9 @@ __all__ = ["Residual"]
 
 
 class Residual(nn.Module):
-    """Normalise, read the neighbourhood, normalise, mix the maps; add to the input.
+    """Normalise, read the neighbourhood, normalise, mix the maps; add to the input."""
 
-    With several groups the maps are those of so many networks, which do not see each other's.
-    """
-
-    def __init__(
-        self,
-        width: int,
-        kernel: tuple[int, int],
-        dilation: int,
-        dropout: float,
-        groups: int = 1,
-    ) -> None:
+    def __init__(self, width: int, kernel: tuple[int, int], dilation: int, dropout: float) -> None:
         super().__init__()
         padding = (kernel[0] // 2, dilation * (kernel[1] // 2))
         self.norm1 = nn.BatchNorm2d(width)
@@ -37,12 +27,11 @@ class Residual(nn.Module):
             kernel,
             padding=padding,
             dilation=(1, dilation),
-            groups=groups,
             bias=False,
         )
         self.norm2 = nn.BatchNorm2d(width)
         self.dropout = Dropout(dropout)
-        self.conv2 = nn.Conv2d(width, width, 1, groups=groups, bias=False)
+        self.conv2 = nn.Conv2d(width, width, 1, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``(batch, map, height, position)``, as the input."""

@@ -115,12 +115,12 @@ class ResNet(SegmentedNetwork):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    def stages(self) -> dict[str, nn.Module]:
+    def stages(self) -> dict[str, tuple[nn.Module, ...]]:
         """``layer1`` to ``layer3``, and each block of ``layer4``."""
-        stages = {f"layer{i}": getattr(self, f"layer{i}") for i in (1, 2, 3)}
+        stages = {f"layer{i}": (getattr(self, f"layer{i}"),) for i in (1, 2, 3)}
         last = self.layer4
         assert isinstance(last, nn.Sequential)  # noqa: S101
-        return {**stages, **{f"layer4.{j}": block for j, block in enumerate(last)}}
+        return {**stages, **{f"layer4.{j}": (block,) for j, block in enumerate(last)}}
 
     def _stem(self, x: torch.Tensor) -> torch.Tensor:
         pooled: torch.Tensor = self.maxpool(functional.relu(self.bn1(self.conv1(x))))

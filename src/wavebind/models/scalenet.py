@@ -4,11 +4,6 @@ Scalogram -> normalisation a channel and scale -> stem that reads bands of neigh
 residual blocks over (band, position) -> one convolution over all bands -> dilated residual blocks
 over position -> maximum, mean and attention over position -> logit.
 
-With several members all of this but the first normalisation is there several times, in grouped
-convolutions: networks that share their input, each trained by a loss of its own, whose mean logit
-is the prediction (Lakshminarayanan et al. 2017, Adv. Neural Inf. Process. Syst. 30:6402). Members
-that were trained apart bring their first normalisations with them.
-
 Residual blocks with the normalisation first: He et al. 2016, ECCV, LNCS 9908:630. Attention over
 positions: Ilse et al. 2018, ICML, PMLR 80:2127.
 """
@@ -16,6 +11,7 @@ positions: Ilse et al. 2018, ICML, PMLR 80:2127.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -25,11 +21,16 @@ from wavebind.errors import InputError
 from wavebind.models.dropout import Dropout
 from wavebind.models.residual import Residual
 from wavebind.models.segments import Segment, SegmentedNetwork
+from wavebind.settings import Removed
 
 __all__ = ["ScaleNet", "ScaleNetConfig"]
 
 #: Logarithm of the least weight of a position, which float32 still holds.
 _LEAST = -80.0
+_SEVERAL = (
+    "remove the model file of a run of 'train --crossfit' and continue the run with --resume, "
+    "which makes the file anew; train any other network again"
+)
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,13 @@ class ScaleNetConfig:
         Neighbouring positions joined by their maximum before the later blocks.
     dropout, head_dropout : float
         Within the blocks, and before the last layer.
-    members : int
-        Networks whose logits are averaged.
-    inputs : int
-        First normalisations, each shared by as many members.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+    REMOVED: ClassVar[dict[str, Removed]] = {
+        "members": Removed((1,), _SEVERAL),
+        "inputs": Removed((1,), _SEVERAL),
+    }
 
     band: int = 4
     stem_kernel: int = 5
@@ -73,18 +74,11 @@ class ScaleNetConfig:
     pool: int = 2
     dropout: float = 0.1
     head_dropout: float = 0.3
-    members: int = 1
-    inputs: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("band", "band_width", "position_width", "pool", "members", "inputs"):
+        for name in ("band", "band_width", "position_width", "pool"):
             if getattr(self, name) < 1:
                 raise InputError(f"scalenet {name} must be 1 or more; found {getattr(self, name)}")
-        if self.members % self.inputs:
-            raise InputError(
-                f"scalenet members must be a multiple of inputs, {self.inputs}; found "
-                f"{self.members}"
-            )
         for name in ("band_blocks", "position_blocks"):
             if getattr(self, name) < 0:
                 raise InputError(f"scalenet {name} must be 0 or more; found {getattr(self, name)}")
@@ -144,33 +138,27 @@ class ScaleNet(SegmentedNetwork):
                 f"found {scales} and {positions}. Use more scales, longer windows or a smaller "
                 f"stride"
             )
-        self.members, self.n_outputs = config.members, n_outputs
-        band_width, position_width = (
-            config.members * width for width in (config.band_width, config.position_width)
-        )
-        self.input_norm = nn.BatchNorm1d(config.inputs * channels * scales)
+        band_width, position_width = config.band_width, config.position_width
+        self.input_norm = nn.BatchNorm1d(channels * scales)
         self.stem = nn.Conv2d(
-            config.inputs * channels,
+            channels,
             band_width,
             (1 if scales == 1 else 2 * band, config.stem_kernel),
             stride=(band, 1),
             padding=(band // 2, config.stem_kernel // 2),
-            groups=config.inputs,
             bias=False,
         )
         with torch.no_grad():
-            empty = torch.zeros(1, config.inputs * channels, scales, positions)
+            empty = torch.zeros(1, channels, scales, positions)
             bands = self.stem(empty).shape[2]
         self.bands = nn.Sequential(
             *(
-                Residual(band_width, (1 if bands == 1 else 3, 3), 1, config.dropout, config.members)
+                Residual(band_width, (1 if bands == 1 else 3, 3), 1, config.dropout)
                 for _ in range(config.band_blocks)
             )
         )
         self.join_norm = nn.BatchNorm2d(band_width)
-        self.join = nn.Conv2d(
-            band_width, position_width, (bands, 1), groups=config.members, bias=False
-        )
+        self.join = nn.Conv2d(band_width, position_width, (bands, 1), bias=False)
         self.pool = nn.MaxPool2d((1, config.pool))
         self.positions = nn.Sequential(
             *(
@@ -179,16 +167,14 @@ class ScaleNet(SegmentedNetwork):
                     (1, config.kernel),
                     config.dilations[i % len(config.dilations)],
                     config.dropout,
-                    config.members,
                 )
                 for i in range(config.position_blocks)
             )
         )
         self.head_norm = nn.BatchNorm2d(position_width)
-        self.attention = nn.Conv2d(position_width, config.members, 1, groups=config.members)
+        self.attention = nn.Conv2d(position_width, 1, 1)
         self.head_dropout = Dropout(config.head_dropout)
-        # One row an output, of the first member, then of the second, and so on.
-        self.head = nn.Linear(3 * config.position_width, config.members * n_outputs)
+        self.head = nn.Linear(3 * position_width, n_outputs)
 
     @property
     def n_affine(self) -> int:
@@ -217,54 +203,36 @@ class ScaleNet(SegmentedNetwork):
         x = functional.gelu(self.head_norm(x)).squeeze(2)
         scores = self.attention(x.unsqueeze(2)).squeeze(2).float()
         # One reference for the whole stretch instead of one a window: a common factor cancels.
-        weights = (scores - scores.amax(-1, keepdim=True)).clamp_min(_LEAST).exp().unsqueeze(2)
+        weights = (scores - scores.amax(-1, keepdim=True)).clamp_min(_LEAST).exp()
         x = x.float()
-        each = self._by_member(x)
-        attended = _sliding_sum(each * weights, width) / _sliding_sum(weights, width)
-        highest = self._by_member(functional.max_pool1d(x, width, 1))
-        mean = _sliding_sum(each, width) / width
-        pooled = torch.cat([highest, mean, attended], dim=2)
-        # (batch, position, member, map) -> (batch, position, member, output)
-        logits = self._member_logits(pooled.permute(0, 3, 1, 2))
-        return logits.mean(2).transpose(1, 2)
+        attended = _sliding_sum(x * weights, width) / _sliding_sum(weights, width)
+        highest = functional.max_pool1d(x, width, 1)
+        mean = _sliding_sum(x, width) / width
+        pooled = torch.cat([highest, mean, attended], dim=1)
+        logits: torch.Tensor = self.head(pooled.transpose(1, 2))
+        return logits.transpose(1, 2)
 
-    def stages(self) -> dict[str, nn.Module]:
+    def stages(self) -> dict[str, tuple[nn.Module, ...]]:
         """Modules with output ``(batch, map, band or 1, position)``, first to last."""
-        return {"bands": self.bands, "join": self.join, "positions": self.positions}
+        return {"bands": (self.bands,), "join": (self.join,), "positions": (self.positions,)}
 
     def _stem(self, scalograms: torch.Tensor) -> torch.Tensor:
-        x = scalograms.flatten(1, 2)
-        if self.config.inputs > 1:
-            x = x.repeat(1, self.config.inputs, 1)
-        bands: torch.Tensor = self.stem(self.input_norm(x).unflatten(1, (-1, scalograms.shape[2])))
+        x = self.input_norm(scalograms.flatten(1, 2))
+        bands: torch.Tensor = self.stem(x.unflatten(1, (-1, scalograms.shape[2])))
         return bands
 
     def _join(self, x: torch.Tensor) -> torch.Tensor:
         joined: torch.Tensor = self.pool(self.join(functional.gelu(self.join_norm(x))))
         return joined
 
-    def _by_member(self, x: torch.Tensor) -> torch.Tensor:
-        """``(batch, map, position)`` to ``(batch, member, map, position)``."""
-        return x.view(x.shape[0], self.members, -1, x.shape[2])
-
-    def _member_logits(self, pooled: torch.Tensor) -> torch.Tensor:
-        """The last layer, of each member its own: ``(..., member, map)`` to outputs."""
-        if self.members == 1:
-            logits: torch.Tensor = self.head(pooled)
-            return logits
-        weight = self.head.weight.view(self.members, self.n_outputs, -1)
-        bias = self.head.bias.view(self.members, self.n_outputs)
-        return torch.einsum("...mk,mok->...mo", pooled, weight) + bias
-
     def _head(self, x: torch.Tensor) -> torch.Tensor:
-        """``(batch, output)``; in training one row a member and window, first members first."""
+        """``(batch, output)``."""
         x = functional.gelu(self.head_norm(x)).squeeze(2)
         weights = torch.softmax(self.attention(x.unsqueeze(2)).squeeze(2).float(), dim=-1)
-        x = self._by_member(x)
-        attended = (x * weights.to(x.dtype).unsqueeze(2)).sum(-1)
-        pooled = torch.cat([x.amax(-1), x.mean(-1), attended], dim=2)
-        logits = self._member_logits(self.head_dropout(pooled))
-        return logits.transpose(0, 1).flatten(0, 1) if self.training else logits.mean(1)
+        attended = (x * weights.to(x.dtype)).sum(-1)
+        pooled = torch.cat([x.amax(-1), x.mean(-1), attended], dim=1)
+        logits: torch.Tensor = self.head(self.head_dropout(pooled))
+        return logits
 
     def segments(self) -> list[Segment]:
         """``stem``, ``bands``, ``join``, ``positions`` and ``head``."""

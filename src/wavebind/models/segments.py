@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
 
 from wavebind.errors import InputError
 
-__all__ = ["Segment", "SegmentedNetwork"]
+__all__ = ["Segment", "SegmentedNetwork", "SideBySide"]
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,11 @@ class SegmentedNetwork(nn.Module, ABC):
         raise InputError(f"the network {type(self).__name__} cannot slide along a sequence")
 
     @abstractmethod
-    def stages(self) -> dict[str, nn.Module]:
-        """The modules whose output an explanation can look at, first to last."""
+    def stages(self) -> dict[str, tuple[nn.Module, ...]]:
+        """The modules whose output maps an explanation can look at, first to last.
+
+        The maps of several modules of one stage lie side by side.
+        """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Planes ``(batch, channel, height, width)`` to logits ``(batch, output)``."""
@@ -138,3 +142,67 @@ class SegmentedNetwork(nn.Module, ABC):
             module.requires_grad_(False)
             module.eval()
         return frozen
+
+
+class SideBySide(SegmentedNetwork):
+    """Networks of one shape that read the same input; the mean of their logits.
+
+    Parameters
+    ----------
+    networks : sequence of SegmentedNetwork
+    """
+
+    def __init__(self, networks: Sequence[SegmentedNetwork]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def _all(self) -> list[SegmentedNetwork]:
+        return [network for network in self.networks if isinstance(network, SegmentedNetwork)]
+
+    @property
+    def n_affine(self) -> int:
+        """As of each network."""
+        return self._all()[0].n_affine
+
+    @property
+    def step(self) -> int:
+        """As of each network."""
+        return self._all()[0].step
+
+    @property
+    def reach(self) -> int:
+        """As of each network."""
+        return self._all()[0].reach
+
+    def slide(self, scalograms: torch.Tensor, first: int, count: int, width: int) -> torch.Tensor:
+        """See :meth:`SegmentedNetwork.slide`."""
+        found = [network.slide(scalograms, first, count, width) for network in self._all()]
+        return torch.stack(found).mean(0)
+
+    def stages(self) -> dict[str, tuple[nn.Module, ...]]:
+        """Each stage of all networks."""
+        each = [network.stages() for network in self._all()]
+        return {name: sum((stages[name] for stages in each), ()) for name in each[0]}
+
+    def _run(self, number: int, x: torch.Tensor) -> torch.Tensor:
+        chains = [network.segments() for network in self._all()]
+        # All read the same input; after that each reads what its own segment before gave.
+        inputs = x.chunk(len(chains), dim=1) if number else [x] * len(chains)
+        found = [
+            chain[number].run(part.contiguous()) for chain, part in zip(chains, inputs, strict=True)
+        ]
+        if number == len(chains[0]) - 1:
+            return torch.stack(found).mean(0)
+        return torch.cat(found, dim=1)
+
+    def segments(self) -> list[Segment]:
+        """Those of each network, their outputs side by side along the maps; the mean at the end."""
+        chains = [network.segments() for network in self._all()]
+        return [
+            Segment(
+                same[0].name,
+                partial(self._run, number),
+                tuple(module for segment in same for module in segment.modules),
+            )
+            for number, same in enumerate(zip(*chains, strict=True))
+        ]

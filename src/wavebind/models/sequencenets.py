@@ -139,16 +139,16 @@ class CNN(SegmentedNetwork):
         self.head_dropout = Dropout(config.head_dropout)
         self.head = nn.Linear(config.hidden, n_outputs)
 
-    def stages(self) -> dict[str, nn.Module]:
+    def stages(self) -> dict[str, tuple[nn.Module, ...]]:
         """Each layer, by its name."""
-        return {f"layer{i}": layer for i, layer in enumerate(self.layers, 1)}
+        return {f"layer{i}": (layer,) for i, layer in enumerate(self.layers, 1)}
 
     def _head(self, x: torch.Tensor) -> torch.Tensor:
         return _classify(x, self.hidden, self.head, self.head_dropout)
 
     def segments(self) -> list[Segment]:
         """``layer1`` and on, and ``head``."""
-        layers = [Segment(name, layer, (layer,)) for name, layer in self.stages().items()]
+        layers = [Segment(f"layer{i}", layer, (layer,)) for i, layer in enumerate(self.layers, 1)]
         return [*layers, Segment("head", self._head, (self.hidden, self.head))]
 
 
@@ -201,9 +201,9 @@ class DeepBind(SegmentedNetwork):
         self.dropout = Dropout(config.dropout)
         self.head = nn.Linear(config.hidden, n_outputs)
 
-    def stages(self) -> dict[str, nn.Module]:
+    def stages(self) -> dict[str, tuple[nn.Module, ...]]:
         """The motif detectors."""
-        return {"detectors": self.detectors}
+        return {"detectors": (self.detectors,)}
 
     def _head(self, x: torch.Tensor) -> torch.Tensor:
         return _classify(x, self.hidden, self.head, self.dropout)
@@ -275,9 +275,9 @@ class DanQ(SegmentedNetwork):
         self.hidden = nn.Linear(2 * config.lstm * steps, config.hidden)
         self.head = nn.Linear(config.hidden, n_outputs)
 
-    def stages(self) -> dict[str, nn.Module]:
+    def stages(self) -> dict[str, tuple[nn.Module, ...]]:
         """The motif detectors."""
-        return {"detectors": self.detectors}
+        return {"detectors": (self.detectors,)}
 
     def _lstm(self, x: torch.Tensor) -> torch.Tensor:
         # A recurrence adds its rounding up: it is computed in float32.

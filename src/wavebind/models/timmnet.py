@@ -64,10 +64,12 @@ class TimmNet(SegmentedNetwork):
         logits: torch.Tensor = self.net.forward_head(x)
         return logits
 
-    def stages(self) -> dict[str, nn.Module]:
+    def stages(self) -> dict[str, tuple[nn.Module, ...]]:
         """The network's own parts with maps as output, as timm lists them."""
         names = [entry["module"] for entry in getattr(self.net, "feature_info", [])]
-        found = {name: module for name, module in self.net.named_modules() if name in names}
+        found: dict[str, tuple[nn.Module, ...]] = {
+            name: (module,) for name, module in self.net.named_modules() if name in names
+        }
         if not found:
             raise InputError(
                 "this network of timm does not name its stages; explain it with another method "

@@ -5,11 +5,13 @@ import pytest
 import torch
 
 from wavebind.calibration import Calibration
+from wavebind.contributions import integrated_gradients
 from wavebind.errors import InputError
+from wavebind.gradcam import grad_cam
 from wavebind.images import ImageConfig
-from wavebind.models import ModelConfig, average, build_model
-from wavebind.models.averaging import require_averageable
+from wavebind.models import ModelConfig, build_model, make_ensemble, require_ensemble
 from wavebind.scalograms import ScalogramConfig
+from wavebind.sliding import Slider
 
 LENGTH = 64
 SMALL = {"band_width": 8, "position_width": 12, "position_blocks": 1}
@@ -35,8 +37,7 @@ def networks(config, n):
     [
         ("wavelets", {}, ("bound",)),
         ("signal", {"stem_kernel": 15, "pool": 4}, ("bound",)),
-        ("wavelets", {"members": 2}, ("bound",)),
-        ("signal", {"members": 2}, ("a", "b")),
+        ("signal", {}, ("a", "b")),
     ],
 )
 def test_the_mean_of_calibrated_logits(front, options, outputs):
@@ -56,7 +57,7 @@ def test_the_mean_of_calibrated_logits(front, options, outputs):
             logits = model(codes).reshape(20, -1)
             slopes = torch.tensor([one.slope for one in line])
             each.append(logits * slopes + torch.tensor([one.intercept for one in line]))
-        merged = average(models, lines)
+        merged = make_ensemble(models, lines)
         found = merged(codes).reshape(20, -1)
     expected = torch.stack(each).mean(0)
     assert expected.std() > 0.02
@@ -64,8 +65,8 @@ def test_the_mean_of_calibrated_logits(front, options, outputs):
     assert merged.n_weights == sum(model.n_weights for model in models)
     # One averaged again is still the mean of all.
     with torch.inference_mode():
-        twice = average(
-            [merged, average(models[::-1], lines[::-1])], [[Calibration()] * len(outputs)] * 2
+        twice = make_ensemble(
+            [merged, make_ensemble(models[::-1], lines[::-1])], [[Calibration()] * len(outputs)] * 2
         )
         torch.testing.assert_close(twice(codes).reshape(20, -1), expected, rtol=1e-4, atol=1e-4)
 
@@ -75,30 +76,57 @@ def test_networks_that_are_not_made_one():
     models = networks(config, 2)
     lines = [[Calibration()]] * 2
     other = networks(ModelConfig(length=LENGTH, options=SMALL), 1)
-    with pytest.raises(InputError, match="only networks of one configuration are made one"):
-        average([*models, *other], [*lines, [Calibration()]])
+    with pytest.raises(InputError, match="of networks of one configuration; found several"):
+        make_ensemble([*models, *other], [*lines, [Calibration()]])
     models[1].normalise.set([1.0], [2.0])
     with pytest.raises(InputError, match=r"do not read the same input: normalise\.mean differs"):
-        average(models, lines)
+        make_ensemble(models, lines)
     for wrong, message in (
-        ({"backbone": "cnn"}, "made one where they are scalenet; found cnn"),
         (
             {"backbone": "resnet18", "image": ImageConfig()},
-            "where they are scalenet; found resnet18",
+            "networks that normalise their input themselves, which resnet18 does not",
         ),
-        ({"front": "learned-filters"}, "wavelets or signal; found learned-filters"),
-        ({"front": "random-filters"}, "wavelets or signal; found random-filters"),
         (
             {"task": "multiclass", "outputs": ("a", "b")},
-            "the logits of classes lean on one another",
+            "the logits of classes depend on each other",
         ),
     ):
         with pytest.raises(InputError, match=message):
-            require_averageable(ModelConfig(length=LENGTH, **wrong))
+            require_ensemble(ModelConfig(length=LENGTH, **wrong))
 
 
-def test_inputs_that_members_cannot_share():
-    with pytest.raises(InputError, match="members must be a multiple of inputs, 2; found 3"):
-        ModelConfig(length=LENGTH, options={"members": 3, "inputs": 2})
-    with pytest.raises(InputError, match="inputs must be 1 or more; found 0"):
-        ModelConfig(length=LENGTH, options={"inputs": 0})
+@pytest.mark.parametrize("backbone", ["cnn", "danq"])
+def test_other_networks_are_joined_too(backbone):
+    config = ModelConfig(length=LENGTH, backbone=backbone)
+    models = networks(config, 2)
+    lines = [[Calibration(0.7, 0.2)], [Calibration(1.3, -0.4)]]
+    codes = torch.from_numpy(np.random.default_rng(0).integers(0, 5, (9, LENGTH), dtype=np.uint8))
+    with torch.inference_mode():
+        each = [
+            line[0].slope * model(codes) + line[0].intercept
+            for model, line in zip(models, lines, strict=True)
+        ]
+        found = make_ensemble(models, lines)(codes)
+    torch.testing.assert_close(found, torch.stack(each).mean(0), rtol=1e-4, atol=1e-4)
+
+
+def test_an_ensemble_slides_and_is_explained_as_its_networks_are():
+    config = ModelConfig(length=LENGTH, scalogram=ScalogramConfig(n_scales=12), options=SMALL)
+    models = networks(config, 2)
+    merged = make_ensemble(models, [[Calibration()]] * 2)
+    rng = np.random.default_rng(0)
+    codes = torch.from_numpy(rng.integers(0, 4, (3, LENGTH), dtype=np.uint8))
+    both = [integrated_gradients(model, codes) for model in models]
+    torch.testing.assert_close(
+        integrated_gradients(merged, codes), (both[0] + both[1]) / 2, rtol=1e-2, atol=1e-3
+    )
+    long = rng.integers(0, 4, 400, dtype=np.uint8)
+    rows = [Slider(model).logits(long, 0, 20, bf16=False) for model in models]
+    found = Slider(merged).logits(long, 0, 20, bf16=False)
+    np.testing.assert_allclose(found, (rows[0] + rows[1]) / 2, atol=1e-4)
+    assert grad_cam(merged, codes).shape == (3, 12, LENGTH)
+
+
+def test_how_many_networks_there_can_be():
+    with pytest.raises(InputError, match="networks must be from 1 to 64; found 0"):
+        ModelConfig(length=LENGTH, networks=0)
