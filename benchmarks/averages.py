@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wavebind.calibration import fit_calibration
-from wavebind.contests import Scores, contest
-from wavebind.dataset import Dataset, open_dataset
-from wavebind.prediction import load_run, predict_logits
-from wavebind.sequences import UNKNOWN, Codes
+from wavebind.datasets.dataset import Dataset, open_dataset
+from wavebind.genome.sequences import UNKNOWN, Codes
+from wavebind.metrics.calibration import fit_calibration
+from wavebind.metrics.paired import Scores, contest
+from wavebind.models.prediction import load_run, predict_logits
 
 
 def shifted(codes: Codes, by: int) -> Codes:

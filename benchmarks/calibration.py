@@ -24,10 +24,10 @@ from scipy.optimize import brentq
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from wavebind.calibration import Calibration, fit_calibration
-from wavebind.comparison import read_comparison
-from wavebind.dataset import Dataset, open_dataset
-from wavebind.evaluation import calibration, calibration_floor
+from wavebind.datasets.dataset import Dataset, open_dataset
+from wavebind.evaluate.compare import read_comparison
+from wavebind.metrics.binary import calibration, calibration_floor
+from wavebind.metrics.calibration import Calibration, fit_calibration
 
 Floats = NDArray[np.float64]
 

@@ -31,12 +31,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wavebind.baselines.networks import Network
-from wavebind.calibration import Calibration, fit_calibration
 from wavebind.cli.console import TerminalProgress
-from wavebind.dataset import Dataset, open_dataset
-from wavebind.evaluation import calibration, calibration_floor, ranking_metrics
-from wavebind.recipebook import load_recipe
+from wavebind.datasets.dataset import Dataset, open_dataset
+from wavebind.evaluate.baselines.networks import Network
+from wavebind.metrics.binary import calibration, calibration_floor, ranking_metrics
+from wavebind.metrics.calibration import Calibration, fit_calibration
+from wavebind.training.recipes import load_recipe
 
 Floats = NDArray[np.float64]
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from wavebind.allocation import keep_memory
-from wavebind.attribution import METHODS, explain_windows
-from wavebind.dataset import open_dataset
-from wavebind.errors import InputError
-from wavebind.prediction import load_run
+from wavebind.core.errors import InputError
+from wavebind.core.memory import keep_memory
+from wavebind.datasets.dataset import open_dataset
+from wavebind.explain.attribution import METHODS, explain_windows
+from wavebind.models.prediction import load_run
 
 #: Passes over a window for every base.
 SLOW = ("ism", "occlusion", "ig")

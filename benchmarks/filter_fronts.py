@@ -18,10 +18,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from wavebind.errors import InputError
-from wavebind.fronts import Front
-from wavebind.scalograms import ScalogramConfig, select_outputs
-from wavebind.wavelets import time_spread
+from wavebind.core.errors import InputError
+from wavebind.wavelets.filters import time_spread
+from wavebind.wavelets.fronts import Front
+from wavebind.wavelets.scalograms import ScalogramConfig, select_outputs
 
 #: Trained parameters stay positive: their logarithms are kept, within these bounds.
 _GAMMA = (0.5, 12.0)
@@ -120,7 +120,7 @@ class LearnedWavelets(KernelFront):
         return gamma, beta, period
 
     def kernels(self) -> torch.Tensor:
-        """See :func:`wavebind.wavelets.frequency_response` for the formula."""
+        """See :func:`wavebind.wavelets.filters.frequency_response` for the formula."""
         with torch.autocast(self.omega.device.type, enabled=False):
             gamma, beta, period = self.parameters_now()
             log_peak = (beta.log() - gamma.log()) / gamma
@@ -140,8 +140,8 @@ class Filters(KernelFront):
     """Filters of the reach of the wavelets that they replace, random at first.
 
     White noise under the envelope of each scale's wavelet, in energy as long as it
-    (:func:`wavebind.wavelets.time_spread`), scaled to an energy of 1. The envelope is fixed; what
-    is trained is what lies under it.
+    (:func:`wavebind.wavelets.filters.time_spread`), scaled to an energy of 1. The envelope is
+    fixed; what is trained is what lies under it.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ class Filters(KernelFront):
         return self.noise * self.envelope
 
 
-#: By name, for :data:`wavebind.fronts.FRONTS`.
+#: By name, for :data:`wavebind.wavelets.fronts.FRONTS`.
 FILTER_FRONTS: dict[str, Callable[[ScalogramConfig, int], Front]] = {
     "learned-wavelets": LearnedWavelets,
     "learned-filters": partial(Filters, trained=True),

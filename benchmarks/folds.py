@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from wavebind.contests import ECE, Scores, contest
-from wavebind.dataset import open_dataset
-from wavebind.evaluation import Estimate
-from wavebind.prediction import load_run, predict_logits
-from wavebind.rundir import RunDir, read_json
+from wavebind.datasets.dataset import open_dataset
+from wavebind.metrics.binary import Estimate
+from wavebind.metrics.paired import ECE, Scores, contest
+from wavebind.models.prediction import load_run, predict_logits
+from wavebind.models.rundir import RunDir, read_json
 
 MEAN = "none: their mean"
 

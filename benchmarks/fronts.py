@@ -14,14 +14,14 @@ import argparse
 import json
 from pathlib import Path
 
-import wavebind.fronts
+import wavebind.wavelets.fronts
 from filter_fronts import FILTER_FRONTS
 from wavebind.cli.main import run
-from wavebind.models.scalenet import ScaleNetConfig
-from wavebind.recipebook import load_recipe
+from wavebind.models.networks.scalenet import ScaleNetConfig
+from wavebind.training.recipes import load_recipe
 
 # Here and in the processes that 'compare' starts, which import this module.
-wavebind.fronts.FRONTS.update(FILTER_FRONTS)
+wavebind.wavelets.fronts.FRONTS.update(FILTER_FRONTS)
 
 RECIPE = """about = "benchmarks/fronts.py"
 backbone = "scalenet"

@@ -22,18 +22,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wavebind.allocation import keep_memory
-from wavebind.devices import one_thread
-from wavebind.evaluation import Ranked
-from wavebind.genomes import open_genome
-from wavebind.intervals import merged, overlapping
-from wavebind.jaspar import find_motif
+from wavebind.core.devices import one_thread
+from wavebind.core.memory import keep_memory
+from wavebind.genome.genomes import open_genome
+from wavebind.genome.intervals import merged, overlapping
+from wavebind.genome.peaks import place_on_genome
+from wavebind.genome.sequences import UNKNOWN, Codes, letter_codes
+from wavebind.metrics.binary import Ranked
 from wavebind.models import Classifier, load_model
-from wavebind.peaks import place_on_genome
-from wavebind.prediction import predict_logits
-from wavebind.pwms import best_hits
-from wavebind.sequences import UNKNOWN, Codes, letter_codes
-from wavebind.sliding import Slider
+from wavebind.models.prediction import predict_logits
+from wavebind.motifs.jaspar import find_motif
+from wavebind.motifs.pwms import best_hits
+from wavebind.scan.sliding import Slider
 
 RECALLS = (0.5, 0.8)
 STRETCH = 100

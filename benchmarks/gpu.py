@@ -14,9 +14,9 @@ from dataclasses import replace
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from wavebind.devices import autocast, has_fast_bf16, resolve_device
+from wavebind.core.devices import autocast, has_fast_bf16, resolve_device
 from wavebind.models import Classifier, ModelConfig, build_model
-from wavebind.recipebook import load_recipe
+from wavebind.training.recipes import load_recipe
 
 EPOCH = 20_000
 

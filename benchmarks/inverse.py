@@ -20,12 +20,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from wavebind.demodata import demo_table
-from wavebind.encodings import Encoding, encode, encoding_table, get_encoding
-from wavebind.errors import InputError
-from wavebind.scalograms import Scalogram, ScalogramConfig
-from wavebind.tables import read_labelled_table
-from wavebind.wavelets import Wavelet
+from wavebind.core.errors import InputError
+from wavebind.datasets.demo import demo_table
+from wavebind.datasets.tables import read_labelled_table
+from wavebind.wavelets.encodings import Encoding, encode, encoding_table, get_encoding
+from wavebind.wavelets.filters import Wavelet
+from wavebind.wavelets.scalograms import Scalogram, ScalogramConfig
 
 #: Directions that the transform makes smaller than this fraction of the largest are lost.
 RANK_LIMIT = 1e-6

@@ -18,14 +18,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wavebind.baselines.networks import Network
-from wavebind.calibration import fit_calibration
 from wavebind.cli.console import TerminalProgress
-from wavebind.contests import Scores, contest
-from wavebind.dataset import Dataset, open_dataset
-from wavebind.errors import InputError
-from wavebind.evaluation import ranking_metrics
-from wavebind.recipebook import load_recipe
+from wavebind.core.errors import InputError
+from wavebind.datasets.dataset import Dataset, open_dataset
+from wavebind.evaluate.baselines.networks import Network
+from wavebind.metrics.binary import ranking_metrics
+from wavebind.metrics.calibration import fit_calibration
+from wavebind.metrics.paired import Scores, contest
+from wavebind.training.recipes import load_recipe
 
 
 def left_over(whole: Dataset, part: Dataset, n_unbound: int) -> NDArray[np.int64]:

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wavebind.dataset import open_dataset
-from wavebind.devices import autocast, flush_denormals
-from wavebind.evaluation import ranking_metrics
+from wavebind.core.devices import autocast, flush_denormals
+from wavebind.datasets.dataset import open_dataset
+from wavebind.metrics.binary import ranking_metrics
 from wavebind.models import Classifier
-from wavebind.prediction import load_run, reverse_complement_batch
+from wavebind.models.prediction import load_run, reverse_complement_batch
 
 
 def parts_of(model: Classifier) -> Iterator[tuple[str, torch.Tensor]]:

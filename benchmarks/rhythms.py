@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.cli.main import run
-from wavebind.dataset import open_dataset
-from wavebind.evaluation import auroc_with_interval
-from wavebind.sequences import to_letters
-from wavebind.shuffling import dinucleotide_shuffle
+from wavebind.datasets.dataset import open_dataset
+from wavebind.genome.sequences import to_letters
+from wavebind.genome.shuffling import dinucleotide_shuffle
+from wavebind.metrics.binary import auroc_with_interval
 
 PERIOD = 10.2
 #: Windows of a class, and where they are said to lie.

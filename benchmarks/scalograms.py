@@ -27,11 +27,11 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from wavebind.devices import has_fast_bf16
-from wavebind.encodings import encoding_table, get_encoding
-from wavebind.scalograms import Scalogram, ScalogramConfig
-from wavebind.transforms import MatrixTransform
-from wavebind.wavelets import Wavelet, peak_frequency
+from wavebind.core.devices import has_fast_bf16
+from wavebind.wavelets.encodings import encoding_table, get_encoding
+from wavebind.wavelets.filters import Wavelet, peak_frequency
+from wavebind.wavelets.scalograms import Scalogram, ScalogramConfig
+from wavebind.wavelets.transforms import MatrixTransform
 
 WAVELET = Wavelet(gamma=3.0, beta=60.0)
 

@@ -35,7 +35,7 @@ CUTS = (0.6, 0.8)
 TEST_CHROMS = {"chr1", "chr2", "chr3"}
 VALID_CHROMS = {"chr8", "chr17", "chr20"}
 MEMBER = "data/examples/Gm12878.CTCF.top500.w200"
-OUT = Path(__file__).parent.parent / "src/wavebind/data/ctcf_gm12878_hg19.tsv.gz"
+OUT = Path(__file__).parent.parent / "src/wavebind/resources/ctcf_gm12878_hg19.tsv.gz"
 
 
 def read_peaks(archive: Path) -> list[tuple[str, int, int, str]]:

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from wavebind.dataset import open_dataset
-from wavebind.errors import InputError
+from wavebind.core.errors import InputError
+from wavebind.core.settings import from_dict
+from wavebind.datasets.dataset import open_dataset
 from wavebind.models import load_model
-from wavebind.recipebook import load_recipe
-from wavebind.rundir import RunDir
-from wavebind.runjson import stored_configuration
-from wavebind.settings import from_dict
-from wavebind.trainingconfig import TrainingConfig
+from wavebind.models.rundir import RunDir
+from wavebind.training.config import TrainingConfig
+from wavebind.training.recipes import load_recipe
+from wavebind.training.runjson import stored_configuration
 
 FILES = Path(__file__).parent / "files_of_0_1"
 

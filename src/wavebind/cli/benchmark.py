@@ -19,8 +19,8 @@ from wavebind.cli.compare import (
 from wavebind.cli.console import Device, TerminalProgress, note, progress_bar
 
 if TYPE_CHECKING:
-    from wavebind.benchmarking import Benchmark
-    from wavebind.dataset import Dataset
+    from wavebind.datasets.dataset import Dataset
+    from wavebind.evaluate.benchmark import Benchmark
 
 __all__ = ["register"]
 
@@ -68,10 +68,10 @@ def benchmark(
     Leaves one line a run (runs.parquet), a page (benchmark.html), and a comparison for each
     dataset. What is finished is not done again.
     """
-    from wavebind.baselines import parse_model
-    from wavebind.benchmarking import BenchmarkConfig, places_of
-    from wavebind.benchmarking import benchmark as run
-    from wavebind.benchmarkpage import write_benchmark_page
+    from wavebind.evaluate.baselines import parse_model
+    from wavebind.evaluate.benchmark import BenchmarkConfig, places_of
+    from wavebind.evaluate.benchmark import benchmark as run
+    from wavebind.report.benchmark_page import write_benchmark_page
 
     config = BenchmarkConfig(
         models=tuple(parse_model(name, epochs) for name in names_of_models(models)),
@@ -98,9 +98,9 @@ def _name(path: Path) -> str:
 
 def _opened(path: Path, out: Path) -> Dataset:
     """A dataset, made of a table first where it is one."""
-    from wavebind.dataset import open_dataset, write_dataset
-    from wavebind.tables import read_labelled_table
-    from wavebind.textfiles import sha256
+    from wavebind.core.files import sha256
+    from wavebind.datasets.dataset import open_dataset, write_dataset
+    from wavebind.datasets.tables import read_labelled_table
 
     if not path.is_file():
         return open_dataset(path)

@@ -10,7 +10,7 @@ import typer
 from wavebind.cli.console import Device, TerminalProgress
 
 if TYPE_CHECKING:
-    from wavebind.comparison import Comparison
+    from wavebind.evaluate.compare import Comparison
 
 __all__ = [
     "Epochs",
@@ -85,7 +85,7 @@ def compare(
     Leaves a table (comparison.tsv, .json), a page (comparison.html), and every window with every
     model's probability (windows.parquet).
     """
-    from wavebind.baselines import MODELS, parse_model
+    from wavebind.evaluate.baselines import MODELS, parse_model
 
     if listed:
         for name, about in MODELS.items():
@@ -93,10 +93,10 @@ def compare(
         return
     if data is None:
         raise typer.BadParameter("name a dataset, or pass --list")
-    from wavebind.comparison import ComparisonConfig
-    from wavebind.comparison import compare as run
-    from wavebind.comparisonpage import write_comparison_page
-    from wavebind.dataset import open_dataset
+    from wavebind.datasets.dataset import open_dataset
+    from wavebind.evaluate.compare import ComparisonConfig
+    from wavebind.evaluate.compare import compare as run
+    from wavebind.report.comparison_page import write_comparison_page
 
     config = ComparisonConfig(
         models=tuple(parse_model(name, epochs) for name in names_of_models(models)),
@@ -124,7 +124,7 @@ def _words(text: str) -> list[str]:
 
 def names_of_models(text: str) -> list[str]:
     """The models of ``--models``, its two short words written out."""
-    from wavebind.baselines import DEFAULT_MODELS, MODELS
+    from wavebind.evaluate.baselines import DEFAULT_MODELS, MODELS
 
     names: list[str] = []
     for name in _words(text):

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from wavebind.events import Event
-    from wavebind.pieces import Shard
-    from wavebind.workers import Crew
+    from wavebind.core.events import Event
+    from wavebind.core.shards import Shard
+    from wavebind.core.workers import Crew
 
 __all__ = [
     "Advance",
@@ -64,15 +64,15 @@ ShardOption = Annotated[
 
 def sharing(workers: int | None, dask: str | None, shard: str | None) -> tuple[Shard | None, Crew]:
     """The share of the work that was asked for, and who does it."""
-    from wavebind.pieces import Shard
-    from wavebind.workers import Crew
+    from wavebind.core.shards import Shard
+    from wavebind.core.workers import Crew
 
     return None if shard is None else Shard.parse(shard), Crew(workers=workers, dask=dask)
 
 
 def share_done(shard: str | None, out: Path) -> None:
     """Say what follows when one share of the work is done."""
-    from wavebind.pieces import parts_folder
+    from wavebind.core.shards import parts_folder
 
     note(
         f"share {shard} done: {parts_folder(out)}; when all are, join them with "
@@ -146,8 +146,8 @@ class TerminalProgress:
         self._stack.close()
 
     def __call__(self, event: Event) -> None:
-        """Take an event; see :mod:`wavebind.events`."""
-        from wavebind.events import Advanced, StageStarted
+        """Take an event; see :mod:`wavebind.core.events`."""
+        from wavebind.core.events import Advanced, StageStarted
 
         if isinstance(event, StageStarted):
             self._stack.close()
@@ -161,7 +161,7 @@ class TerminalProgress:
 
 def audit_table(found: Mapping[str, Any]) -> str:
     """The audit as aligned text: each shortcut's AUROC, and the verdict."""
-    from wavebind.audit import WORDS
+    from wavebind.datasets.audit import WORDS
 
     width = max(len(words) for words in WORDS.values()) + 2
     lines = [
@@ -205,7 +205,7 @@ def _task_lines(metrics: Mapping[str, Any]) -> list[str]:
 
 def metrics_table(metrics: Mapping[str, Any]) -> str:
     """The metrics of ``metrics.json`` as aligned text, the best shortcut beside them."""
-    from wavebind.evaluation import METRICS
+    from wavebind.metrics.binary import METRICS
 
     lines = _task_lines(metrics)
     for name, m in metrics["outputs"].items():

@@ -21,11 +21,11 @@ from wavebind.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from wavebind.dataset import DatasetSummary
-    from wavebind.peakjob import PeakJob
-    from wavebind.splits import BlockSplit, ChromosomeSplit
-    from wavebind.targets import Target
-    from wavebind.workers import Crew
+    from wavebind.core.workers import Crew
+    from wavebind.datasets.dataset import DatasetSummary
+    from wavebind.datasets.from_peaks.job import PeakJob
+    from wavebind.datasets.splits import BlockSplit, ChromosomeSplit
+    from wavebind.datasets.targets import Target
 
 __all__ = ["register", "say_dataset", "summary_table"]
 
@@ -224,7 +224,7 @@ def dataset(
         raise typer.BadParameter("--test-chroms and --valid-chroms belong together; give both")
     if split_blocks and test_chroms is not None:
         raise typer.BadParameter("--split-blocks and --test-chroms are two ways to split; give one")
-    from wavebind.splits import BlockSplit, ChromosomeSplit
+    from wavebind.datasets.splits import BlockSplit, ChromosomeSplit
 
     split: ChromosomeSplit | BlockSplit | None = None
     if test_chroms is not None and valid_chroms is not None:
@@ -243,8 +243,8 @@ def dataset(
             raise typer.BadParameter(
                 "--peaks needs a --background: accessible, gc, flank or shuffle"
             )
-        from wavebind.backgrounds import BackgroundConfig
-        from wavebind.peakdataset import PeakDatasetConfig
+        from wavebind.datasets.from_peaks.backgrounds import BackgroundConfig
+        from wavebind.datasets.from_peaks.choose import PeakDatasetConfig
 
         config = PeakDatasetConfig(
             length=length,
@@ -261,8 +261,8 @@ def dataset(
             split=split or ChromosomeSplit(),
             seed=seed,
         )
-        from wavebind.peakjob import PeakJob
-        from wavebind.workers import Crew
+        from wavebind.core.workers import Crew
+        from wavebind.datasets.from_peaks.job import PeakJob
 
         # Shares may be joined from another folder.
         shared = workers is not None or dask is not None or shard is not None
@@ -298,7 +298,7 @@ def dataset(
         if target is not None:
             if columns or positives or negatives or not files:
                 raise typer.BadParameter("--target is a column of tables, in place of --labels")
-            from wavebind.targets import read_target
+            from wavebind.datasets.targets import read_target
 
             wanted = read_target(files, target, task, split)
         summary = _from_windows(
@@ -315,8 +315,8 @@ def say_dataset(summary: DatasetSummary, out: Path, seed: int = 0) -> None:
 
 
 def _from_peaks(job: PeakJob, crew: Crew | None, shard: str | None) -> DatasetSummary | None:
-    from wavebind.peakjob import build_dataset
-    from wavebind.pieces import Shard
+    from wavebind.core.shards import Shard
+    from wavebind.datasets.from_peaks.job import build_dataset
 
     out = Path(job.out)
     summary = build_dataset(
@@ -341,9 +341,9 @@ def _from_windows(
     split: ChromosomeSplit | None,
     force: bool,
 ) -> DatasetSummary:
-    from wavebind.dataset import write_dataset
-    from wavebind.splits import ChromosomeSplit
-    from wavebind.tables import read_labelled_fasta, read_labelled_table
+    from wavebind.datasets.dataset import write_dataset
+    from wavebind.datasets.splits import ChromosomeSplit
+    from wavebind.datasets.tables import read_labelled_fasta, read_labelled_table
 
     fastas = positives is not None or negatives is not None
     if bool(tables) == fastas:
@@ -398,7 +398,7 @@ def _ratio(text: str) -> float | None:
 
 def summary_table(summary: DatasetSummary) -> str:
     """Windows of each class and split, and what was dropped, as aligned text."""
-    from wavebind.splits import PARTS
+    from wavebind.datasets.splits import PARTS
 
     lines = [f"{summary.n_windows:,} windows of {summary.length} bp"]
     lines.append(f"{'split':<8}{'bound':>10}{'unbound':>10}")

@@ -37,15 +37,15 @@ def demo(
 
     The data are CTCF ChIP-seq peaks of GM12878 cells and GC-matched windows of chromosome 22.
     """
-    from wavebind.assessment import assess
-    from wavebind.dataset import open_dataset, write_dataset
-    from wavebind.demodata import demo_table
-    from wavebind.explanations import explain_run, explanation_size, write_pictures
-    from wavebind.recipebook import load_recipe
-    from wavebind.report import write_report
-    from wavebind.settings import from_dict
-    from wavebind.tables import read_labelled_table
-    from wavebind.training import Devices, TrainingConfig, train
+    from wavebind.core.settings import from_dict
+    from wavebind.datasets.dataset import open_dataset, write_dataset
+    from wavebind.datasets.demo import demo_table
+    from wavebind.datasets.tables import read_labelled_table
+    from wavebind.evaluate.assess import assess
+    from wavebind.explain.run import explain_run, explanation_size, write_pictures
+    from wavebind.report.run_page import write_report
+    from wavebind.training.recipes import load_recipe
+    from wavebind.training.train import Devices, TrainingConfig, train
 
     data_dir, run = out / "data", out / "run"
     with demo_table() as table:

@@ -29,8 +29,8 @@ def evaluate(
     device: Device = "auto",
 ) -> None:
     """Score a run on one split; writes metrics.json with 95 % intervals into the run."""
-    from wavebind.assessment import assess
-    from wavebind.dataset import open_dataset
+    from wavebind.datasets.dataset import open_dataset
+    from wavebind.evaluate.assess import assess
 
     opened = open_dataset(data)
     total = len(opened.indices(split))

@@ -11,8 +11,8 @@ import typer
 from wavebind.cli.console import Device, Output, note, progress_bar
 
 if TYPE_CHECKING:
-    from wavebind.dataset import Dataset
-    from wavebind.explanations import Explained
+    from wavebind.datasets.dataset import Dataset
+    from wavebind.explain.run import Explained
 
 __all__ = ["register"]
 
@@ -116,7 +116,7 @@ def explain(
         return
     if motif != "auto" or control is not None:
         raise typer.BadParameter("--motif and --control are for --check")
-    from wavebind.explanations import explain_run, explanation_size, write_pictures
+    from wavebind.explain.run import explain_run, explanation_size, write_pictures
 
     opened = _open(run, data, genome)
     n = 20 if n is None else n
@@ -143,7 +143,7 @@ def explain(
     if len(explained.names) < n:
         note(f"the {split} split has only {len(explained.names)} bound windows; all are explained")
     if film:
-        from wavebind.stagefilms import write_films
+        from wavebind.report.films import write_films
 
         with progress_bar("drawing films", len(explained.names)) as advance:
             write_films(run, explained, output=output, device=device, progress=advance)
@@ -160,10 +160,10 @@ def explain(
 
 def _open(run: Path, data: Path, genome: Path | None) -> Dataset:
     """A dataset, or the windows of a file as one."""
-    from wavebind.dataset import open_dataset
-    from wavebind.givenwindows import given_windows
+    from wavebind.datasets.dataset import open_dataset
+    from wavebind.datasets.given import given_windows
     from wavebind.models import load_model
-    from wavebind.rundir import RunDir
+    from wavebind.models.rundir import RunDir
 
     if data.is_dir() or not data.exists():
         if genome is not None:
@@ -176,8 +176,8 @@ def _open(run: Path, data: Path, genome: Path | None) -> Dataset:
 def _compare(run: Path, data: Dataset, explained: Explained, signal: Path, seed: int) -> None:
     import numpy as np
 
-    from wavebind.rundir import RunDir, write_json
-    from wavebind.signalcheck import compare_with_signal, read_signal
+    from wavebind.explain.signal import compare_with_signal, read_signal
+    from wavebind.models.rundir import RunDir, write_json
 
     levels = read_signal(signal, data, explained.profile_index)
     with progress_bar("pairing windows at random", 1000) as advance:
@@ -201,8 +201,8 @@ def _check(
     output: str | None,
     device: str,
 ) -> None:
-    from wavebind.dataset import open_dataset
-    from wavebind.explanationverdicts import N_CHECKED, check_explanations
+    from wavebind.datasets.dataset import open_dataset
+    from wavebind.explain.verdicts import N_CHECKED, check_explanations
 
     opened = open_dataset(data)
     names = [m.strip() for m in (methods or "").split(",") if m.strip()]

@@ -27,9 +27,9 @@ def export(
     ],
 ) -> None:
     """Write a trained model for other programs."""
-    from wavebind.export import export_onnx
     from wavebind.models import load_model
-    from wavebind.rundir import RunDir
+    from wavebind.models.rundir import RunDir
+    from wavebind.predict.onnx import export_onnx
 
     model, card = load_model(RunDir(run).require_model().model)
     export_onnx(model, card, onnx)

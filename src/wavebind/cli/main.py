@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from wavebind.allocation import keep_memory
 from wavebind.cli import (
     audit,
     benchmark,
@@ -32,7 +31,8 @@ from wavebind.cli import (
     variants,
 )
 from wavebind.cli.console import note
-from wavebind.errors import WavebindError
+from wavebind.core.errors import WavebindError
+from wavebind.core.memory import keep_memory
 
 __all__ = ["app", "main", "run"]
 
@@ -50,7 +50,7 @@ app = typer.Typer(
 
 def _version(value: bool) -> None:
     if value:
-        from wavebind.provenance import version
+        from wavebind.core.versions import version
 
         typer.echo(f"wavebind {version()}")
         raise typer.Exit

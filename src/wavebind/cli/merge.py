@@ -29,9 +29,9 @@ def merge(
     from wavebind.cli.dataset import say_dataset
     from wavebind.cli.scan import say_scan
     from wavebind.cli.variants import say_variants
-    from wavebind.dataset import DatasetSummary
-    from wavebind.merging import merge_parts
-    from wavebind.scan import ScanSummary
+    from wavebind.datasets.dataset import DatasetSummary
+    from wavebind.scan.genome import ScanSummary
+    from wavebind.scan.merge import merge_parts
 
     summary = merge_parts(out)
     if isinstance(summary, ScanSummary):

@@ -35,8 +35,8 @@ def motifs(
     device: Device = "auto",
 ) -> None:
     """Find the motifs that a network has learnt, as matrices with names from JASPAR."""
-    from wavebind.dataset import open_dataset
-    from wavebind.motifs import find_motifs
+    from wavebind.datasets.dataset import open_dataset
+    from wavebind.explain.learned_motifs import find_motifs
 
     opened = open_dataset(data)
     with progress_bar("explaining windows", None) as advance:

@@ -43,8 +43,8 @@ def predict(
     import contextlib
     import sys
 
-    from wavebind.fastascores import score_fasta
-    from wavebind.textfiles import replace_file
+    from wavebind.core.files import replace_file
+    from wavebind.predict.fasta import score_fasta
 
     with contextlib.ExitStack() as stack:
         advance = stack.enter_context(progress_bar("scoring sequences", None))

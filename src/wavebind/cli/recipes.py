@@ -22,7 +22,7 @@ def recipes(
     """List the recipes in the package, or print one, to change and pass to --recipe."""
     from importlib import resources
 
-    from wavebind.recipebook import load_recipe, recipe_names
+    from wavebind.training.recipes import load_recipe, recipe_names
 
     if name is None:
         for known in recipe_names():

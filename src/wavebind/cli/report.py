@@ -22,7 +22,7 @@ def report(
     device: Device = "auto",
 ) -> None:
     """Write one HTML page about a run: data, metrics, curves, explanations, configuration."""
-    from wavebind.report import write_report
+    from wavebind.report.run_page import write_report
 
     with progress_bar("drawing", None) as advance:
         page = write_report(run, device=device, progress=advance)

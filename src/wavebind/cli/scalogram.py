@@ -86,13 +86,13 @@ def scalogram(
     """
     import re
 
-    from wavebind.errors import InputError
-    from wavebind.plotting import draw_scalograms, to_gif, to_png
-    from wavebind.recipebook import load_recipe
-    from wavebind.scalograms import ScalogramConfig
-    from wavebind.sequences import read_fasta, to_codes
-    from wavebind.settings import from_dict, to_dict
-    from wavebind.textfiles import replace_file
+    from wavebind.core.errors import InputError
+    from wavebind.core.files import replace_file
+    from wavebind.core.settings import from_dict, to_dict
+    from wavebind.genome.sequences import read_fasta, to_codes
+    from wavebind.report.plots import draw_scalograms, to_gif, to_png
+    from wavebind.training.recipes import load_recipe
+    from wavebind.wavelets.scalograms import ScalogramConfig
 
     ending = out.suffix.lower()
     if ending not in (".png", ".gif"):

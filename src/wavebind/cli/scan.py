@@ -21,7 +21,7 @@ from wavebind.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from wavebind.scan import ScanSummary
+    from wavebind.scan.genome import ScanSummary
 
 __all__ = ["register", "say_scan"]
 
@@ -106,7 +106,7 @@ def scan(
     device: Device = "auto",
 ) -> None:
     """Score a genome: probabilities along it, both strands averaged, and called sites."""
-    from wavebind.scan import ScanConfig, ScanJob, scan_genome
+    from wavebind.scan.genome import ScanConfig, ScanJob, scan_genome
 
     config = ScanConfig(
         stride=stride,

@@ -10,7 +10,7 @@ import typer
 from wavebind.cli.console import Device, Out, TerminalProgress, note
 
 if TYPE_CHECKING:
-    from wavebind.targets import Task
+    from wavebind.datasets.targets import Task
 
 __all__ = ["register"]
 
@@ -190,14 +190,14 @@ def train(
                 f"--resume continues with the settings of the run; leave out {names}"
             )
 
-    from wavebind.crossfit import crossfit as fit_folds
-    from wavebind.dataset import open_dataset
-    from wavebind.recipebook import load_recipe
-    from wavebind.rundir import RunDir
-    from wavebind.runjson import stored_configuration
-    from wavebind.settings import from_dict
-    from wavebind.training import Devices, TrainingConfig, finished_card
-    from wavebind.training import train as fit
+    from wavebind.core.settings import from_dict
+    from wavebind.datasets.dataset import open_dataset
+    from wavebind.models.rundir import RunDir
+    from wavebind.training.crossfit import crossfit as fit_folds
+    from wavebind.training.recipes import load_recipe
+    from wavebind.training.runjson import stored_configuration
+    from wavebind.training.train import Devices, TrainingConfig, finished_card
+    from wavebind.training.train import train as fit
 
     opened = open_dataset(data)
     card = finished_card(out) if resume else None
@@ -245,7 +245,7 @@ def train(
 
 
 def _task(name: str | None) -> Task | None:
-    from wavebind.targets import TASKS
+    from wavebind.datasets.targets import TASKS
 
     if name is not None and name not in TASKS:
         raise typer.BadParameter(f"--task is one of {', '.join(TASKS)}; found {name!r}")

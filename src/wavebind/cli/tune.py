@@ -65,11 +65,11 @@ def tune(
     Start the same command again, as often as there are processors, to share the work; a trial of a
     process that was killed is taken up by another. The test split is not looked at.
     """
-    from wavebind.dataset import open_dataset
-    from wavebind.searchspace import GROUPS
-    from wavebind.tuning import TuneConfig, space_of
-    from wavebind.tuning import tune as run
-    from wavebind.tuningpage import write_tuning_page
+    from wavebind.datasets.dataset import open_dataset
+    from wavebind.report.tuning_page import write_tuning_page
+    from wavebind.tune.search import TuneConfig, space_of
+    from wavebind.tune.search import tune as run
+    from wavebind.tune.space import GROUPS
 
     config = TuneConfig(
         trials=trials,

@@ -8,17 +8,17 @@ from typing import Any
 import torch
 from torch import nn
 
-from wavebind.encodings import encode_onehot
-from wavebind.errors import InputError
-from wavebind.fronts import PyramidFront, check_front, make_front
-from wavebind.images import ImageConfig, ScalogramImage
+from wavebind.core.errors import InputError
+from wavebind.core.settings import from_dict, to_dict
+from wavebind.datasets.targets import TASKS, Task
+from wavebind.models.networks.segments import SideBySide
 from wavebind.models.normalisation import InputNormalisation
 from wavebind.models.registry import get_backbone
-from wavebind.models.segments import SideBySide
-from wavebind.scalograms import ScalogramConfig
-from wavebind.settings import from_dict, to_dict
-from wavebind.targets import TASKS, Task
-from wavebind.wavelets import Wavelet
+from wavebind.wavelets.encodings import encode_onehot
+from wavebind.wavelets.filters import Wavelet
+from wavebind.wavelets.fronts import PyramidFront, check_front, make_front
+from wavebind.wavelets.images import ImageConfig, ScalogramImage
+from wavebind.wavelets.scalograms import ScalogramConfig
 
 __all__ = [
     "Classifier",
@@ -57,8 +57,8 @@ class ModelConfig:
     outputs : tuple of str
         What each logit stands for; several in a network of several labels.
     front : str or None
-        What stands before the backbone, one of :data:`wavebind.fronts.FRONTS`; None for what the
-        backbone reads by itself.
+        What stands before the backbone, one of :data:`wavebind.wavelets.fronts.FRONTS`; None for
+        what the backbone reads by itself.
     task : {"binary", "multilabel", "multiclass", "regression"} or None
         What the outputs are; by default binary for one and multilabel for several.
     networks : int

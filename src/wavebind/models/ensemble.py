@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import torch
 
-from wavebind.calibration import Calibration
-from wavebind.errors import InputError
+from wavebind.core.errors import InputError
+from wavebind.metrics.calibration import Calibration
 from wavebind.models.classifier import Classifier, ModelConfig
 from wavebind.models.registry import get_backbone
 

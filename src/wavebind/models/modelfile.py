@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wavebind.calibration import Calibration
-from wavebind.errors import InputError
+from wavebind.core.errors import InputError
+from wavebind.core.files import check_readable, replace_file
+from wavebind.core.settings import from_dict, to_dict
+from wavebind.core.versions import version, versions
+from wavebind.metrics.calibration import Calibration
 from wavebind.models.classifier import Classifier, ModelConfig
-from wavebind.provenance import version, versions
-from wavebind.settings import from_dict, to_dict
-from wavebind.textfiles import check_readable, replace_file
 
 __all__ = ["ModelCard", "load_model", "save_model"]
 

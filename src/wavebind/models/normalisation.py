@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from wavebind.errors import InputError
+from wavebind.core.errors import InputError
 
 __all__ = ["InputNormalisation"]
 

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from wavebind.errors import InputError
-from wavebind.models.efficientnet import EfficientNetConfig, EfficientNetLite0
-from wavebind.models.pretrained import LITE0_IMAGENET, RESNET_IMAGENET, Pretrained
-from wavebind.models.pyramidnet import PyramidNet, PyramidNetConfig
-from wavebind.models.resnet import ResNet, ResNetConfig
-from wavebind.models.scalenet import ScaleNet, ScaleNetConfig
-from wavebind.models.segments import SegmentedNetwork
-from wavebind.models.sequencenets import (
+from wavebind.core.errors import InputError
+from wavebind.models.images.efficientnet import EfficientNetConfig, EfficientNetLite0
+from wavebind.models.images.pretrained import LITE0_IMAGENET, RESNET_IMAGENET, Pretrained
+from wavebind.models.images.resnet import ResNet, ResNetConfig
+from wavebind.models.images.timmnet import TimmConfig, TimmNet, check_name
+from wavebind.models.networks.pyramidnet import PyramidNet, PyramidNetConfig
+from wavebind.models.networks.scalenet import ScaleNet, ScaleNetConfig
+from wavebind.models.networks.segments import SegmentedNetwork
+from wavebind.models.networks.sequencenets import (
     CNN,
     CNNConfig,
     DanQ,
@@ -22,7 +23,6 @@ from wavebind.models.sequencenets import (
     DeepBind,
     DeepBindConfig,
 )
-from wavebind.models.timmnet import TimmConfig, TimmNet, check_name
 
 __all__ = ["BACKBONES", "Backbone", "get_backbone"]
 
@@ -51,7 +51,8 @@ class Backbone:
         otherwise the input is put on the scale of the published weights, or on that of the
         training windows.
     front : str
-        What stands before it unless something else is asked for; see :mod:`wavebind.fronts`.
+        What stands before it unless something else is asked for; see
+        :mod:`wavebind.wavelets.fronts`.
     """
 
     name: str

@@ -1,0 +1,1 @@
+"""Runs and results as a notebook uses them."""

@@ -1,0 +1,152 @@
+"""A piece of work in a process of its own, with what it cost."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from wavebind.core.errors import InputError, WavebindError
+from wavebind.core.memory import keep_memory
+
+__all__ = ["Cost", "end_with_parent", "run_isolated"]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a piece of work took.
+
+    Attributes
+    ----------
+    seconds : float
+        Wall-clock time, without the start of the process.
+    peak_memory : int
+        Largest resident memory of the process, or of one that it started, in bytes; without what
+        lies on a GPU.
+    """
+
+    seconds: float
+    peak_memory: int
+
+
+def _peak_memory() -> int:
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return 0
+    # Linux counts kilobytes, macOS bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
+    status = Path("/proc/self/status")
+    if status.is_file():
+        # The figure of getrusage() begins with that of the process that started this one.
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return max(children, 1024 * int(line.split()[1]))
+    return max(children, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it has ended, however that came about.
+
+    A parent that is killed cannot end its children, and they would go on for hours for nobody.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent watch", daemon=True).start()
+
+
+def _work(answers: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    speaking = threading.Lock()
+
+    def send(kind: str, content: Any) -> None:
+        # Messages may come from several threads.
+        with speaking:
+            answers.send((kind, content))
+
+    def say(*message: Any) -> None:
+        send("said", message)
+
+    keep_memory()
+    end_with_parent()
+    started = time.monotonic()
+    try:
+        result = function(*arguments, say)
+        send("done", (result, time.monotonic() - started, _peak_memory()))
+    except WavebindError as error:
+        send("input", str(error))
+    except Exception:
+        send("failed", traceback.format_exc())
+
+
+def run_isolated(
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    said: Callable[..., None],
+) -> tuple[Any, Cost]:
+    """Call a function in a fresh process, so that its memory is its own.
+
+    Parameters
+    ----------
+    function : callable
+        Of a module's top level. Takes `arguments` and then a callable for messages.
+    arguments : tuple
+    said : callable
+        Called here with each message.
+
+    Returns
+    -------
+    tuple
+        What the function returned, and what it cost.
+
+    Raises
+    ------
+    InputError
+        As the function did, or if the process ended without an answer.
+    """
+    context = multiprocessing.get_context("spawn")
+    messages, answers = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(answers, function, arguments), daemon=True)
+    try:
+        process.start()
+        # The only end to write to is then the process's own, so that nothing more is awaited from
+        # one that was ended, not even in the middle of its answer.
+        answers.close()
+        while True:
+            try:
+                kind, content = messages.recv()
+            except (EOFError, OSError):
+                process.join()
+                raise InputError(
+                    f"the process was ended (code {process.exitcode}), perhaps for want of memory"
+                ) from None
+            if kind == "said":
+                said(*content)
+            elif kind == "input":
+                raise InputError(content)
+            elif kind == "failed":
+                raise RuntimeError(content)
+            else:
+                result, seconds, memory = content
+                return result, Cost(seconds, memory)
+    finally:
+        process.join(timeout=5)
+        if process.is_alive():
+            process.terminate()
+            process.join()
+        # Not before: the process would fail, and say so, at what it still had to tell.
+        messages.close()

@@ -1,0 +1,160 @@
+"""Long work cut into pieces: what is done is kept, and never depends on who did it.
+
+A job has numbered pieces, always cut in the same way. Each one's result is a file of its own in the
+job's folder, so an interrupted job continues where it stopped, and several machines can each do a
+share of the pieces.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import shutil
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wavebind.core.errors import InputError
+from wavebind.core.files import replace_file
+
+__all__ = ["Arrays", "PieceStore", "Shard", "parts_folder"]
+
+Arrays = dict[str, NDArray[Any]]
+
+_JOB = "job.json"
+_MAX_SHARDS = 100_000
+#: Arrays of one piece, unpacked.
+_MAX_BYTES = 2**32
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A share of the pieces: number `index`, from 1, of `count`."""
+
+    index: int = 1
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.index <= self.count <= _MAX_SHARDS:
+            raise InputError(
+                f"shard {self.index}/{self.count}: the first number goes from 1 to the second, "
+                f"which is at most {_MAX_SHARDS:,}"
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Read ``i/n``.
+
+        Raises
+        ------
+        InputError
+            If it is not that.
+        """
+        found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text.strip())
+        if not found:
+            raise InputError(f"shard {text!r} is not of the form i/n, as 3/20")
+        return cls(int(found[1]), int(found[2]))
+
+    def has(self, piece: int) -> bool:
+        """Whether a piece, from 0, belongs to this share."""
+        return piece % self.count == self.index - 1
+
+
+def parts_folder(out: Path) -> Path:
+    """Where the pieces of an output lie until it is whole."""
+    return out.with_name(f"{out.name}.parts")
+
+
+class PieceStore:
+    """The results of a job's pieces.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Made if it is not there.
+    job : dict
+        Everything that decides the results, as JSON can hold it. A folder of another job is
+        refused.
+
+    Raises
+    ------
+    InputError
+        If the folder belongs to another job or cannot be written.
+    """
+
+    def __init__(self, folder: Path, job: dict[str, Any]) -> None:
+        self.folder = folder
+        text = json.dumps(job, indent=2, sort_keys=True, allow_nan=False) + "\n"
+        #: Tells this job from every other.
+        self.fingerprint = hashlib.sha256(text.encode()).hexdigest()[:16]
+        path = folder / _JOB
+        if path.is_file():
+            if path.read_text(encoding="utf-8", errors="replace") != text:
+                raise InputError(
+                    f"{folder}: holds the pieces of other work: {_difference(path, job)}. Give the "
+                    f"same inputs and options to continue it, another --out, or remove the folder"
+                )
+        else:
+            with replace_file(path) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+
+    def _path(self, piece: int) -> Path:
+        return self.folder / f"piece-{piece:07d}.npz"
+
+    def has(self, piece: int) -> bool:
+        """Whether a piece is done."""
+        return self._path(piece).is_file()
+
+    def write(self, piece: int, arrays: Arrays) -> None:
+        """Keep the result of a piece; it appears when whole."""
+        with replace_file(self._path(piece)) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, **arrays)  # type: ignore[arg-type]
+
+    def read(self, piece: int) -> Arrays:
+        """The result of a piece.
+
+        Raises
+        ------
+        InputError
+            If it is not there or damaged.
+        """
+        path = self._path(piece)
+        if not path.is_file():
+            raise InputError(
+                f"{path}: this piece is not done yet; run the missing shards, then merge again"
+            )
+        try:
+            with zipfile.ZipFile(path) as archive:
+                if sum(item.file_size for item in archive.infolist()) > _MAX_BYTES:
+                    raise InputError(f"{path}: unpacks to more than {_MAX_BYTES:,} bytes")
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as data:
+                return {name: data[name] for name in data.files}
+        except (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile) as error:
+            raise InputError(
+                f"{path}: is damaged ({error}); remove it, and run again what made it"
+            ) from error
+
+    def remove(self) -> None:
+        """Remove the folder, once the output is whole."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _difference(path: Path, job: dict[str, Any]) -> str:
+    """Which entry of a job is another one than before, in words."""
+    try:
+        old = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return "its description is damaged"
+    if not isinstance(old, dict):
+        return "its description is damaged"
+    for name in sorted(set(old) | set(job)):
+        if old.get(name) != job.get(name):
+            before, now = (json.dumps(x.get(name))[:80] for x in (old, job))
+            return f"{name} was {before} and is {now}"
+    return "its description differs"

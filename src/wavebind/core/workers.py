@@ -1,0 +1,238 @@
+"""Who does the pieces of a job: this process, processes of this machine, or a Dask cluster.
+
+A piece is done by one thread, whoever does it: sums of floating-point numbers depend on how many
+threads share them, and the output must not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import islice
+from typing import Any
+
+from wavebind.core.devices import one_thread
+from wavebind.core.errors import InputError
+from wavebind.core.memory import keep_memory
+from wavebind.core.processes import end_with_parent
+from wavebind.core.shards import Arrays, PieceStore
+
+__all__ = ["Crew", "run_pieces", "silent"]
+
+#: A piece whose process died this many times is given up.
+MAX_DEATHS = 3
+#: Pieces that wait for each worker, so that none is idle and few are held.
+_AHEAD = 2
+
+Work = Callable[[Any], Arrays]
+Piece = tuple[int, Any]
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Who does the work.
+
+    Attributes
+    ----------
+    workers : int or None
+        Processes on this machine; by default one a processor core that this process may use. With
+        one, this process does the work itself.
+    dask : str or None
+        Address of a Dask scheduler, as ``tcp://10.0.0.1:8786``, whose workers do it instead. They
+        must see the input files under the same paths, and have wavebind.
+    wait : float
+        Seconds that the scheduler has to answer.
+    """
+
+    workers: int | None = None
+    dask: str | None = None
+    wait: float = 20.0
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and not 1 <= self.workers <= 1024:
+            raise InputError(f"workers must be from 1 to 1024; found {self.workers}")
+        if self.dask is not None and self.workers is not None:
+            raise InputError("a Dask cluster has its own workers; give --dask or --workers")
+
+    @property
+    def size(self) -> int:
+        """Processes on this machine."""
+        if self.workers is not None:
+            return self.workers
+        if hasattr(os, "sched_getaffinity"):
+            return len(os.sched_getaffinity(0))
+        return os.cpu_count() or 1
+
+
+def run_pieces(
+    work: Work,
+    pieces: Iterable[Piece],
+    store: PieceStore,
+    crew: Crew,
+    done: Callable[[Any], None] | None = None,
+) -> None:
+    """Do the pieces that are not done, and keep their results.
+
+    Parameters
+    ----------
+    work : callable
+        From a piece to its arrays; it and the pieces can be pickled. Its result depends on nothing
+        else.
+    pieces : iterable of tuple
+        Number and piece; read as the work goes on.
+    store : PieceStore
+    crew : Crew
+    done : callable, optional
+        Called with each piece, also with those that were there.
+
+    Raises
+    ------
+    InputError
+        As `work` does, if a piece's process died again and again, or the cluster is not there.
+    """
+
+    def missing() -> Iterator[Piece]:
+        for number, piece in pieces:
+            if not store.has(number):
+                yield number, piece
+            elif done:
+                done(piece)
+
+    def keep(number: int, piece: Any, arrays: Arrays) -> None:
+        store.write(number, arrays)
+        if done:
+            done(piece)
+
+    if crew.dask is not None:
+        _run_dask(work, missing(), keep, crew, store.fingerprint)
+    elif crew.size == 1:
+        with one_thread():
+            for number, piece in missing():
+                keep(number, piece, work(piece))
+    else:
+        _run_pool(work, missing(), keep, crew.size)
+
+
+def silent(*_: object) -> None:
+    """Say nothing, where nobody listens."""
+
+
+def _start_process() -> None:
+    end_with_parent()
+    _start()
+
+
+def _start() -> None:
+    import torch
+
+    keep_memory()
+    torch.set_num_threads(1)
+
+
+def _run_pool(
+    work: Work, pieces: Iterator[Piece], keep: Callable[[int, Any, Arrays], None], size: int
+) -> None:
+    """Processes that are started anew, not forked: a fork of a process with threads can hang."""
+    # Asked before the first process starts: many runs have nothing left to do.
+    waiting = list(islice(pieces, size * _AHEAD))
+    if not waiting:
+        return
+    deaths: dict[int, int] = {}
+    while waiting:
+        pool = ProcessPoolExecutor(
+            size, mp_context=multiprocessing.get_context("spawn"), initializer=_start_process
+        )
+        running: dict[Future[Arrays], Piece] = {}
+        try:
+            while waiting or running:
+                while waiting:
+                    # Taken off the list only then: a pool that has just lost a process refuses it.
+                    running[pool.submit(work, waiting[0][1])] = waiting[0]
+                    del waiting[0]
+                ended, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    arrays = future.result()
+                    keep(*running.pop(future), arrays)
+                waiting += islice(pieces, max(0, size * _AHEAD - len(running)))
+        except BrokenProcessPool:
+            # A process was killed. Whose piece it had cannot be told, so all that ran are suspect.
+            for future, piece in running.items():
+                if future.done() and future.exception() is None:
+                    keep(*piece, future.result())
+                    continue
+                waiting.append(piece)
+                deaths[piece[0]] = deaths.get(piece[0], 0) + 1
+                if deaths[piece[0]] >= MAX_DEATHS:
+                    raise InputError(
+                        f"a worker process was ended {MAX_DEATHS} times while piece {piece[0]} was "
+                        f"at work, perhaps for want of memory; use fewer --workers"
+                    ) from None
+        except Exception:
+            # A piece failed. What the others have begun is worth keeping for the next try.
+            pool.shutdown(wait=True, cancel_futures=True)
+            for future, piece in running.items():
+                if not future.cancelled() and future.exception() is None:
+                    keep(*piece, future.result())
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _in_one_thread(work: Work, piece: Any) -> Arrays:
+    _start()
+    return work(piece)
+
+
+def _run_dask(
+    work: Work,
+    pieces: Iterator[Piece],
+    keep: Callable[[int, Any, Arrays], None],
+    crew: Crew,
+    fingerprint: str,
+) -> None:
+    """A worker that dies has its pieces redone by the scheduler."""
+    address = crew.dask
+    try:
+        distributed: Any = import_module("distributed")
+    except ImportError:
+        raise InputError(
+            "--dask needs the package 'distributed'; install it with pip install 'wavebind[dask]'"
+        ) from None
+    try:
+        client = distributed.Client(address, timeout=crew.wait, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise InputError(
+            f"{address}: no Dask scheduler answers there ({error}); start one with 'dask scheduler'"
+        ) from error
+    with contextlib.closing(client), client.as_current():
+        threads = sum(client.nthreads().values())
+        if not threads:
+            raise InputError(f"{address}: the Dask cluster has no workers; start some")
+        running: dict[Any, Piece] = {}
+
+        def submit() -> None:
+            for number, piece in islice(pieces, max(0, _AHEAD * threads - len(running))):
+                key = f"wavebind-{fingerprint}-{number}"
+                future = client.submit(_in_one_thread, work, piece, key=key, pure=False, retries=2)
+                running[future] = (number, piece)
+
+        submit()
+        while running:
+            ended = distributed.wait(list(running), return_when="FIRST_COMPLETED").done
+            for future in ended:
+                number, piece = running.pop(future)
+                try:
+                    arrays = future.result()
+                except distributed.KilledWorker as error:
+                    raise InputError(
+                        f"the workers of {address} died again and again at piece {number}, perhaps "
+                        f"for want of memory ({error})"
+                    ) from error
+                keep(number, piece, arrays)
+            submit()

@@ -1,0 +1,1 @@
+"""Labelled windows on disk: written, opened, split and audited."""

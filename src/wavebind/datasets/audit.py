@@ -1,0 +1,332 @@
+"""What a trivial model could cheat with, and whether the parts are apart.
+
+Each shortcut is a score that sees only the make-up or the place of a window. Its direction, or its
+weights, come from the training split; its AUROC is measured on the windows that the network is
+measured on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wavebind.core.settings import to_dict
+from wavebind.datasets.dataset import Dataset
+from wavebind.datasets.leakage import Leakage, find_leakage
+from wavebind.genome.sequences import UNKNOWN, Codes, gc_fraction
+from wavebind.metrics.binary import Estimate, auroc_with_interval, ranking_metrics
+
+__all__ = [
+    "WORDS",
+    "Audit",
+    "Shortcut",
+    "audit",
+    "best_shortcut",
+    "cpg_fraction",
+    "dinucleotide_frequencies",
+    "shortcuts",
+    "to_plain",
+]
+
+#: More training windows than this do not change the few weights of a shortcut.
+_MAX_FIT = 50_000
+_N_RESAMPLES = 500
+_CHUNK = 65_536
+#: From these AUROCs on, a shortcut is worth a warning, and a strong one.
+NOTABLE, STRONG = 0.55, 0.65
+
+WORDS = {
+    "length": "window length",
+    "gc": "GC content",
+    "cpg": "CpG frequency",
+    "dinucleotides": "dinucleotide frequencies (logistic regression)",
+    "unknown": "fraction of unknown bases (N)",
+    "repeat": "fraction of soft-masked bases (repeats)",
+    "position": "position on the chromosome (spline)",
+}
+_REMEDIES = {
+    "length": "cut all windows to one length",
+    "gc": "a background matched in GC removes it: --background gc, or --match-gc",
+    "cpg": "--background shuffle keeps every CpG, and a background matched in GC (--background gc "
+    "or --match-gc) removes most of it",
+    "dinucleotides": "--background shuffle keeps every dinucleotide, and a background matched in "
+    "GC (--background gc or --match-gc) removes what GC explains",
+    "unknown": "take both classes from the same genome, and do not pad windows with N",
+    "repeat": "--background gc, or --match-gc, matches repeats where the genome is soft-masked",
+    "position": "--background flank lies beside the peaks and removes it",
+}
+
+
+@dataclass(frozen=True)
+class Shortcut:
+    """AUROC of one shortcut, its 95 % interval, and the number of windows it was measured on."""
+
+    value: float
+    low: float
+    high: float
+    n_windows: int
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was found.
+
+    Attributes
+    ----------
+    split : str
+    n_windows, n_bound : int
+        Of that split.
+    shortcuts : dict
+        :class:`Shortcut` by name.
+    skipped : dict
+        Why a shortcut could not be measured, by name.
+    leakage : Leakage or None
+        None for the training split.
+    verdict : tuple of str
+        In plain words, one sentence or two each.
+    """
+
+    split: str
+    n_windows: int
+    n_bound: int
+    shortcuts: dict[str, Shortcut]
+    skipped: dict[str, str]
+    leakage: Leakage | None
+    verdict: tuple[str, ...]
+
+
+def dinucleotide_frequencies(codes: Codes) -> NDArray[np.float64]:
+    """Frequencies of the sixteen dinucleotides, both strands counted together.
+
+    Parameters
+    ----------
+    codes : numpy.ndarray
+        ``uint8``, shape ``(window, position)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``float64``, shape ``(window, 16)``, in the order AA, AC, ..., TT; pairs with an unknown
+        base do not count, and a window without a pair is zero.
+    """
+    left, right = codes[:, :-1].astype(np.int64), codes[:, 1:].astype(np.int64)
+    known = (left < UNKNOWN) & (right < UNKNOWN)
+    pair = np.where(known, 4 * left + right, 16)
+    rows = np.arange(len(codes))[:, None]
+    counts = np.bincount((rows * 17 + pair).ravel(), minlength=17 * len(codes))
+    table = counts.reshape(len(codes), 17)[:, :16].astype(np.float64)
+    # The pair xy reads as the pair of the complements, exchanged, on the other strand.
+    partner = [4 * (3 - y) + (3 - x) for x in range(4) for y in range(4)]
+    table = (table + table[:, partner]) / 2
+    frequencies: NDArray[np.float64] = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    return frequencies
+
+
+def cpg_fraction(codes: Codes) -> NDArray[np.float64]:
+    """Fraction of positions that begin a CpG, shape ``(window,)``."""
+    cpg: NDArray[np.float64] = ((codes[:, :-1] == 1) & (codes[:, 1:] == 2)).mean(axis=1)
+    return cpg
+
+
+def _unknown_fraction(codes: Codes) -> NDArray[np.float64]:
+    fraction: NDArray[np.float64] = (codes >= UNKNOWN).mean(axis=1)
+    return fraction
+
+
+def _features(data: Dataset, indices: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    """Every shortcut's numbers of some windows; NaN where one is not known.
+
+    Each of shape ``(window,)``, the dinucleotides ``(window, 16)``. Read a chunk at a time, so
+    that memory does not grow with the windows' length.
+    """
+    kinds = {
+        "gc": gc_fraction,
+        "cpg": cpg_fraction,
+        "dinucleotides": dinucleotide_frequencies,
+        "unknown": _unknown_fraction,
+    }
+    rows = max(1, _CHUNK * 200 // data.length)
+    pieces: dict[str, list[NDArray[np.float64]]] = {name: [] for name in kinds}
+    for at in range(0, len(indices), rows):
+        codes = np.asarray(data.codes[indices[at : at + rows]])
+        for name, feature in kinds.items():
+            pieces[name].append(feature(codes))
+    found = {name: np.concatenate(parts) for name, parts in pieces.items()}
+    placed = (data.start >= 0) & (data.chrom != "")
+    extent = np.zeros(len(data.end))
+    for chrom in np.unique(data.chrom):
+        here = data.chrom == chrom
+        extent[here] = data.end[here].max()
+    relative = np.where(placed, data.start / np.maximum(extent, 1), np.nan)
+    length = np.where(placed, data.end - data.start, data.length)
+    found["length"] = length[indices].astype(np.float64)
+    found["repeat"] = data.repeat[indices].astype(np.float64)
+    found["position"] = relative[indices]
+    return found
+
+
+def shortcuts(
+    data: Dataset,
+    indices: NDArray[np.int64],
+    rng: np.random.Generator,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[dict[str, Shortcut], dict[str, str]]:
+    """AUROC of each shortcut on some windows.
+
+    Parameters
+    ----------
+    data : Dataset
+    indices : numpy.ndarray
+        The windows to score.
+    rng : numpy.random.Generator
+        For the bootstrap, and for a sample of the training windows where there are very many.
+    progress : callable, optional
+        Called with 1 for each shortcut.
+
+    Returns
+    -------
+    tuple of dict
+        The shortcuts by name, in the order of :data:`WORDS`; and why one could not be measured,
+        by name.
+    """
+    fit = data.indices("train")
+    if len(fit) > _MAX_FIT:
+        fit = np.sort(rng.choice(fit, _MAX_FIT, replace=False))
+    train, scored = _features(data, fit), _features(data, indices)
+    found: dict[str, Shortcut] = {}
+    skipped: dict[str, str] = {}
+    for name in WORDS:
+        if progress:
+            progress(1)
+        if name == "repeat" and not np.nanmax(np.r_[train[name], scored[name], 0.0]) > 0:
+            skipped[name] = "no sequence is soft-masked"
+            continue
+        a, b = train[name], scored[name]
+        in_a, in_b = (np.isfinite(x).reshape(len(x), -1).all(axis=1) for x in (a, b))
+        labels = data.labels[fit][in_a], data.labels[indices][in_b]
+        if any(len(np.unique(found_labels)) < 2 for found_labels in labels):
+            skipped[name] = "it is not known for both classes"
+            continue
+        scores = _score(name, a[in_a], labels[0], b[in_b])
+        estimate: Estimate = auroc_with_interval(labels[1], scores, rng, _N_RESAMPLES)
+        found[name] = Shortcut(estimate.value, estimate.low, estimate.high, int(in_b.sum()))
+    return found, skipped
+
+
+def _score(
+    name: str,
+    train: NDArray[np.float64],
+    train_labels: NDArray[np.int8],
+    scored: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Scores by one shortcut alone, its direction or weights from the training windows."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import SplineTransformer, StandardScaler
+
+    if name not in ("dinucleotides", "position"):
+        auroc, _ = ranking_metrics(train_labels, train)
+        return scored if auroc >= 0.5 else -scored
+    first = StandardScaler()
+    if name == "position":
+        train, scored = train[:, None], scored[:, None]
+        first = SplineTransformer(n_knots=10, extrapolation="constant")
+    model = make_pipeline(first, LogisticRegression(max_iter=2000, class_weight="balanced"))
+    model.fit(train, train_labels)
+    decision: NDArray[np.float64] = model.decision_function(scored)
+    return decision
+
+
+def best_shortcut(found: dict[str, Shortcut]) -> tuple[str, Shortcut]:
+    """The shortcut with the highest AUROC."""
+    return max(found.items(), key=lambda item: item[1].value)
+
+
+def audit(
+    data: Dataset,
+    part: str,
+    rng: np.random.Generator,
+    progress: Callable[[int], None] | None = None,
+) -> Audit:
+    """Look for whatever but the motif could tell the classes apart on one split.
+
+    Parameters
+    ----------
+    data : Dataset
+    part : str
+        ``train``, ``valid`` or ``test``.
+    rng : numpy.random.Generator
+    progress : callable, optional
+        Called with 1 for each of the shortcuts and for the search for duplicates.
+
+    Raises
+    ------
+    InputError
+        If the split is not known, or lacks a class.
+    """
+    indices = data.indices(part)
+    found, skipped = shortcuts(data, indices, rng, progress)
+    leakage = None if part == "train" else find_leakage(data, part)
+    if progress:
+        progress(1)
+    return Audit(
+        split=part,
+        n_windows=len(indices),
+        n_bound=int((data.labels[indices] == 1).sum()),
+        shortcuts=found,
+        skipped=skipped,
+        leakage=leakage,
+        verdict=tuple(_verdict(part, found, leakage)),
+    )
+
+
+def _verdict(part: str, found: dict[str, Shortcut], leakage: Leakage | None) -> list[str]:
+    lines = []
+    for name, shortcut in sorted(found.items(), key=lambda item: -item[1].value):
+        if shortcut.value < NOTABLE or shortcut.low <= 0.5:
+            continue
+        strength = "could go far with" if shortcut.value >= STRONG else "could lean on"
+        lines.append(
+            f"A model {strength} the {WORDS[name]}: alone it reaches an AUROC of "
+            f"{shortcut.value:.3f} ({shortcut.low:.3f}-{shortcut.high:.3f}); {_REMEDIES[name]}."
+        )
+    if not lines:
+        name, best = best_shortcut(found)
+        lines.append(
+            f"No shortcut tells the classes apart: the best, {WORDS[name]}, reaches an AUROC of "
+            f"{best.value:.3f} ({best.low:.3f}-{best.high:.3f})."
+        )
+    if leakage is not None:
+        lines.append(_leakage_words(part, leakage))
+    return lines
+
+
+def _leakage_words(part: str, leakage: Leakage) -> str:
+    n = leakage.n_windows
+    near, over = leakage.n_near_duplicates, leakage.n_overlapping
+    if not near and not over:
+        return (
+            f"No {part} window overlaps a training window or shares half of its {leakage.k}-mers "
+            f"with them."
+        )
+    remedy = (
+        "Split by chromosome or with --split-blocks, never at random."
+        if over
+        else "They lie elsewhere on the genome, so they are repeats: name a BED file of segmental "
+        "duplications or repeats with --exclude to leave them out."
+    )
+    return (
+        f"{near:,} of {n:,} {part} windows ({near / n:.1%}) share at least half of their "
+        f"{leakage.k}-mers with training windows and {over:,} ({over / n:.1%}) overlap one "
+        f"(the first: {', '.join(leakage.examples[:3])}); a model can know these by heart. {remedy}"
+    )
+
+
+def to_plain(found: Audit) -> dict[str, Any]:
+    """The audit as plain data for JSON, the best shortcut named."""
+    name, best = best_shortcut(found.shortcuts)
+    return {**to_dict(found), "best_shortcut": {"name": name, **to_dict(best)}}

@@ -1,0 +1,1 @@
+"""Datasets from a peak file and a genome: bound windows and matched negatives."""

@@ -1,0 +1,503 @@
+"""From peaks and a genome to labelled windows.
+
+The genome is gone through twice, a chromosome at a time: once to count what the candidates are made
+of, and once to write those that were chosen. Only numbers are kept in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wavebind.core.errors import InputError
+from wavebind.core.shards import Arrays
+from wavebind.datasets.dataset import DROP_DUPLICATE, DROP_UNKNOWN, MAX_UNKNOWN
+from wavebind.datasets.from_peaks.backgrounds import (
+    KINDS,
+    BackgroundConfig,
+    Tiling,
+    accessible_candidates,
+    choose,
+    flank_candidates,
+    flanks_each_side,
+    genome_tiling,
+    n_tilings,
+    needed,
+    shortfall,
+)
+from wavebind.datasets.from_peaks.candidates import (
+    FIELDS,
+    ChromosomeCandidates,
+    CountTask,
+    count_letters,
+)
+from wavebind.datasets.splits import PARTS, BlockSplit, ChromosomeSplit
+from wavebind.datasets.tables import LabelledWindow
+from wavebind.genome.composition import sequence_hash
+from wavebind.genome.genomes import Genome
+from wavebind.genome.intervals import merged
+from wavebind.genome.peaks import bound_windows, place_on_genome, touching
+from wavebind.genome.sequences import letter_codes
+from wavebind.genome.shuffling import dinucleotide_shuffle
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Count", "PeakDatasetConfig", "PeakWindows", "Stages", "choose_windows", "silent"]
+
+DROP_TOP = "weaker than the strongest that were asked for"
+DROP_GAP = "window in the gap between two blocks"
+MAX_LENGTH = 1_000_000
+_BATCH = 4096
+_SHUFFLE_TRIES = 20
+_COLUMNS = ("start", "end", "label", "part", "source", "score", "repeat")
+
+#: Opens a progress bar: its name and total in, a context that gives the function to advance it.
+Stages = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
+#: Has the pieces of a task done, and says so of each; gives their results in order.
+Count = Callable[
+    [CountTask, list[ChromosomeCandidates], Callable[[ChromosomeCandidates], None]],
+    Iterable[Arrays],
+]
+
+
+def silent(name: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
+    """No progress bar."""
+    del name, total
+    return nullcontext(lambda _: None)
+
+
+def _count_here(genome: Genome) -> Count:
+    def count(
+        task: CountTask,
+        pieces: list[ChromosomeCandidates],
+        done: Callable[[ChromosomeCandidates], None],
+    ) -> Iterator[Arrays]:
+        for piece in pieces:
+            yield count_letters(task, piece, genome)
+            done(piece)
+
+    return count
+
+
+@dataclass(frozen=True)
+class PeakDatasetConfig:
+    """How a dataset is made from peaks.
+
+    Attributes
+    ----------
+    length : int
+        Of every window, in base pairs.
+    top : int or None
+        Only so many bound windows, the strongest.
+    centre : {"summit", "middle"}
+        Where a narrowPeak's window is centred.
+    chroms : tuple of str
+        Only these chromosomes; all if empty.
+    background : BackgroundConfig
+    split : ChromosomeSplit or BlockSplit
+    seed : int
+    """
+
+    length: int = 200
+    top: int | None = None
+    centre: str = "summit"
+    chroms: tuple[str, ...] = ()
+    background: BackgroundConfig = field(default_factory=BackgroundConfig)
+    split: ChromosomeSplit | BlockSplit = field(default_factory=ChromosomeSplit)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 4 <= self.length <= MAX_LENGTH:
+            raise InputError(f"length {self.length} bp is not between 4 and {MAX_LENGTH:,}")
+        if self.top is not None and self.top < 1:
+            raise InputError(f"top {self.top} is not a positive number of windows")
+        if isinstance(self.split, BlockSplit) and self.length >= self.split.size:
+            raise InputError(
+                f"windows of {self.length:,} bp do not fit into blocks of {self.split.size:,} bp; "
+                f"raise --block-size"
+            )
+        if self.seed < 0:
+            raise InputError(f"seed {self.seed} is negative")
+
+
+@dataclass
+class PeakWindows:
+    """The windows of a dataset, chosen; their sequences are still to be read.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        ``chrom``, ``start``, ``end``, ``label``, ``part`` (index into ``PARTS``), ``score``,
+        ``source``, ``repeat`` (soft-masked fraction), sorted along the genome.
+    shuffled : dict
+        For each part, how many shuffled windows are made.
+    forbidden : pandas.DataFrame
+        What no unbound window touches: peaks and bound windows with the gap around them, and
+        excluded regions.
+    notes : list of str
+    dropped : dict
+    """
+
+    table: pd.DataFrame
+    shuffled: dict[str, int]
+    forbidden: pd.DataFrame
+    notes: list[str]
+    dropped: dict[str, int]
+    genome: Genome
+    config: PeakDatasetConfig
+
+    def __len__(self) -> int:
+        return len(self.table) + sum(self.shuffled.values())
+
+    def read(self) -> Iterator[LabelledWindow]:
+        """Read the sequences, a chromosome at a time; shuffled windows follow their chromosome.
+
+        Yields
+        ------
+        LabelledWindow
+
+        Raises
+        ------
+        InputError
+            If a part has too few sequences that can be shuffled.
+        """
+        rng = np.random.default_rng([self.config.seed, 1])
+        length = self.config.length
+        shuffler = _Shuffler(self.table, self.shuffled, rng)
+        chrom = self.table["chrom"].to_numpy()
+        for name in dict.fromkeys(chrom):
+            letters = self.genome.letters(name)
+            views = np.lib.stride_tricks.sliding_window_view(letters, length)
+            rows = np.flatnonzero(chrom == name)
+            for at in range(0, len(rows), _BATCH):
+                here = self.table.iloc[rows[at : at + _BATCH]]
+                codes = letter_codes(views[here["start"].to_numpy()])
+                columns = [here[c].tolist() for c in _COLUMNS]
+                for window, row in zip(codes, zip(*columns, strict=True), strict=True):
+                    start, end, label, part, source, score, repeat = row
+                    yield LabelledWindow(
+                        codes=window,
+                        label=label,
+                        part=PARTS[part],
+                        chrom=name,
+                        start=start,
+                        end=end,
+                        place=f"{name}:{start}-{end}",
+                        source=source,
+                        score=score,
+                        repeat=repeat,
+                    )
+                if self.shuffled:
+                    yield from shuffler.of(here, codes)
+        shuffler.check()
+
+
+class _Shuffler:
+    """Shuffled copies of the bound windows, as many in each part as were asked for.
+
+    What one window cannot give, because it has no other arrangement, the following ones do.
+    """
+
+    def __init__(
+        self, table: pd.DataFrame, wanted: dict[str, int], rng: np.random.Generator
+    ) -> None:
+        self._rng = rng
+        self._wanted = wanted
+        self._made = dict.fromkeys(wanted, 0)
+        bound = table["label"].to_numpy() == 1
+        parts = table["part"].to_numpy()
+        self._n_bound = {p: int((bound & (parts == PARTS.index(p))).sum()) for p in wanted}
+        self._done = dict.fromkeys(wanted, 0)
+        # A shuffle must be no bound window, and no other shuffle.
+        self._seen = set(table["key"].to_numpy().tolist())
+
+    def of(self, rows: pd.DataFrame, codes: NDArray[np.uint8]) -> Iterator[LabelledWindow]:
+        for part in self._wanted:
+            mask = (rows["label"].to_numpy() == 1) & (rows["part"].to_numpy() == PARTS.index(part))
+            if not mask.any():
+                continue
+            self._done[part] += int(mask.sum())
+            # As many as are due by now, which makes good what earlier windows could not give.
+            due = round(self._wanted[part] * self._done[part] / self._n_bound[part])
+            origins = np.flatnonzero(mask)
+            for _ in range(_SHUFFLE_TRIES):
+                missing = due - self._made[part]
+                if missing <= 0:
+                    break
+                whole = np.tile(self._rng.permutation(origins), -(-missing // len(origins)))
+                picked = whole[:missing]
+                shuffled = dinucleotide_shuffle(codes[picked], self._rng)
+                for window, key, i in zip(
+                    shuffled, sequence_hash(shuffled).tolist(), picked, strict=True
+                ):
+                    if key in self._seen:
+                        continue
+                    self._seen.add(key)
+                    self._made[part] += 1
+                    row = rows.iloc[i]
+                    yield LabelledWindow(
+                        codes=window,
+                        label=0,
+                        part=part,
+                        chrom=str(row["chrom"]),
+                        start=-1,
+                        end=-1,
+                        place=f"a shuffle of {row['chrom']}:{row['start']}-{row['end']}",
+                        source="shuffle",
+                    )
+
+    def check(self) -> None:
+        for part, wanted in self._wanted.items():
+            if self._made[part] < wanted:
+                raise shortfall(
+                    "shuffle",
+                    part,
+                    wanted,
+                    self._made[part],
+                    " (the other arrangements of the bound windows are used up)",
+                )
+
+
+def choose_windows(
+    genome: Genome,
+    peaks: Sequence[Path],
+    config: PeakDatasetConfig,
+    *,
+    accessible: Sequence[Path] = (),
+    exclude: Sequence[Path] = (),
+    stages: Stages = silent,
+    count: Count | None = None,
+) -> PeakWindows:
+    """Choose bound and unbound windows.
+
+    Parameters
+    ----------
+    genome : Genome
+        Open, and open for as long as the windows are read.
+    peaks : sequence of pathlib.Path
+        BED or narrowPeak; several are merged.
+    config : PeakDatasetConfig
+    accessible, exclude : sequence of pathlib.Path
+        BED files of open chromatin, and of regions that no window may touch.
+    stages : callable, optional
+        Opens a progress bar.
+    count : callable, optional
+        Has the candidates of each chromosome counted; by default here, one after another.
+
+    Returns
+    -------
+    PeakWindows
+
+    Raises
+    ------
+    InputError
+        If a file breaks a rule, a part has no bound window, or there are too few candidates of
+        any kind of background.
+    """
+    background = config.background
+    if "accessible" in background.kinds and not accessible:
+        raise InputError(
+            "the background of accessible windows needs regions of open chromatin; name a BED "
+            "file with --accessible"
+        )
+    if accessible and "accessible" not in background.kinds:
+        raise InputError(
+            "accessible regions were given and the background is "
+            f"{', '.join(background.kinds)}; add --background accessible"
+        )
+    import pandas as pd
+
+    rng = np.random.default_rng([config.seed, 0])
+    placed = place_on_genome(peaks, genome, centre=config.centre, chroms=config.chroms)
+    notes = list(placed.notes)
+    excluded = None
+    if exclude:
+        regions = place_on_genome(exclude, genome, strict=False)
+        notes += regions.notes
+        excluded = merged([regions.table])
+    bound = bound_windows(placed, config.length, genome, excluded)
+    near = merged([placed.table, bound.table], pad=background.gap)
+    forbidden = near if excluded is None else merged([near, excluded])
+    chroms = list(dict.fromkeys(bound.table["chrom"]))
+    candidates = _place_candidates(config, genome, accessible, chroms, near, forbidden, notes)
+    sources = {"bound": bound.table, **candidates}
+    pieces = _pieces(genome, chroms, sources, forbidden, config, rng)
+    task = CountTask(str(genome.path.absolute()), genome.checksum, config.length, config.split)
+    total = sum(genome.lengths[c] for c in chroms)
+    with stages("counting bases of candidates", total) as advance:
+
+        def counted_bases(piece: ChromosomeCandidates) -> None:
+            advance(genome.lengths[piece.chrom])
+
+        done = (count or _count_here(genome))(task, pieces, counted_bases)
+        counted = _tables(chroms, sources, done, config)
+    dropped = bound.dropped
+    positives = _keep_bound(counted.pop("bound"), config, dropped)
+    _require_parts(positives, config)
+    chosen = [positives.assign(label=1)]
+    for kind, pool in counted.items():
+        pool = pool[~pool["key"].isin(pd.concat([c["key"] for c in chosen]))]
+        pool = pool[~pool["key"].duplicated()]
+        if len(chosen) > 1:
+            pool = pool[~touching(pool, merged(chosen[1:]))]
+        for i, part in enumerate(PARTS):
+            here = pool[pool["part"].to_numpy() == i].reset_index(drop=True)
+            mine = positives[positives["part"].to_numpy() == i]
+            rows = choose(kind, part, here, mine, background, rng, notes)
+            chosen.append(here.iloc[rows].assign(label=0, score=np.nan, source=kind))
+    shuffled: dict[str, int] = {}
+    if "shuffle" in background.kinds and background.ratio is not None:
+        counts = positives["part"].to_numpy()
+        shuffled = {
+            part: needed(background.ratio, int((counts == i).sum())) for i, part in enumerate(PARTS)
+        }
+    columns = ["chrom", *_COLUMNS, "key"]
+    table = pd.concat([c[columns] for c in chosen], ignore_index=True)
+    place = table["chrom"].map({c: i for i, c in enumerate(chroms)}).to_numpy()
+    table = table.iloc[np.lexsort((table["start"].to_numpy(), place))].reset_index(drop=True)
+    return PeakWindows(table, shuffled, forbidden, notes, dropped, genome, config)
+
+
+def _place_candidates(
+    config: PeakDatasetConfig,
+    genome: Genome,
+    accessible: Sequence[Path],
+    chroms: Sequence[str],
+    near: pd.DataFrame,
+    forbidden: pd.DataFrame,
+    notes: list[str],
+) -> dict[str, pd.DataFrame]:
+    """Candidates whose places are known before the genome is read."""
+    background = config.background
+    found = {}
+    if "accessible" in background.kinds:
+        regions = place_on_genome(accessible, genome, strict=False)
+        notes += regions.notes
+        found["accessible"] = accessible_candidates(regions.table, config.length, genome)
+    if "flank" in background.kinds:
+        found["flank"] = flank_candidates(near, config.length, flanks_each_side(background), genome)
+    for kind, table in found.items():
+        table = table[table["chrom"].isin(chroms)]
+        found[kind] = table[~touching(table, forbidden)].reset_index(drop=True)
+    return found
+
+
+def _pieces(
+    genome: Genome,
+    chroms: Sequence[str],
+    sources: dict[str, pd.DataFrame],
+    forbidden: pd.DataFrame,
+    config: PeakDatasetConfig,
+    rng: np.random.Generator,
+) -> list[ChromosomeCandidates]:
+    """The candidates of each chromosome; those that tile the genome are placed by the worker."""
+    pieces = []
+    tilings = n_tilings(sum(genome.lengths[c] for c in chroms), config.length)
+    for chrom in chroms:
+        starts: dict[str, NDArray[np.int64] | Tiling] = {}
+        for kind, table in sources.items():
+            here = table["chrom"].to_numpy() == chrom
+            starts[kind] = table["start"].to_numpy()[here].astype(np.int64)
+        if "gc" in config.background.kinds:
+            starts["gc"] = genome_tiling(
+                chrom, genome.lengths[chrom], config.length, tilings, forbidden, rng
+            )
+        pieces.append(ChromosomeCandidates(chrom, starts))
+    return pieces
+
+
+def _tables(
+    chroms: Sequence[str],
+    sources: dict[str, pd.DataFrame],
+    counted: Iterable[Arrays],
+    config: PeakDatasetConfig,
+) -> dict[str, pd.DataFrame]:
+    """Candidates with what they are made of.
+
+    Returns
+    -------
+    dict of pandas.DataFrame
+        By kind, ``bound`` first: the columns of the candidates and ``part``, ``unknown`` (bases),
+        ``gc`` and ``repeat`` (fractions) and ``key`` (:func:`sequence_hash`).
+    """
+    import pandas as pd
+
+    kinds = ["bound", *(k for k in KINDS if k in config.background.kinds and k != "shuffle")]
+    found: dict[str, list[pd.DataFrame]] = {kind: [] for kind in kinds}
+    for index, (chrom, arrays) in enumerate(zip(chroms, counted, strict=True)):
+        for kind in kinds:
+            values = {name: arrays[f"{kind}.{name}"] for name in FIELDS}
+            row, start = values.pop("row"), values.pop("start")
+            if kind in sources:
+                table = sources[kind]
+                table = table[table["chrom"].to_numpy() == chrom].iloc[row]
+            else:
+                table = pd.DataFrame({"start": start})
+            # A number and not a name: there may be millions of rows.
+            names = pd.Categorical.from_codes(
+                np.full(len(table), index), categories=pd.Index(chroms)
+            )
+            found[kind].append(table.assign(chrom=names, **values))
+    joined = {kind: pd.concat(tables, ignore_index=True) for kind, tables in found.items()}
+    return {
+        kind: table.assign(chrom=table["chrom"].astype(object), end=table["start"] + config.length)
+        for kind, table in joined.items()
+    }
+
+
+def _keep_bound(
+    table: pd.DataFrame, config: PeakDatasetConfig, dropped: dict[str, int]
+) -> pd.DataFrame:
+    """Bound windows without those that break a rule; what is left out is counted in `dropped`."""
+
+    def keep(mask: NDArray[np.bool_], why: str) -> None:
+        nonlocal table
+        if not mask.all():
+            dropped[why] = dropped.get(why, 0) + int((~mask).sum())
+        table = table[mask]
+
+    keep(table["unknown"].to_numpy() <= MAX_UNKNOWN * config.length, DROP_UNKNOWN)
+    # The strongest of several with one sequence stays.
+    table = table.sort_values("score", ascending=False, kind="stable", na_position="last")
+    keep(~table["key"].duplicated().to_numpy(), DROP_DUPLICATE)
+    keep(table["part"].to_numpy() >= 0, DROP_GAP)
+    if config.top is not None:
+        if table["score"].isna().any():
+            raise InputError(
+                "--top needs the strength of every peak: column 7 of narrowPeak, column 5 of BED; "
+                f"{int(table['score'].isna().sum()):,} of {len(table):,} have none"
+            )
+        keep(np.arange(len(table)) < config.top, DROP_TOP)
+    return table.reset_index(drop=True)
+
+
+def _require_parts(positives: pd.DataFrame, config: PeakDatasetConfig) -> None:
+    """Refuse a split that leaves a part without a bound window."""
+    counts = np.bincount(positives["part"].to_numpy(), minlength=len(PARTS))
+    if counts.all():
+        return
+    found = ", ".join(f"{part} {n:,}" for part, n in zip(PARTS, counts, strict=True))
+    chroms = list(dict.fromkeys(positives["chrom"]))
+    if isinstance(config.split, BlockSplit):
+        remedy = (
+            "lower --block-size, so that every part has blocks with peaks, or name chromosomes "
+            "with --test-chroms and --valid-chroms"
+        )
+    else:
+        test, valid = (", ".join(names) for names in (config.split.test, config.split.valid))
+        remedy = (
+            f"the split holds out {test} for the test and {valid} for validation; name chromosomes "
+            f"that have peaks with --test-chroms and --valid-chroms, or, where there are too few, "
+            f"use --split-blocks"
+        )
+    raise InputError(
+        f"a part has no bound window (found: {found}, on {', '.join(chroms[:8])}"
+        f"{' and more' if len(chroms) > 8 else ''}); {remedy}"
+    )

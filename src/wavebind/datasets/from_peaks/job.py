@@ -1,0 +1,197 @@
+"""A dataset from peaks as a job: counted by many, then chosen and written by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from wavebind.core.errors import InputError
+from wavebind.core.files import sha256
+from wavebind.core.settings import to_dict
+from wavebind.core.shards import Arrays, PieceStore, Shard, parts_folder
+from wavebind.core.workers import Crew, run_pieces
+from wavebind.datasets.dataset import DatasetSummary, write_dataset
+from wavebind.datasets.from_peaks.candidates import (
+    ChromosomeCandidates,
+    CountTask,
+    count_chromosome,
+)
+from wavebind.datasets.from_peaks.choose import (
+    Count,
+    PeakDatasetConfig,
+    Stages,
+    choose_windows,
+    silent,
+)
+from wavebind.genome.genomes import Genome, open_genome
+
+__all__ = ["PeakJob", "build_dataset", "merge_dataset"]
+
+
+@dataclass(frozen=True)
+class PeakJob:
+    """Everything that decides a dataset from peaks, and where it goes.
+
+    Attributes
+    ----------
+    peaks, accessible, exclude : tuple of str
+        Paths.
+    genome, out : str
+        Paths.
+    config : PeakDatasetConfig
+    force : bool
+        Whether an older dataset is replaced.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+
+    peaks: tuple[str, ...]
+    genome: str
+    out: str
+    accessible: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    config: PeakDatasetConfig = field(default_factory=PeakDatasetConfig)
+    force: bool = False
+
+
+class _ShareDone(Exception):  # noqa: N818
+    """A share of the counting is done; nothing is chosen yet."""
+
+
+def build_dataset(
+    job: PeakJob,
+    *,
+    shard: Shard | None = None,
+    crew: Crew | None = None,
+    note: Callable[[str], None] | None = None,
+    stages: Stages | None = None,
+) -> DatasetSummary | None:
+    """Make a dataset.
+
+    With a `shard` or a `crew` the candidates are counted in pieces, a chromosome each, that are
+    kept in ``OUT.parts`` until the dataset is whole; without, by this process alone.
+
+    Parameters
+    ----------
+    job : PeakJob
+    shard : Shard, optional
+        Count this share of the chromosomes only; :func:`merge_dataset` goes on from there.
+    crew : Crew, optional
+        Who counts.
+    note : callable, optional
+        Takes what a person should know.
+    stages : callable, optional
+        Opens a progress bar.
+
+    Returns
+    -------
+    DatasetSummary or None
+        None of a share.
+
+    Raises
+    ------
+    InputError
+        As :func:`wavebind.datasets.from_peaks.choose.choose_windows` and
+        :func:`wavebind.datasets.dataset.write_dataset`.
+    """
+    bars = stages or silent
+    with bars("reading the genome", None) as advance:
+        genome = open_genome(Path(job.genome), progress=advance)
+    store: PieceStore | None = None
+    count: Count | None = None
+    if shard is not None or crew is not None:
+        if Path(job.out).exists() and not job.force:
+            raise InputError(f"{job.out}: exists already; choose another name or pass --force")
+        store = _store(job, genome)
+        count = _shared(store, shard, crew or Crew(1))
+    try:
+        summary = _write(job, genome, count, note or (lambda _: None), bars)
+    except _ShareDone:
+        return None
+    if store is not None:
+        store.remove()
+    return summary
+
+
+def merge_dataset(job: PeakJob) -> DatasetSummary:
+    """Make a dataset of what the shares have counted.
+
+    Raises
+    ------
+    InputError
+        If a piece is missing, or an input is not what it was.
+    """
+    genome = open_genome(Path(job.genome))
+    store = _store(job, genome)
+
+    def count(
+        task: CountTask,
+        pieces: list[ChromosomeCandidates],
+        done: Callable[[ChromosomeCandidates], None],
+    ) -> Iterator[Arrays]:
+        del task, done
+        return (store.read(i) for i in range(len(pieces)))
+
+    summary = _write(job, genome, count, lambda _: None, silent)
+    store.remove()
+    return summary
+
+
+def _store(job: PeakJob, genome: Genome) -> PieceStore:
+    inputs = [*job.peaks, *job.accessible, *job.exclude]
+    description = {
+        "command": "dataset",
+        "job": to_dict(job),
+        "genome": genome.checksum,
+        "inputs": [sha256(Path(path)) for path in inputs],
+    }
+    return PieceStore(parts_folder(Path(job.out)), description)
+
+
+def _shared(store: PieceStore, shard: Shard | None, crew: Crew) -> Count:
+    def count(
+        task: CountTask,
+        pieces: list[ChromosomeCandidates],
+        done: Callable[[ChromosomeCandidates], None],
+    ) -> Iterator[Arrays]:
+        share = shard or Shard()
+        mine = [(i, piece) for i, piece in enumerate(pieces) if share.has(i)]
+        run_pieces(partial(count_chromosome, task), mine, store, crew, done)
+        if share.count > 1:
+            raise _ShareDone
+        return (store.read(i) for i in range(len(pieces)))
+
+    return count
+
+
+def _write(
+    job: PeakJob, genome: Genome, count: Count | None, note: Callable[[str], None], stages: Stages
+) -> DatasetSummary:
+    peaks, accessible, exclude = (
+        [Path(p) for p in paths] for paths in (job.peaks, job.accessible, job.exclude)
+    )
+    with genome:
+        chosen = choose_windows(
+            genome,
+            peaks,
+            job.config,
+            accessible=accessible,
+            exclude=exclude,
+            stages=stages,
+            count=count,
+        )
+        for line in chosen.notes:
+            note(line)
+        with stages("writing windows", len(chosen)) as advance:
+            return write_dataset(
+                chosen.read(),
+                Path(job.out),
+                inputs=[*peaks, Path(job.genome), *accessible, *exclude],
+                checksums={Path(job.genome): genome.checksum},
+                settings={**to_dict(job.config), "notes": chosen.notes},
+                dropped=chosen.dropped,
+                overwrite=job.force,
+                progress=advance,
+            )

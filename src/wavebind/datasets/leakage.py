@@ -1,0 +1,176 @@
+"""Windows of one part that are found again in another: by sequence, and by place.
+
+Near-duplicates are found by long k-mers, read on either strand. Where there are very many, only
+those are kept whose hash falls into a fixed fraction of all hashes, the same in every window
+(Broder 1997, Proc. Compression and Complexity of Sequences, p. 21).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wavebind.datasets.dataset import Dataset
+from wavebind.genome.composition import mixed
+from wavebind.genome.intervals import merged, overlapping
+from wavebind.genome.sequences import UNKNOWN, Codes
+
+__all__ = ["Leakage", "find_leakage", "shared_kmers"]
+
+#: Long enough that two windows of a genome hardly share one by chance (4**24 is 3e14).
+K = 24
+#: A window of which this fraction of k-mers is in the other part is a near-duplicate.
+NEAR = 0.5
+_MAX_KMERS = 20_000_000
+_CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """What windows of a part share with the training part.
+
+    Attributes
+    ----------
+    n_windows : int
+    k : int
+        Length of the k-mers.
+    n_near_duplicates : int
+        Windows with at least half of their k-mers in training windows.
+    n_overlapping : int
+        Windows that share a base of the genome with a training window.
+    n_placed : int
+        Windows whose place is known.
+    examples : tuple of str
+        Names of some of them.
+    """
+
+    n_windows: int
+    k: int
+    n_near_duplicates: int
+    n_overlapping: int
+    n_placed: int
+    examples: tuple[str, ...]
+
+
+def _kmers(codes: Codes, k: int) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """Hashes of all k-mers, the same for both strands, and which of them hold no N.
+
+    Both of shape ``(window, position - k + 1)``. Two k-mers of k/2 make one of k, so five steps
+    make a 24-mer.
+    """
+    known = np.minimum(codes, 3).astype(np.uint64)
+    built: dict[int, _Kmers] = {1: (known, 3 - known, codes >= UNKNOWN)}
+    size = 1
+    while 2 * size <= k:
+        built[2 * size] = _joined(built[size], size, built[size], size)
+        size *= 2
+    total, whole = size, built[size]
+    while total < k:
+        size = max(s for s in built if s <= k - total)
+        whole = _joined(whole, total, built[size], size)
+        total += size
+    forward, backward, bad = whole
+    return mixed(np.minimum(forward, backward)), ~bad
+
+
+_Kmers = tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.bool_]]
+
+
+def _joined(left: _Kmers, n_left: int, right: _Kmers, n_right: int) -> _Kmers:
+    """K-mers of `n_left` bases, each followed by the one of `n_right` that begins where it ends."""
+    width = left[0].shape[1] - n_right
+    a, b = slice(width), slice(n_left, n_left + width)
+    return (
+        (left[0][:, a] << np.uint64(2 * n_right)) | right[0][:, b],
+        (right[1][:, b] << np.uint64(2 * n_left)) | left[1][:, a],
+        left[2][:, a] | right[2][:, b],
+    )
+
+
+def _hashes(
+    codes: Codes, indices: NDArray[np.int64], k: int, one_in: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint64]]]:
+    """Rows (positions within `indices`) and k-mer hashes, a chunk of windows at a time."""
+    for at in range(0, len(indices), _CHUNK):
+        hashes, keep = _kmers(np.asarray(codes[indices[at : at + _CHUNK]]), k)
+        if one_in > 1:
+            keep &= hashes % np.uint64(one_in) == 0
+        rows, columns = np.nonzero(keep)
+        yield rows + at, hashes[rows, columns]
+
+
+def shared_kmers(
+    codes: Codes, indices: NDArray[np.int64], others: NDArray[np.int64], k: int = K
+) -> NDArray[np.float64]:
+    """Fraction of each window's k-mers that occur, on either strand, in any of the others.
+
+    Parameters
+    ----------
+    codes : numpy.ndarray
+        ``uint8``, shape ``(window, position)``.
+    indices, others : numpy.ndarray
+        Rows of `codes`.
+    k : int
+
+    Returns
+    -------
+    numpy.ndarray
+        ``float64``, shape of `indices`; 0 for a window without a k-mer.
+    """
+    width = codes.shape[1] - k + 1
+    one_in = -(-len(others) * width // _MAX_KMERS)
+    known = np.unique(np.concatenate([np.unique(h) for _, h in _hashes(codes, others, k, one_in)]))
+    hits = np.zeros(len(indices))
+    total = np.zeros(len(indices))
+    for rows, hashes in _hashes(codes, indices, k, one_in):
+        if len(known):
+            at = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+            np.add.at(hits, rows[known[at] == hashes], 1)
+        np.add.at(total, rows, 1)
+    return hits / np.maximum(total, 1)
+
+
+def find_leakage(data: Dataset, part: str) -> Leakage:
+    """What the windows of a part share with the training part.
+
+    Parameters
+    ----------
+    data : Dataset
+    part : str
+        ``valid`` or ``test``.
+    """
+    import pandas as pd
+
+    train, mine = data.indices("train"), data.indices(part)
+    k = min(K, max(4, data.length // 2))
+    near = shared_kmers(data.codes, mine, train, k) >= NEAR
+    placed = (data.start >= 0) & (data.chrom != "")
+    overlap = np.zeros(len(mine), dtype=bool)
+    anchors = train[placed[train]]
+    if len(anchors):
+        regions = merged(
+            [
+                pd.DataFrame(
+                    {
+                        "chrom": data.chrom[anchors].astype(object),
+                        "start": data.start[anchors],
+                        "end": data.end[anchors],
+                    }
+                )
+            ]
+        )
+        for chrom in np.unique(data.chrom[mine]):
+            here = np.flatnonzero((data.chrom[mine] == chrom) & placed[mine])
+            rows = mine[here]
+            overlap[here] = overlapping(str(chrom), data.start[rows], data.end[rows], regions)
+    return Leakage(
+        n_windows=len(mine),
+        k=k,
+        n_near_duplicates=int(near.sum()),
+        n_overlapping=int(overlap.sum()),
+        n_placed=int(placed[mine].sum()),
+        examples=tuple(data.names(mine[near | overlap][:5])),
+    )

@@ -1,0 +1,269 @@
+"""Labelled windows from tables and FASTA files, one at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wavebind.core.errors import InputError
+from wavebind.core.files import read_lines
+from wavebind.datasets.splits import PARTS, ChromosomeSplit
+from wavebind.datasets.targets import Target
+from wavebind.genome.sequences import (
+    Codes,
+    LetterCheck,
+    lower_fraction,
+    parse_locus,
+    read_fasta,
+    to_codes,
+)
+
+__all__ = ["LabelledWindow", "read_labelled_fasta", "read_labelled_table"]
+
+
+@dataclass(frozen=True)
+class LabelledWindow:
+    """One window as it stands in a file.
+
+    Attributes
+    ----------
+    codes : numpy.ndarray
+        ``uint8``, shape ``(position,)``.
+    label : int
+        1 = bound, 0 = unbound.
+    part : str
+        ``train``, ``valid`` or ``test``.
+    chrom : str
+        Empty where it is not known.
+    start, end : int
+        0-based, half-open; -1 where not known.
+    place : str
+        File and line, for messages.
+    source : str
+        The peak file of a bound window, the kind of background of an unbound one; empty where it
+        is not known.
+    score : float
+        Strength of the peak; NaN where there is none.
+    repeat : float
+        Fraction of the bases that are soft-masked; NaN where the sequence has no place.
+    targets : tuple of int
+        Of a set with several labels or classes, each of them: 1, 0, or -1 where it is not known.
+    value : float
+        Of a set of numbers, that of the window; NaN where it is not known.
+    """
+
+    codes: Codes
+    label: int
+    part: str
+    chrom: str
+    start: int
+    end: int
+    place: str
+    source: str = ""
+    score: float = math.nan
+    repeat: float = math.nan
+    targets: tuple[int, ...] = ()
+    value: float = math.nan
+
+
+def read_labelled_table(
+    path: Path,
+    split: ChromosomeSplit | None = None,
+    labels: Sequence[str] = (),
+    target: Target | None = None,
+) -> Iterator[LabelledWindow]:
+    """Stream the windows of a tab-separated table, gzipped or not.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The first line names the columns. ``seq`` and ``label`` (0 or 1) must be there; ``chrom``,
+        ``start``, ``end`` (0-based, half-open), ``split`` (train, valid or test), ``source`` and
+        ``score`` (strength of the peak) may be; any other is passed over. Lower-case bases of
+        ``seq`` are soft-masked ones.
+    split : ChromosomeSplit, optional
+        Splits by chromosome, whatever the ``split`` column says. Needed where there is none.
+    labels : sequence of str
+        Columns to take as labels in place of ``label``: 1 bound, 0 unbound, and anything of
+        :data:`NOT_KNOWN`. A window counts as bound if it is bound in any of them.
+    target : Target, optional
+        A column of classes or numbers to take in place of ``label``.
+
+    Yields
+    ------
+    LabelledWindow
+        In the order of the file.
+
+    Raises
+    ------
+    InputError
+        At the first line that breaks a rule; after the last one, if any letter was not a
+        nucleotide.
+    """
+    lines = read_lines(path)
+    _, header = next(lines)
+    columns = header.lstrip("\ufeff").lstrip("#").split("\t")
+    where = {name: i for i, name in enumerate(columns)}
+    if len(where) != len(columns):
+        twice = sorted({c for c in columns if columns.count(c) > 1})
+        raise InputError(f"{path} line 1: column {', '.join(twice)} is there more than once")
+    wanted = (target.column,) if target else labels or ("label",)
+    missing = [name for name in ("seq", *wanted) if name not in where]
+    if missing:
+        raise InputError(
+            f"{path} line 1: column {' and '.join(missing)} missing; the first line of a table "
+            f"names its tab-separated columns, seq and {' '.join(wanted)} among them; "
+            f"found: "
+            f"{', '.join(columns[:12])[:300]}"
+        )
+    if split is None and "split" not in where:
+        raise InputError(
+            f"{path} line 1: there is no split column; add one (train, valid, test) or name the "
+            f"held-out chromosomes with --test-chroms and --valid-chroms"
+        )
+    if split is not None and "chrom" not in where:
+        raise InputError(
+            f"{path} line 1: there is no chrom column, which splitting by chromosome needs; add "
+            f"one, or a split column"
+        )
+    check = LetterCheck()
+    n_rows = 0
+    for number, line in lines:
+        if not line.strip():
+            continue
+        cells = line.split("\t")
+        place = f"{path} line {number}"
+        if len(cells) != len(columns):
+            raise InputError(
+                f"{place}: found {len(cells)} tab-separated columns; the first line has "
+                f"{len(columns)}"
+            )
+        n_rows += 1
+        targets = tuple(_target(cells[where[name]], name, place) for name in labels)
+        value = math.nan
+        if target:
+            number_, targets, value = target.read(cells[where[target.column]], place)
+            label = str(number_)
+        else:
+            label = str(int(1 in targets)) if labels else cells[where["label"]].strip()
+        if label not in ("0", "1"):
+            raise InputError(f"{place}: label {label!r} is not 1 (bound) or 0 (unbound)")
+        chrom = cells[where["chrom"]].strip() if "chrom" in where else ""
+        start, end = _interval(cells, where, place)
+        sequence = cells[where["seq"]].strip()
+        if not sequence:
+            raise InputError(f"{place}: the sequence is empty")
+        if start >= 0 and end - start != len(sequence):
+            raise InputError(
+                f"{place}: the interval {start}-{end} has {end - start} bp and the sequence "
+                f"{len(sequence)}; coordinates are 0-based and half-open"
+            )
+        if split is not None:
+            if not chrom:
+                raise InputError(f"{place}: the chromosome is empty, so the window has no split")
+            part = split.part(chrom)
+        else:
+            part = cells[where["split"]].strip()
+            if part not in PARTS:
+                raise InputError(f"{place}: split {part!r} is not train, valid or test")
+        codes = to_codes(sequence, check, place)
+        yield LabelledWindow(
+            codes=codes,
+            label=int(label),
+            part=part,
+            chrom=chrom,
+            start=start,
+            end=end,
+            place=place,
+            source=cells[where["source"]].strip() if "source" in where else "",
+            score=_score(cells[where["score"]], place) if "score" in where else math.nan,
+            repeat=lower_fraction(sequence),
+            targets=targets,
+            value=value,
+        )
+    if not n_rows:
+        raise InputError(f"{path}: the table has a header and no rows")
+    check.raise_if_any(str(path))
+
+
+def _interval(cells: Sequence[str], where: dict[str, int], place: str) -> tuple[int, int]:
+    if "start" not in where or "end" not in where:
+        return -1, -1
+    text = cells[where["start"]].strip(), cells[where["end"]].strip()
+    try:
+        start, end = int(text[0]), int(text[1])
+    except ValueError:
+        raise InputError(
+            f"{place}: start {text[0]!r} and end {text[1]!r} must be whole numbers"
+        ) from None
+    if start < 0 or start >= end:
+        raise InputError(
+            f"{place}: start {start} and end {end} are not an interval; coordinates are 0-based "
+            f"and half-open, so 0 <= start < end"
+        )
+    return start, end
+
+
+#: What stands in a column of labels where a window is neither bound nor unbound.
+NOT_KNOWN = ("", ".", "NA", "nan", "-1", "2")
+
+
+def _target(cell: str, name: str, place: str) -> int:
+    text = cell.strip()
+    if text in ("0", "1"):
+        return int(text)
+    if text in NOT_KNOWN:
+        return -1
+    raise InputError(
+        f"{place}: {name} {text[:40]!r} is not 1 (bound), 0 (unbound) or one of "
+        f"{', '.join(repr(x) for x in NOT_KNOWN)} (not known)"
+    )
+
+
+def _score(cell: str, place: str) -> float:
+    if cell.strip() in ("", ".", "NA", "nan"):
+        return math.nan
+    try:
+        return float(cell)
+    except ValueError:
+        raise InputError(f"{place}: score {cell[:40]!r} is not a number") from None
+
+
+def read_labelled_fasta(path: Path, label: int, split: ChromosomeSplit) -> Iterator[LabelledWindow]:
+    """Stream the records of a FASTA file as windows of one class.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Records named ``chrom:start-end``, as ``bedtools getfasta`` and ``samtools faidx`` do.
+    label : int
+        The class of all of them.
+    split : ChromosomeSplit
+
+    Raises
+    ------
+    InputError
+        If a record's name does not say where it lies, which splitting by chromosome needs.
+    """
+    for record in read_fasta(path):
+        place = f"{path} line {record.line}"
+        locus = parse_locus(record.name, len(record.codes))
+        if locus is None:
+            raise InputError(
+                f"{place}: the name {record.name!r} is not chrom:start-end of a sequence of "
+                f"{len(record.codes)} bp, so the window cannot be split by chromosome; name the "
+                f"records so (bedtools getfasta does), or give a table with a split column"
+            )
+        part = split.part(locus.chrom)
+        yield LabelledWindow(
+            record.codes,
+            label,
+            part,
+            locus.chrom,
+            locus.start,
+            locus.end,
+            place,
+            repeat=record.repeat,
+        )

@@ -1,0 +1,1 @@
+"""How good a run is, beside baselines, on one dataset or many."""

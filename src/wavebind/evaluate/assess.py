@@ -1,0 +1,326 @@
+"""Scoring a run on a split: what ``metrics.json`` holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wavebind.core.errors import InputError
+from wavebind.core.files import replace_file
+from wavebind.core.settings import to_dict
+from wavebind.core.versions import versions
+from wavebind.datasets.audit import audit, to_plain
+from wavebind.datasets.composition_scores import composition_classes, composition_numbers
+from wavebind.datasets.dataset import Dataset
+from wavebind.metrics.binary import (
+    Estimate,
+    auroc_with_interval,
+    calibration_error,
+    calibration_floor,
+    evaluate,
+    evaluate_classes,
+    evaluate_numbers,
+)
+from wavebind.models import ModelCard
+from wavebind.models.prediction import load_run, predict_logits
+from wavebind.models.rundir import RunDir, write_json
+
+__all__ = ["assess", "read_scores", "read_values"]
+
+_AUDITED = ("best_shortcut", "shortcuts", "skipped", "leakage", "verdict")
+
+
+def assess(
+    out: Path,
+    data: Dataset,
+    part: str = "test",
+    *,
+    output: str | None = None,
+    device: str = "auto",
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, Any]:
+    """Score a trained run on one split of a dataset.
+
+    Writes ``metrics.json`` and ``scores_SPLIT.parquet`` (name, label, logit, probability; of a
+    model of several outputs also ``label:NAME`` and so on) into the run directory.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        The run directory.
+    data : Dataset
+    part : str
+        ``train``, ``valid`` or ``test``.
+    output : str, optional
+        Of a model of several outputs, the one that stands first; the only one where the data have
+        one label.
+    device : str
+    progress : callable, optional
+        Called with the number of windows done since the last call.
+
+    Returns
+    -------
+    dict
+        What ``metrics.json`` holds: for each metric ``value``, ``low`` and ``high`` (95 %
+        bootstrap over windows), the numbers of windows, the threshold chosen on valid, the split,
+        the seed, the expected calibration error with its interval and the floor that right
+        probabilities would have, the AUROC against each kind of
+        background where there are several, and the audit of these windows: ``shortcuts``,
+        ``best_shortcut``, ``skipped``, ``leakage`` and ``verdict``. Of a model of several outputs
+        the same for each of them under ``outputs``. Of classes, under ``classes``, accuracy and
+        macro F1 with intervals, those of composition alone, and the confusions; of numbers, under
+        ``numbers``, correlations, explained variance and error, and those of composition alone:
+        the other metrics are then of windows at or above the training median.
+
+    Raises
+    ------
+    InputError
+        If the run is not a trained one, the lengths or labels differ, the split lacks a class, or
+        it is valid, which the networks of a cross-fit were trained on.
+    """
+    model, card = load_run(out, data, device)
+    run = RunDir(out)
+    names = _outputs(card.model.outputs, data, output, out)
+    if card.model.task_name == "regression" and data.values is None:
+        raise InputError(
+            f"{data.path}: has no numbers, which {out} predicts; make it with 'wavebind dataset "
+            f"--target COLUMN'"
+        )
+    data = _as_trained(data, card, part, out)
+    indices = data.indices(part)
+    logits = predict_logits(model, data.codes, indices, progress=progress)
+    columns: dict[str, Any] = {"name": data.names(indices), "index": indices}
+    found: dict[str, dict[str, Any]] = {}
+    for name in names:
+        j = card.output(name)
+        # A model of one label among several says by its name which of them it is.
+        view = data.of(name) if len(data.outputs) > 1 and name in data.outputs else data
+        mine = logits if logits.ndim == 1 else logits[:, j]
+        labels = view.labels[indices].astype(np.int64)
+        scores = card.probabilities(mine, j)
+        found[name] = _assess_one(view, part, labels, scores, card, j)
+        for suffix in ("", f":{name}") if len(names) > 1 else ("",):
+            if suffix or name == names[0]:
+                columns[f"label{suffix}"] = labels.astype(np.int8)
+                columns[f"logit{suffix}"] = mine
+                columns[f"probability{suffix}"] = scores
+    if data.values is not None:
+        columns["value"] = data.values[indices]
+    result = {
+        **found[names[0]],
+        "task": card.model.task_name,
+        "output": names[0],
+        **_of_task(data, part, indices, logits, card),
+        "outputs": found if len(names) > 1 else {},
+        "data": {"path": str(data.path.resolve()), "codes_sha256": data.checksum},
+        "trained_on_this_data": card.data.get("codes_sha256") == data.checksum,
+        "versions": versions(),
+    }
+    _write_scores(run.scores(part), columns)
+    write_json(run.metrics, result)
+    return result
+
+
+def _as_trained(data: Dataset, card: ModelCard, part: str, out: Path) -> Dataset:
+    """The set with the splits that the model saw: to a cross-fit valid is a part of train."""
+    if card.data.get("codes_sha256") != data.checksum:
+        return data
+    # A card of before splits were noted has no entry.
+    splits = data.identity["splits_sha256"]
+    if card.data.get("splits_sha256", splits) != splits:
+        raise InputError(
+            f"{out}: was trained on other splits of the windows of {data.path}, so that it may "
+            f"know windows of {part}; score it with the splits it was trained with"
+        )
+    if not card.n_folds:
+        return data
+    if part == "valid":
+        raise InputError(
+            f"{out}: is a mean of networks that were trained on valid, too (crossfit); score it "
+            f"on test. What they score on the windows that each held out was printed by train"
+        )
+    return replace(data, parts=np.where(data.parts == "valid", "train", data.parts))
+
+
+def _outputs(
+    outputs: tuple[str, ...], data: Dataset, wanted: str | None, out: Path
+) -> tuple[str, ...]:
+    """The outputs to score, the wanted one first."""
+    if wanted is not None and wanted not in outputs:
+        raise InputError(
+            f"{out}: the model has no output {wanted!r}; choose one of: {', '.join(outputs)}"
+        )
+    if len(outputs) == 1:
+        return outputs
+    if len(data.outputs) == 1:
+        if wanted is None:
+            raise InputError(
+                f"{data.path}: has one label and the model {len(outputs)} outputs; say with "
+                f"--output which of {', '.join(outputs)} it is"
+            )
+        return (wanted,)
+    missing = [name for name in outputs if name not in data.outputs]
+    if missing:
+        raise InputError(
+            f"{data.path}: has no label {missing[0]!r}, which the model was trained on; it has "
+            f"{', '.join(data.outputs)}"
+        )
+    first = wanted or outputs[0]
+    return (first, *(name for name in outputs if name != first))
+
+
+def _assess_one(
+    data: Dataset,
+    part: str,
+    labels: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    card: ModelCard,
+    output: int,
+) -> dict[str, Any]:
+    """Metrics and audit of one output; labels of -1 are left out."""
+    known = labels >= 0
+    labels, scores = labels[known], scores[known]
+    if not 0 < labels.sum() < len(labels):
+        raise InputError(
+            f"{data.path}: the {part} split has {int(labels.sum()):,} bound windows of "
+            f"{len(labels):,}; metrics need both classes"
+        )
+    rng = np.random.default_rng(card.seed)
+    threshold = card.thresholds[output]
+    regression = card.model.task_name == "regression"
+    audited = to_plain(audit(data, part, rng))
+    return {
+        "split": part,
+        "n_windows": len(labels),
+        "n_bound": int(labels.sum()),
+        "threshold": threshold,
+        "seed": card.seed,
+        "epoch": card.epoch,
+        "n_folds": card.n_folds,
+        **{k: to_dict(v) for k, v in evaluate(labels, scores, threshold, rng).items()},
+        "calibration_error": None
+        if regression
+        else to_dict(calibration_error(labels, scores, rng)),
+        # From a stream of its own, so that the intervals after it stay as they were.
+        "calibration_floor": None
+        if regression
+        else to_dict(calibration_floor(scores, rng.spawn(1)[0])),
+        "auroc_by_background": _by_background(data, data.indices(part), labels, scores, rng),
+        **{key: audited[key] for key in _AUDITED},
+    }
+
+
+def _of_task(
+    data: Dataset,
+    part: str,
+    indices: NDArray[np.int64],
+    logits: NDArray[np.float64],
+    card: ModelCard,
+) -> dict[str, Any]:
+    """What ``metrics.json`` has of telling classes apart, and of predicting numbers."""
+    found: dict[str, Any] = {"classes": None, "numbers": None}
+    rng = np.random.default_rng(card.seed)
+    task = card.model.task_name
+    if task == "multiclass" and data.outputs == card.model.outputs:
+        # The class with the highest probability is called.
+        truth, called = data.targets[indices].argmax(axis=1), logits.argmax(axis=1)
+        n = len(data.outputs)
+        table = np.bincount(truth * n + called, minlength=n * n).reshape(n, n)
+        found["classes"] = {
+            "names": list(data.outputs),
+            **_plain(evaluate_classes(truth, called, n, rng)),
+            "composition": _plain(composition_classes(data, part, rng)),
+            "confusion": table.tolist(),
+        }
+    if task == "regression" and data.values is not None:
+        predicted = card.probabilities(logits.reshape(len(indices)))
+        found["numbers"] = {
+            **_plain(evaluate_numbers(data.values[indices], predicted, rng)),
+            "composition": _plain(composition_numbers(data, part, rng)),
+        }
+    return found
+
+
+def _plain(metrics: dict[str, Estimate]) -> dict[str, Any]:
+    return {name: to_dict(value) for name, value in metrics.items()}
+
+
+def _by_background(
+    data: Dataset,
+    indices: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """AUROC of all bound windows against the unbound ones of each kind, where there are several."""
+    source = data.source[indices]
+    kinds = [str(kind) for kind in np.unique(source[labels == 0]) if kind]
+    if len(kinds) < 2:
+        return {}
+    found = {}
+    for kind in kinds:
+        mine = (labels == 1) | (source == kind)
+        estimate = auroc_with_interval(labels[mine], scores[mine], rng)
+        found[kind] = {**to_dict(estimate), "n_windows": int(mine.sum())}
+    return found
+
+
+def _write_scores(path: Path, columns: dict[str, Any]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with replace_file(path) as temporary:
+        pq.write_table(pa.table(columns), temporary)
+
+
+def read_values(out: Path, part: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """True and predicted numbers that :func:`assess` wrote, both ``float64``, ``(window,)``.
+
+    Raises
+    ------
+    InputError
+        If the split was not scored, or the file is damaged.
+    """
+    truth, predicted = _read_columns(out, part, ["value", "probability"])
+    return truth.astype(np.float64), predicted.astype(np.float64)
+
+
+def read_scores(out: Path, part: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Labels and probabilities that :func:`assess` wrote, of the output that stands first.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        ``int64`` labels and ``float64`` probabilities, both of shape ``(window,)``; windows whose
+        label is not known are left out.
+
+    Raises
+    ------
+    InputError
+        If the split was not scored, or the file is damaged.
+    """
+    labels, scores = _read_columns(out, part, ["label", "probability"])
+    labels, scores = labels.astype(np.int64), scores.astype(np.float64)
+    return labels[labels >= 0], scores[labels >= 0]
+
+
+def _read_columns(out: Path, part: str, names: list[str]) -> list[NDArray[Any]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = RunDir(out).scores(part)
+    if not path.is_file():
+        raise InputError(
+            f"{path}: no such file; score the split with 'wavebind evaluate {out} DATA --split "
+            f"{part}'"
+        )
+    try:
+        table = pq.read_table(path, columns=names)
+        return [table.column(name).to_numpy() for name in names]
+    except (OSError, KeyError, pa.ArrowException) as error:
+        raise InputError(f"{path}: is damaged ({error}); run 'wavebind evaluate' again") from error

@@ -1,0 +1,1 @@
+"""Where the evidence for binding lies, and what a network has learnt."""

@@ -1,0 +1,166 @@
+"""Where in a window the evidence for binding lies: every method by its name, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wavebind.core.devices import flush_denormals
+from wavebind.core.errors import InputError
+from wavebind.explain.contributions import integrated_gradients, mutagenesis, occlusion, to_onehot
+from wavebind.explain.gradcam import KINDS, default_stages, grad_cam
+from wavebind.genome.sequences import Codes
+from wavebind.models import Classifier
+from wavebind.wavelets.scalograms import ScalogramConfig
+from wavebind.wavelets.transforms import wavelet_operator
+
+__all__ = ["METHODS", "Explanation", "base_weights", "check_method", "explain_windows"]
+
+#: What is said of each method in lists.
+METHODS: dict[str, str] = {
+    "gradcam": "Grad-CAM: maps over scale and position from the network's layers",
+    "gradcam++": "Grad-CAM++: the same, weighed by positive gradients",
+    "layercam": "LayerCAM: each place by its own positive gradient",
+    "ism": "in-silico mutagenesis: every single mutant",
+    "ig": "integrated gradients through the transform",
+    "occlusion": "a few neighbouring bases made unknown",
+}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What one method says of some windows.
+
+    Attributes
+    ----------
+    base_scores : numpy.ndarray
+        ``float32``, shape ``(window, position)``: how much each base speaks for binding. Of maps
+        not negative; otherwise in logits, negative for a base that speaks against it.
+    maps : numpy.ndarray or None
+        Of methods that have them: ``float32``, shape ``(window, scale, position)``, finest scale
+        first, one position a base. Each map is not negative and has a maximum of 1, or is zero
+        everywhere, where no evidence for class 1 was found.
+    contributions : numpy.ndarray or None
+        Of methods that have them: ``float32``, shape ``(window, position, 4)``, what each of A, C,
+        G and T would speak for at each position.
+    """
+
+    base_scores: NDArray[np.float32]
+    maps: NDArray[np.float32] | None = None
+    contributions: NDArray[np.float32] | None = None
+
+
+def check_method(method: str) -> None:
+    """Refuse a method that is not known.
+
+    Raises
+    ------
+    InputError
+        The message lists those there are.
+    """
+    if method not in METHODS:
+        raise InputError(f"method {method!r} is not known; choose one of: {', '.join(METHODS)}")
+
+
+def base_weights(config: ScalogramConfig, length: int) -> NDArray[np.float32]:
+    """How much of a coefficient at each scale and position comes from each base.
+
+    A coefficient of a long period sees many bases. Its score is shared out among them by the energy
+    of the wavelet over each, so that a map says what it can of bases and no more.
+
+    Parameters
+    ----------
+    config : ScalogramConfig
+    length : int
+        Window length in base pairs.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``float32``, shape ``(scale, position, base)``; adds up to 1 over the bases.
+    """
+    operator = wavelet_operator(
+        config.wavelet, config.periods(length), length, config.norm, 1, config.padding
+    )
+    energy = np.abs(operator.transpose(1, 2, 0)) ** 2
+    return np.asarray(energy / energy.sum(axis=2, keepdims=True), dtype=np.float32)
+
+
+def _map_scores(model: Classifier, maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One number a base from maps: over the scales, each shared out by its wavelets' support."""
+    if model.config.front_name == "signal":
+        return np.asarray(maps.mean(axis=1), dtype=np.float32)
+    weights = base_weights(model.config.scalogram, model.config.length)
+    n_scales = weights.shape[0]
+    found = np.tensordot(maps, weights, axes=([1, 2], [0, 1])) / n_scales
+    return np.asarray(found, dtype=np.float32)
+
+
+def explain_windows(
+    model: Classifier,
+    codes: Codes,
+    indices: NDArray[np.int64],
+    *,
+    method: str = "gradcam",
+    stages: Sequence[str] | None = None,
+    batch_size: int = 64,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[Explanation]:
+    """Explain windows batch by batch, in bounded memory.
+
+    Parameters
+    ----------
+    model : Classifier
+        Left in the mode, and with the gradients, that it had.
+    codes : numpy.ndarray
+        ``uint8``, shape ``(window, position)``.
+    indices : numpy.ndarray
+        Which windows, in which order.
+    method : str
+        One of :data:`METHODS`.
+    stages : sequence of str, optional
+        Of the methods with maps: see :func:`wavebind.explain.gradcam.grad_cam`.
+    batch_size : int
+    progress : callable, optional
+        Called with the number of windows done since the last call.
+
+    Yields
+    ------
+    Explanation
+        Of up to `batch_size` windows each.
+
+    Raises
+    ------
+    InputError
+        If the method is not known, or not one for this network.
+    """
+    check_method(method)
+    if stages is not None and method not in KINDS:
+        raise InputError(f"method {method!r} looks at bases, not at stages; leave them out")
+    device = next(model.parameters()).device
+    names = default_stages(model) if stages is None else tuple(stages)
+    for start in range(0, len(indices), batch_size):
+        part = indices[start : start + batch_size]
+        batch = torch.from_numpy(np.ascontiguousarray(codes[part])).to(device)
+        with flush_denormals():
+            yield _explain(model, batch, method, names)
+        if progress:
+            progress(len(part))
+
+
+def _explain(
+    model: Classifier, batch: torch.Tensor, method: str, stages: Sequence[str]
+) -> Explanation:
+    if method in KINDS:
+        maps = grad_cam(model, batch, stages, method).cpu().numpy()
+        return Explanation(_map_scores(model, maps), maps)
+    if method == "occlusion":
+        return Explanation(occlusion(model, batch).cpu().numpy())
+    find = mutagenesis if method == "ism" else integrated_gradients
+    contributions = find(model, batch)
+    scores = (contributions * to_onehot(batch).transpose(1, 2)).sum(dim=2)
+    return Explanation(scores.cpu().numpy(), contributions=contributions.cpu().numpy())

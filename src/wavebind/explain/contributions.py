@@ -1,0 +1,340 @@
+"""Scores of each letter at each position of a window: how much it speaks for binding.
+
+What is explained is the logit of class 1, the mean of both strands, in float32. Three ways:
+
+- ``ism``: in-silico mutagenesis, every single mutant (Alipanahi et al. 2015, Nat. Biotechnol.
+  33:831).
+- ``ig``: integrated gradients from the unknown window to the window (Sundararajan, Taly & Yan 2017,
+  ICML, PMLR 70:3319), through the transform.
+- ``occlusion``: a few neighbouring bases made unknown (Zeiler & Fergus 2014, ECCV, LNCS 8689:818).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import nn
+
+from wavebind.core.errors import InputError
+from wavebind.models import Classifier
+from wavebind.models.prediction import both_strands, reverse_complement_batch
+
+__all__ = [
+    "evaluating",
+    "integrated_gradients",
+    "mutagenesis",
+    "mutant_logits",
+    "occlusion",
+    "to_onehot",
+]
+
+#: Mutants of one batch.
+_BATCH = 1024
+#: Numbers of a table of responses (1 GiB).
+_MAX_TABLE = 2**28
+_STEPS = (32, 64, 128, 512)
+#: Scores must add up to this share of the rise of the logit, or of one logit if that is more.
+_COMPLETE = 0.008
+_UNKNOWN = 4
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode and no gradients of weights within the block; as they were after it."""
+    modes = [(module, module.training) for module in model.modules()]
+    asked = [(p, p.requires_grad, p.grad) for p in model.parameters()]
+    try:
+        model.eval()
+        model.requires_grad_(False)
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+        for parameter, required, gradient in asked:
+            parameter.requires_grad_(required)
+            parameter.grad = gradient
+
+
+def to_onehot(codes: torch.Tensor) -> torch.Tensor:
+    """Codes ``(batch, position)`` to ``float32`` ``(batch, 4, position)``; zero for unknown."""
+    return torch.stack([codes == base for base in range(4)], dim=1).float()
+
+
+class _OneHot(nn.Module):
+    """Mean logit of both strands of one-hot windows, shape ``(batch,)``."""
+
+    def __init__(self, model: Classifier) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, onehot: torch.Tensor) -> torch.Tensor:
+        strands = [
+            self.model.from_features(self.model.features_of_onehot(x)).float()
+            for x in (onehot, onehot.flip(1, 2))
+        ]
+        return (strands[0] + strands[1]) / 2
+
+
+def _check(model: Classifier, codes: torch.Tensor) -> None:
+    length = model.config.length
+    if codes.shape[1] != length:
+        raise InputError(f"this network is for windows of {length} bp; found {codes.shape[1]} bp")
+    if len(model.config.outputs) > 1 and model.selected is None:
+        raise InputError(
+            f"the model has several outputs; say which is explained: "
+            f"{', '.join(model.config.outputs)}"
+        )
+
+
+class _Responses:
+    """What the affine beginning of a network gives for each base at each position."""
+
+    def __init__(self, model: Classifier) -> None:
+        self.model, self.n = model, model.n_affine
+        length = model.config.length
+        device = next(model.parameters()).device
+        blank = torch.zeros(1, 4, length, device=device)
+        self.blank = self._run(blank)
+        table = torch.empty(length, 4, *self.blank.shape[1:], device=device)
+        for at in range(0, length, 64):
+            places = torch.arange(at, min(at + 64, length), device=device)
+            unit = torch.zeros(len(places), 4, 4, length, device=device)
+            rows = torch.arange(len(places), device=device)
+            for base in range(4):
+                unit[rows, base, base, places] = 1
+            found = self._run(unit.flatten(0, 1)) - self.blank
+            table[places] = found.view(len(places), 4, *found.shape[1:])
+        self.table = table
+
+    def _run(self, onehot: torch.Tensor) -> torch.Tensor:
+        return self.model.run_segments(self.model.features_of_onehot(onehot), 0, self.n)
+
+    def finish(self, x: torch.Tensor) -> torch.Tensor:
+        return self.model.finish(self.model.run_segments(x, self.n)).float()
+
+    @staticmethod
+    def size(model: Classifier) -> int:
+        """Numbers in the table; 0 where the network has no affine beginning."""
+        if not model.n_affine:
+            return 0
+        length = model.config.length
+        device = next(model.parameters()).device
+        blank = torch.zeros(1, 4, length, device=device)
+        shape = model.run_segments(model.features_of_onehot(blank), 0, model.n_affine).shape
+        return int(4 * length * shape[1:].numel())
+
+    def mutants(self, codes: torch.Tensor) -> torch.Tensor:
+        """Logits of one strand of every single mutant of one window, ``(position, base)``."""
+        known = torch.where(codes < _UNKNOWN, codes, 0).long()
+        places = torch.arange(len(codes), device=codes.device)
+        present = self.table[places, known]
+        present[codes >= _UNKNOWN] = 0
+        window = self.blank[0] + present.sum(0)
+        logits = self.finish(window.unsqueeze(0)).repeat(len(codes), 4)
+        # The base that is there is no mutant.
+        place, base = torch.nonzero(torch.arange(4, device=codes.device) != codes[:, None]).T
+        for at in range(0, len(place), _BATCH):
+            p, b = place[at : at + _BATCH], base[at : at + _BATCH]
+            logits[p, b] = self.finish(window + self.table[p, b] - present[p])
+        return logits
+
+
+def _in_batches(model: Classifier, codes: torch.Tensor) -> torch.Tensor:
+    """Logits of many windows, the mean of both strands."""
+    parts = range(0, len(codes), _BATCH)
+    return torch.cat([both_strands(model, codes[at : at + _BATCH]) for at in parts])
+
+
+def _mutant_codes(codes: torch.Tensor) -> torch.Tensor:
+    """All single mutants of one window, the window itself among them, ``(4 * position, position)``.
+
+    Position by position, and there A, C, G, T.
+    """
+    length = len(codes)
+    mutants = codes.repeat(length, 4, 1)
+    places = torch.arange(length, device=codes.device)
+    for base in range(4):
+        mutants[places, base, places] = base
+    return mutants.flatten(0, 1)
+
+
+def mutant_logits(model: Classifier, codes: torch.Tensor) -> torch.Tensor:
+    """Logits of every single mutant, the mean of both strands.
+
+    Where a network begins with affine layers behind a linear transform, as scalenet does, their
+    output for a mutant is that for the window and what two bases make of it, and is not computed
+    again: the same numbers to rounding.
+
+    Parameters
+    ----------
+    model : Classifier
+        Left in the mode, and with the gradients, that it had.
+    codes : torch.Tensor
+        ``uint8``, shape ``(batch, position)``, on the model's device.
+
+    Returns
+    -------
+    torch.Tensor
+        ``float32``, shape ``(batch, position, 4)``: bases A, C, G, T; that of the base which is
+        there is the window itself.
+    """
+    _check(model, codes)
+    found = torch.empty(*codes.shape, 4, device=codes.device)
+    with evaluating(model), torch.inference_mode():
+        size = _Responses.size(model)
+        if 0 < size <= _MAX_TABLE:
+            responses = _Responses(model)
+            turned = reverse_complement_batch(codes)
+            for i in range(len(codes)):
+                forward = responses.mutants(codes[i])
+                reverse = responses.mutants(turned[i]).flip(0, 1)
+                found[i] = (forward + reverse) / 2
+        else:
+            for i, row in enumerate(codes):
+                found[i] = _in_batches(model, _mutant_codes(row)).view(-1, 4)
+    return found
+
+
+def mutagenesis(model: Classifier, codes: torch.Tensor) -> torch.Tensor:
+    """Each letter's logit less the mean of the four at its position.
+
+    Parameters
+    ----------
+    model : Classifier
+    codes : torch.Tensor
+        As for :func:`mutant_logits`.
+
+    Returns
+    -------
+    torch.Tensor
+        ``float32``, shape ``(batch, position, 4)``.
+    """
+    logits = mutant_logits(model, codes)
+    return logits - logits.mean(dim=-1, keepdim=True)
+
+
+def integrated_gradients(model: Classifier, codes: torch.Tensor) -> torch.Tensor:
+    """Gradients averaged along the straight line from the unknown window to the window.
+
+    The steps of the integral are increased until the scores of a window's bases add up to its
+    logit less that of the unknown window, to half a percent, or to 512 steps.
+
+    Parameters
+    ----------
+    model : Classifier
+    codes : torch.Tensor
+        As for :func:`mutant_logits`.
+
+    Returns
+    -------
+    torch.Tensor
+        ``float32``, shape ``(batch, position, 4)``. At the base that is there: its contribution.
+        At another one: what it would contribute if the gradients were the same.
+
+    Raises
+    ------
+    InputError
+        If the network reads images.
+    """
+    _check(model, codes)
+    onehot = to_onehot(codes)
+    found = torch.empty_like(onehot)
+    waiting = torch.arange(len(codes), device=codes.device)
+    with evaluating(model), torch.enable_grad():
+        network = _OneHot(model).eval()
+        average = _average_gradients if model.n_affine else _captum_gradients
+        with torch.no_grad():
+            rise = network(onehot) - network(torch.zeros_like(onehot[:1]))
+        for steps in _STEPS:
+            part = onehot[waiting]
+            gradients = average(network, part, steps)
+            found[waiting] = gradients
+            error = ((gradients * part).sum((1, 2)) - rise[waiting]).abs()
+            waiting = waiting[error > _COMPLETE * rise[waiting].abs().clamp_min(1.0)]
+            if not len(waiting):
+                break
+    return found.transpose(1, 2).contiguous()
+
+
+def _captum_gradients(network: _OneHot, onehot: torch.Tensor, steps: int) -> torch.Tensor:
+    """Gradients averaged from zero to the windows, ``(batch, 4, position)``."""
+    from captum.attr import IntegratedGradients
+
+    method = IntegratedGradients(network, multiply_by_inputs=False)
+    gradients: torch.Tensor = method.attribute(
+        onehot, torch.zeros_like(onehot[:1]), n_steps=steps, internal_batch_size=_BATCH
+    )
+    return gradients.detach().float()
+
+
+def _average_gradients(network: _OneHot, onehot: torch.Tensor, steps: int) -> torch.Tensor:
+    """The same for a network with an affine beginning, which is passed once and not at each step.
+
+    A straight line stays one through affine layers, and their gradient is the same everywhere: the
+    gradients at their output are averaged, and taken back through them at the end.
+    """
+    model = network.model
+    n = model.n_affine
+    nodes, weights = np.polynomial.legendre.leggauss(steps)
+    places = torch.from_numpy((nodes + 1) / 2).float().to(onehot.device)
+    shares = torch.from_numpy(weights / 2).float().to(onehot.device)
+    total = torch.zeros_like(onehot)
+    size = max(1, _BATCH // steps)
+    for turned in (False, True):
+        windows = onehot.flip(1, 2) if turned else onehot
+        for at in range(0, len(windows), size):
+            part = windows[at : at + size].clone().requires_grad_()
+            end = model.run_segments(model.features_of_onehot(part), 0, n)
+            with torch.no_grad():
+                blank = model.features_of_onehot(torch.zeros_like(part[:1]))
+                begin = model.run_segments(blank, 0, n)
+                line = begin + places.view(-1, 1, 1, 1, 1) * (end - begin)
+            line = line.flatten(0, 1).requires_grad_()
+            logits = model.finish(model.run_segments(line, n)).float()
+            (gradients,) = torch.autograd.grad(logits.sum(), line)
+            mean = torch.einsum("s,snchp->nchp", shares, gradients.unflatten(0, (steps, -1)))  # type: ignore[no-untyped-call]
+            (back,) = torch.autograd.grad(end, part, mean)
+            total[at : at + size] += back.flip(1, 2) if turned else back
+    return total / 2
+
+
+def occlusion(model: Classifier, codes: torch.Tensor, width: int = 5) -> torch.Tensor:
+    """How much the logit falls when bases are made unknown.
+
+    Parameters
+    ----------
+    model : Classifier
+    codes : torch.Tensor
+        As for :func:`mutant_logits`.
+    width : int
+        Neighbouring bases that are made unknown together.
+
+    Returns
+    -------
+    torch.Tensor
+        ``float32``, shape ``(batch, position)``: the mean fall over the places of the patch that
+        cover a base, a share of `width` each.
+
+    Raises
+    ------
+    InputError
+        If the patch is not at least one base wide and narrower than the window.
+    """
+    _check(model, codes)
+    length = codes.shape[1]
+    if not 1 <= width < length:
+        raise InputError(f"a patch is from 1 to {length - 1} bp wide; found {width}")
+    starts = torch.arange(length - width + 1, device=codes.device)
+    places = torch.arange(length, device=codes.device)
+    covered = (places >= starts[:, None]) & (places < starts[:, None] + width)
+    share = covered.float() / covered.sum(0) / width
+    found = torch.empty(codes.shape, device=codes.device)
+    with evaluating(model), torch.inference_mode():
+        whole = _in_batches(model, codes)
+        for i, row in enumerate(codes):
+            hidden = torch.where(covered, torch.full_like(row, _UNKNOWN), row)
+            found[i] = (whole[i] - _in_batches(model, hidden)) @ share
+    return found

@@ -1,0 +1,266 @@
+"""The motifs that a network has learnt: patterns in its scores of bases, with names.
+
+The scores of bound windows are cut into seqlets and clustered (:mod:`wavebind.explain.modisco`),
+each cluster becomes a matrix, and each matrix is looked up in JASPAR
+(:mod:`wavebind.motifs.matches`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wavebind.core.errors import InputError
+from wavebind.core.files import replace_dir
+from wavebind.core.processes import run_isolated
+from wavebind.core.versions import versions
+from wavebind.datasets.dataset import Dataset
+from wavebind.explain.attribution import explain_windows
+from wavebind.explain.modisco import Pattern, find_patterns, trim_bounds
+from wavebind.explain.run import default_method
+from wavebind.models.prediction import load_output
+from wavebind.models.rundir import RunDir, write_json
+from wavebind.motifs.matches import Match, match_motifs
+from wavebind.motifs.pwms import Motif, write_meme
+
+__all__ = ["METHODS_WITH_LETTERS", "FoundMotif", "find_motifs"]
+
+#: What clustering needs: four numbers a base.
+METHODS_WITH_LETTERS = ("ig", "ism")
+#: Seqlets of one sign that are worth clustering.
+_LEAST = 20
+_MAX_WINDOWS = 5000
+
+
+@dataclass(frozen=True)
+class FoundMotif:
+    """A motif that a network has learnt.
+
+    Attributes
+    ----------
+    motif : Motif
+        Counts of its sites, its ends cut off where they contribute little.
+    contributions : numpy.ndarray
+        ``float64``, shape ``(position, 4)``: mean score of the letters that are there.
+    positive : bool
+        Whether it speaks for binding.
+    n_sites, n_windows : int
+        Seqlets, and windows that hold one.
+    share : float
+        Of the explained windows, those that hold one.
+    centre : float
+        Median distance of its sites from the middle of the window, in bp, without a sign.
+    matches : list of Match
+        Of JASPAR, best first.
+    """
+
+    motif: Motif
+    contributions: NDArray[np.float64]
+    positive: bool
+    n_sites: int
+    n_windows: int
+    share: float
+    centre: float
+    matches: list[Match]
+
+
+def find_motifs(
+    out: Path,
+    data: Dataset,
+    *,
+    method: str | None = None,
+    part: str = "test",
+    n_windows: int | None = None,
+    seed: int = 0,
+    output: str | None = None,
+    device: str = "auto",
+    progress: Callable[[int], None] | None = None,
+    clustering: Callable[[], None] | None = None,
+) -> list[FoundMotif]:
+    """Find the motifs of a run, and keep them in the run directory.
+
+    Writes into ``motifs/``: ``motifs.meme``, ``motifs.tsv``, ``motifs.json``, ``sites.tsv`` (every
+    seqlet: motif, window, place) and a logo of each; older ones are replaced.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        The run directory.
+    data : Dataset
+    method : str, optional
+        ``ig`` or ``ism``.
+    part : str
+        The split whose bound windows are explained.
+    n_windows : int, optional
+        At most this many of them, drawn at random; 5,000 by default.
+    seed : int
+    output : str, optional
+        Of a model of several outputs, which one.
+    device : str
+    progress : callable, optional
+        Called with the number of windows explained since the last call.
+    clustering : callable, optional
+        Called when the windows are explained.
+
+    Returns
+    -------
+    list of FoundMotif
+        Those that speak for binding first, most sites first.
+
+    Raises
+    ------
+    InputError
+        If the run is not a trained one, reads images with a method that needs gradients, the split
+        has no bound window, or no pattern comes back.
+    """
+    if method is not None and method not in METHODS_WITH_LETTERS:
+        raise InputError(
+            f"motifs need four numbers a base, which {method!r} does not give; choose one of: "
+            f"{', '.join(METHODS_WITH_LETTERS)}"
+        )
+    model, card, which, data = load_output(out, data, device, output)
+    chosen_method = method or (
+        "ism" if default_method(card.model) not in METHODS_WITH_LETTERS else "ig"
+    )
+    indices = data.indices(part)
+    bound = indices[data.labels[indices] == 1]
+    most = _MAX_WINDOWS if n_windows is None else n_windows
+    if most < 1:
+        raise InputError(f"the number of windows must be 1 or more; found {most}")
+    if len(bound) > most:
+        bound = np.sort(np.random.default_rng(seed).choice(bound, most, replace=False))
+    if not bound.size:
+        raise InputError(f"{data.path}: the {part} split has no bound windows to explain")
+    pieces = explain_windows(model, data.codes, bound, method=chosen_method, progress=progress)
+    contributions = np.concatenate([p.contributions for p in pieces if p.contributions is not None])
+    if clustering:
+        clustering()
+    onehot = np.stack([data.codes[bound] == base for base in range(4)], axis=2).astype(np.int8)
+    patterns, _ = run_isolated(
+        find_patterns, (onehot, contributions, min(_LEAST, len(bound))), lambda *_: None
+    )
+    if not patterns:
+        raise InputError(
+            f"{out}: no pattern recurs in the scores of {len(bound):,} bound windows; the model "
+            f"has learnt no motif that clustering can see, or the windows are too few"
+        )
+    motifs = [_motif(pattern, i, data.length, len(bound)) for i, pattern in enumerate(patterns, 1)]
+    matches = match_motifs([found.motif for found in motifs])
+    named = [_named(found, mine) for found, mine in zip(motifs, matches, strict=True)]
+    settings = {
+        "method": chosen_method,
+        "output": card.model.outputs[which],
+        "split": part,
+        "n_windows": len(bound),
+        "seed": seed,
+        "data": {"path": str(data.path.resolve()), "codes_sha256": data.checksum},
+        "versions": versions(),
+    }
+    _write(RunDir(out), named, patterns, data.names(bound), settings)
+    return named
+
+
+def _motif(pattern: Pattern, number: int, length: int, n_windows: int) -> FoundMotif:
+    first, stop = trim_bounds(pattern.contributions)
+    kind = "for" if pattern.positive else "against"
+    windows = np.unique(pattern.window)
+    middle = (pattern.start + pattern.end) / 2 - length / 2
+    return FoundMotif(
+        motif=Motif(f"{kind}{number}", "", pattern.counts[first:stop]),
+        contributions=pattern.contributions[first:stop],
+        positive=pattern.positive,
+        n_sites=pattern.n_seqlets,
+        n_windows=len(windows),
+        share=len(windows) / n_windows,
+        centre=float(np.median(np.abs(middle))),
+        matches=[],
+    )
+
+
+def _named(found: FoundMotif, matches: list[Match]) -> FoundMotif:
+    best = matches[0]
+    motif = Motif(found.motif.identifier, best.name if best.q < 0.05 else "", found.motif.counts)
+    return FoundMotif(
+        motif,
+        found.contributions,
+        found.positive,
+        found.n_sites,
+        found.n_windows,
+        found.share,
+        found.centre,
+        matches,
+    )
+
+
+def _write(
+    run: RunDir,
+    motifs: list[FoundMotif],
+    patterns: list[Pattern],
+    names: list[str],
+    settings: dict[str, Any],
+) -> None:
+    from wavebind.report.explanation_plots import draw_motif
+    from wavebind.report.plots import to_png
+
+    with replace_dir(run.motifs, overwrite=True, marker="motifs.json") as folder:
+        write_meme(folder / "motifs.meme", [found.motif for found in motifs])
+        with (folder / "motifs.tsv").open("w", encoding="utf-8") as stream:
+            stream.write(
+                "motif\tconsensus\tfor_binding\tsites\twindows\tshare\tcentre_bp\tmatch\t"
+                "match_name\tp\tq\n"
+            )
+            for found in motifs:
+                best = found.matches[0]
+                letters = "".join("ACGT"[i] for i in found.motif.counts.argmax(axis=1))
+                stream.write(
+                    f"{found.motif.identifier}\t{letters}\t{int(found.positive)}\t{found.n_sites}\t"
+                    f"{found.n_windows}\t{found.share:.4f}\t{found.centre:.1f}\t{best.identifier}\t"
+                    f"{best.name}\t{best.p:.3g}\t{best.q:.3g}\n"
+                )
+        with (folder / "sites.tsv").open("w", encoding="utf-8") as stream:
+            stream.write("motif\twindow\tstart\tend\tstrand\n")
+            for found, pattern in zip(motifs, patterns, strict=True):
+                for window, start, end, reverse in zip(
+                    pattern.window, pattern.start, pattern.end, pattern.reverse, strict=True
+                ):
+                    strand = "-" if reverse else "+"
+                    name = names[window]
+                    stream.write(f"{found.motif.identifier}\t{name}\t{start}\t{end}\t{strand}\n")
+        for found in motifs:
+            (folder / f"{found.motif.identifier}.png").write_bytes(
+                to_png(draw_motif(found.motif, found.contributions, _title(found)))
+            )
+        write_json(
+            folder / "motifs.json",
+            {
+                **settings,
+                "motifs": [
+                    {
+                        "motif": found.motif.identifier,
+                        "counts": found.motif.counts.tolist(),
+                        "contributions": found.contributions.tolist(),
+                        "for_binding": found.positive,
+                        "n_sites": found.n_sites,
+                        "n_windows": found.n_windows,
+                        "share": found.share,
+                        "centre": found.centre,
+                        "matches": [asdict(match) for match in found.matches],
+                    }
+                    for found in motifs
+                ],
+            },
+        )
+
+
+def _title(found: FoundMotif) -> str:
+    best = found.matches[0]
+    words = f"{best.identifier} {best.name}, q {best.q:.1g}" if best.q < 0.05 else "no match"
+    return (
+        f"{found.motif.identifier}: {words}; {found.n_sites:,} sites in {found.share:.0%} of the "
+        f"windows"
+    )

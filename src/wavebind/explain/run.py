@@ -1,0 +1,420 @@
+"""Explaining a run: the scores a base, the maps, and the mean over its bound windows."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wavebind.core.errors import InputError
+from wavebind.core.files import replace_dir, replace_file
+from wavebind.datasets.dataset import Dataset
+from wavebind.explain.attribution import check_method, explain_windows
+from wavebind.explain.gradcam import KINDS, default_stages
+from wavebind.explain.tracks import write_tracks
+from wavebind.genome.sequences import Codes, to_letters
+from wavebind.models import Classifier, ModelConfig
+from wavebind.models.prediction import load_output, predict_logits
+from wavebind.models.rundir import RunDir, write_json
+
+__all__ = [
+    "CHECKS",
+    "Explained",
+    "default_method",
+    "explain_run",
+    "explanation_size",
+    "file_name",
+    "read_explained",
+    "write_pictures",
+]
+
+Select = Literal["random", "top"]
+#: The mean takes at most this many bound windows, drawn at random from more.
+MAX_MEAN = 2_000
+#: Fewer where every window costs hundreds of passes through the network.
+MAX_MEAN_SLOW = 500
+_SLOW = ("ism", "ig", "occlusion")
+_MAX_ARRAY_BYTES = 2**31
+#: What 'explain --check' leaves in the same folder.
+CHECKS = "checks.json"
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The windows that were explained, and the mean over many.
+
+    Attributes
+    ----------
+    method : str
+        Where the scores of the bases come from; see :data:`wavebind.explain.attribution.METHODS`.
+    names : list of str
+    index : numpy.ndarray
+        ``int64``, shape ``(window,)``: places in the dataset.
+    chrom : numpy.ndarray
+        ``str``, shape ``(window,)``: empty if not known.
+    start : numpy.ndarray
+        ``int64``, shape ``(window,)``: coordinate of the first base, 0-based, -1 if not known.
+    codes : numpy.ndarray
+        ``uint8``, shape ``(window, position)``.
+    probability : numpy.ndarray
+        ``float64``, shape ``(window,)``.
+    maps : numpy.ndarray
+        ``float32``, shape ``(window, scale, position)``; of Grad-CAM where the method has none.
+    base_scores : numpy.ndarray
+        ``float32``, shape ``(window, position)``.
+    contributions : numpy.ndarray
+        ``float32``, shape ``(window, position, 4)``; no window where the method has none.
+    mean_map, mean_profile : numpy.ndarray
+        ``float64``, shape ``(scale, position)`` and ``(position,)``, over `n_mean` bound windows.
+    profiles : numpy.ndarray
+        ``float32``, shape ``(n_mean, position)``: the scores behind the mean profile.
+    profile_index : numpy.ndarray
+        ``int64``, shape ``(n_mean,)``: places of those windows in the dataset.
+    profile_logits : numpy.ndarray
+        ``float64``, shape ``(n_mean,)``.
+    periods : numpy.ndarray
+        ``float64``, shape ``(scale,)``, base pairs.
+    """
+
+    method: str
+    names: list[str]
+    index: NDArray[np.int64]
+    chrom: NDArray[np.str_]
+    start: NDArray[np.int64]
+    codes: Codes
+    probability: NDArray[np.float64]
+    maps: NDArray[np.float32]
+    base_scores: NDArray[np.float32]
+    contributions: NDArray[np.float32]
+    mean_map: NDArray[np.float64]
+    mean_profile: NDArray[np.float64]
+    profiles: NDArray[np.float32]
+    profile_index: NDArray[np.int64]
+    profile_logits: NDArray[np.float64]
+    periods: NDArray[np.float64]
+
+    @property
+    def n_mean(self) -> int:
+        """Windows that the mean is of."""
+        return len(self.profiles)
+
+
+def default_method(config: ModelConfig) -> str:
+    """Integrated gradients where there are gradients of letters, Grad-CAM for images."""
+    return "gradcam" if config.image is not None else "ig"
+
+
+def _most(method: str, n_mean: int | None) -> int:
+    if n_mean is not None:
+        return n_mean
+    return MAX_MEAN_SLOW if method in _SLOW else MAX_MEAN
+
+
+def explanation_size(
+    data: Dataset, part: str, n: int, method: str = "gradcam", n_mean: int | None = None
+) -> int:
+    """How many windows :func:`explain_run` will pass over, for a progress bar."""
+    n_bound = int((data.labels[data.indices(part)] == 1).sum())
+    passes = 1 if method in KINDS else 2
+    return passes * (min(n, n_bound) + min(_most(method, n_mean), n_bound))
+
+
+def explain_run(
+    out: Path,
+    data: Dataset,
+    *,
+    method: str | None = None,
+    part: str = "test",
+    n: int = 20,
+    select: Select = "random",
+    seed: int = 0,
+    stages: Sequence[str] | None = None,
+    n_mean: int | None = None,
+    output: str | None = None,
+    device: str = "auto",
+    progress: Callable[[int], None] | None = None,
+) -> tuple[Explained, ModelConfig]:
+    """Explain bound windows of one split, and keep the result in the run directory.
+
+    Writes into ``explain/``: ``explanations.npz``, ``base_scores.tsv`` (name, position, coordinate,
+    base, score), ``explain.json``; where places are known ``base_scores.bw`` and ``sites.bed``; of
+    a method with four numbers a base ``modisco_sequences.npz`` and ``modisco_scores.npz``. An older
+    explanation is replaced.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        The run directory.
+    data : Dataset
+    method : str, optional
+        One of :data:`wavebind.explain.attribution.METHODS`; :func:`default_method` by default.
+    part : str
+    n : int
+        Bound windows to explain one by one; all of them if there are fewer.
+    select : {"random", "top"}
+        A random choice, or those with the highest probability.
+    seed : int
+        Decides the random choice.
+    stages : sequence of str, optional
+        See :func:`wavebind.explain.gradcam.grad_cam`.
+    n_mean : int, optional
+        Bound windows behind the means, at most; by default 2,000, and 500 of a slow method.
+    output : str, optional
+        Of a model of several outputs, which one; the first by default.
+    device : str
+    progress : callable, optional
+        Called with the number of windows done since the last call.
+
+    Raises
+    ------
+    InputError
+        If the run is not a trained one, the method is not one for it, or the split has no bound
+        window.
+    """
+    if n < 1 or (n_mean is not None and n_mean < 1):
+        raise InputError(f"the number of windows to explain must be 1 or more; found {n}")
+    if select not in ("random", "top"):
+        raise InputError(f"selection {select!r} is not known; choose random or top")
+    if method is not None:
+        check_method(method)
+    model, card, which, data = load_output(out, data, device, output)
+    chosen_method = method or default_method(card.model)
+    indices = data.indices(part)
+    bound = indices[data.labels[indices] == 1]
+    if not bound.size:
+        raise InputError(f"{data.path}: the {part} split has no bound windows to explain")
+    rng = np.random.default_rng(seed)
+    if select == "random":
+        chosen = np.sort(rng.choice(bound, min(n, len(bound)), replace=False))
+    else:
+        chosen = bound[np.argsort(-predict_logits(model, data.codes, bound), kind="stable")[:n]]
+    averaged = bound
+    most = _most(chosen_method, n_mean)
+    if len(bound) > most:
+        averaged = np.sort(rng.choice(bound, most, replace=False))
+    names = default_stages(model) if stages is None else tuple(stages)
+    mine = _scores(model, data, chosen, chosen_method, names, progress)
+    many = _scores(model, data, averaged, chosen_method, names, progress, mean_map=True)
+    logits = predict_logits(model, data.codes, chosen)
+    explained = Explained(
+        method=chosen_method,
+        names=data.names(chosen),
+        index=chosen,
+        chrom=data.chrom[chosen],
+        start=data.start[chosen],
+        codes=np.asarray(data.codes[chosen]),
+        probability=card.probabilities(logits, which),
+        maps=mine["maps"],
+        base_scores=mine["base_scores"],
+        contributions=mine["contributions"],
+        mean_map=many["mean_map"],
+        mean_profile=many["base_scores"].mean(axis=0, dtype=np.float64),
+        profiles=many["base_scores"],
+        profile_index=averaged,
+        profile_logits=predict_logits(model, data.codes, averaged),
+        periods=model.periods,
+    )
+    settings = {
+        "method": chosen_method,
+        "class": 1,
+        "output": card.model.outputs[which],
+        "stages": list(names),
+        "split": part,
+        "select": select,
+        "seed": seed,
+        "n_windows": len(chosen),
+        "n_mean": len(averaged),
+        "data": {"path": str(data.path.resolve()), "codes_sha256": data.checksum},
+    }
+    _write(RunDir(out), explained, settings, data)
+    return explained, card.model
+
+
+def _scores(
+    model: Classifier,
+    data: Dataset,
+    indices: NDArray[np.int64],
+    method: str,
+    stages: Sequence[str],
+    progress: Callable[[int], None] | None,
+    *,
+    mean_map: bool = False,
+) -> dict[str, NDArray[Any]]:
+    """Scores by the method, and maps by it or by Grad-CAM; of maps the mean alone on request."""
+    drawn = method if method in KINDS else "gradcam"
+    maps, scores, contributions = [], [], []
+    total = np.zeros((len(model.periods), data.length))
+    passes = explain_windows(
+        model, data.codes, indices, method=drawn, stages=stages, progress=progress
+    )
+    for piece in passes:
+        assert piece.maps is not None  # noqa: S101 - Grad-CAM and its kin have maps
+        if mean_map:
+            total += piece.maps.sum(axis=0, dtype=np.float64)
+        else:
+            maps.append(piece.maps)
+        if method in KINDS:
+            scores.append(piece.base_scores)
+    if method not in KINDS:
+        for piece in explain_windows(model, data.codes, indices, method=method, progress=progress):
+            scores.append(piece.base_scores)
+            if piece.contributions is not None and not mean_map:
+                contributions.append(piece.contributions)
+    return {
+        "mean_map": total / len(indices),
+        "maps": np.concatenate(maps) if maps else np.empty((0, *total.shape), np.float32),
+        "base_scores": np.concatenate(scores),
+        "contributions": np.concatenate(contributions)
+        if contributions
+        else np.empty((0, data.length, 4), np.float32),
+    }
+
+
+def _write(run: RunDir, explained: Explained, settings: dict[str, object], data: Dataset) -> None:
+    checks = run.explanations / CHECKS
+    kept = checks.read_bytes() if checks.is_file() else None
+    # The checks may have been the first to come.
+    marker = "explain.json" if kept is None else CHECKS
+    with replace_dir(run.explanations, overwrite=True, marker=marker) as folder:
+        if kept is not None:
+            # The checks are of the model, not of the windows that were explained before.
+            (folder / CHECKS).write_bytes(kept)
+        np.savez_compressed(
+            folder / "explanations.npz",
+            method=np.array(explained.method),
+            names=np.array(explained.names),
+            index=explained.index,
+            chrom=explained.chrom,
+            start=explained.start,
+            codes=explained.codes,
+            probability=explained.probability,
+            maps=explained.maps.astype(np.float16),
+            base_scores=explained.base_scores,
+            contributions=explained.contributions,
+            mean_map=explained.mean_map,
+            mean_profile=explained.mean_profile,
+            profiles=explained.profiles,
+            profile_index=explained.profile_index,
+            profile_logits=explained.profile_logits,
+            periods=explained.periods,
+        )
+        with (folder / "base_scores.tsv").open("w", encoding="utf-8") as stream:
+            stream.write("name\tposition\tcoordinate\tbase\tscore\n")
+            for name, start, codes, scores in zip(
+                explained.names,
+                explained.start,
+                explained.codes,
+                explained.base_scores,
+                strict=True,
+            ):
+                for i, (letter, score) in enumerate(zip(to_letters(codes), scores, strict=True)):
+                    coordinate = str(start + i) if start >= 0 else ""
+                    stream.write(f"{name}\t{i}\t{coordinate}\t{letter}\t{score:.5f}\n")
+        if len(explained.contributions):
+            # tf-modisco takes (window, base, position): one-hot windows, and what each base there
+            # would contribute.
+            onehot = np.stack([explained.codes == base for base in range(4)], axis=1)
+            np.savez_compressed(folder / "modisco_sequences.npz", onehot.astype(np.int8))
+            scores = explained.contributions.transpose(0, 2, 1).astype(np.float32)
+            np.savez_compressed(folder / "modisco_scores.npz", scores)
+        write_tracks(
+            folder, explained.chrom, explained.start, explained.names, explained.base_scores, data
+        )
+        write_json(folder / "explain.json", settings)
+
+
+def read_explained(out: Path) -> Explained:
+    """Read what :func:`explain_run` wrote.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is damaged.
+    """
+    path = RunDir(out).explanations / "explanations.npz"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; make it with 'wavebind explain {out} DATA'")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+        if size > _MAX_ARRAY_BYTES:
+            raise InputError(f"{path}: unpacks to {size:,} bytes; it was not written by wavebind")
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            return Explained(
+                method=str(file["method"]),
+                names=[str(x) for x in file["names"]],
+                index=file["index"],
+                chrom=file["chrom"].astype(str),
+                start=file["start"],
+                codes=file["codes"],
+                probability=file["probability"],
+                maps=file["maps"].astype(np.float32),
+                base_scores=file["base_scores"],
+                contributions=file["contributions"],
+                mean_map=file["mean_map"],
+                mean_profile=file["mean_profile"],
+                profiles=file["profiles"],
+                profile_index=file["profile_index"],
+                profile_logits=file["profile_logits"],
+                periods=file["periods"],
+            )
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path}: is damaged ({error}); run 'wavebind explain' again") from error
+
+
+def file_name(number: int, name: str) -> str:
+    """What the file of a window is called, without its ending; windows count from 0."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:80]
+    return f"{number + 1:03d}_{safe}"
+
+
+def write_pictures(
+    out: Path,
+    explained: Explained,
+    config: ModelConfig,
+    progress: Callable[[int], None] | None = None,
+) -> list[Path]:
+    """Draw each explained window, the mean map and all profiles, as PNG files in ``explain/``."""
+    from wavebind.report.explanation_plots import draw_explanation, draw_mean_map, draw_profiles
+    from wavebind.report.plots import to_png
+
+    folder = RunDir(out).explanations
+    written = []
+    for i, name in enumerate(explained.names):
+        figure = draw_explanation(
+            name,
+            explained.codes[i],
+            explained.maps[i],
+            explained.base_scores[i],
+            config.scalogram,
+            float(explained.probability[i]),
+            start=max(int(explained.start[i]), 0),
+            method=explained.method,
+        )
+        written.append(folder / f"{file_name(i, name)}.png")
+        with replace_file(written[-1]) as temporary:
+            temporary.write_bytes(to_png(figure))
+        if progress:
+            progress(1)
+    means = {
+        "mean_map": draw_mean_map(
+            explained.mean_map,
+            explained.mean_profile,
+            explained.periods,
+            explained.n_mean,
+            explained.method,
+        ),
+        "profiles": draw_profiles(explained.profiles, explained.profile_logits, explained.method),
+    }
+    for name, figure in means.items():
+        written.append(folder / f"{name}.png")
+        with replace_file(written[-1]) as temporary:
+            temporary.write_bytes(to_png(figure))
+    return written

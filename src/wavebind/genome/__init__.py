@@ -1,0 +1,1 @@
+"""Sequences, genomes, intervals, peaks and variants as they stand in files."""

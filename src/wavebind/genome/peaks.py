@@ -1,0 +1,256 @@
+"""Bound windows from peak files: placed on the genome, centred, merged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wavebind.core.errors import InputError
+from wavebind.genome.genomes import Genome, match_chromosomes
+from wavebind.genome.intervals import overlapping, read_intervals
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "Placed",
+    "bound_windows",
+    "not_overlapping",
+    "place_on_genome",
+    "touching",
+    "windows_around",
+]
+
+DROP_EDGE = "window leaves the chromosome"
+DROP_EXCLUDED = "window overlaps an excluded region"
+DROP_MERGED = "window overlaps that of a stronger summit"
+DROP_CHROMOSOME = "peak on a chromosome that was not asked for"
+
+
+@dataclass
+class Placed:
+    """Intervals of several files under the genome's chromosome names.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        ``chrom``, ``start``, ``end``, ``summit``, ``score``, ``source`` (the file's name without
+        its endings).
+    notes : list of str
+        What a person should know: names of chromosomes that were matched.
+    dropped : dict
+        Number of intervals by the reason for which they were left out.
+    """
+
+    table: pd.DataFrame
+    notes: list[str] = field(default_factory=list)
+    dropped: dict[str, int] = field(default_factory=dict)
+
+
+def place_on_genome(
+    paths: Sequence[Path],
+    genome: Genome,
+    *,
+    centre: str = "summit",
+    chroms: Sequence[str] = (),
+    strict: bool = True,
+) -> Placed:
+    """Read interval files and give their chromosomes the genome's names.
+
+    Parameters
+    ----------
+    paths : sequence of pathlib.Path
+        BED or narrowPeak.
+    genome : Genome
+    centre : {"summit", "middle"}
+    chroms : sequence of str
+        Only intervals on these chromosomes; all of them if empty.
+    strict : bool
+        Whether a chromosome that the genome lacks is an error; otherwise its intervals are
+        counted and left out.
+
+    Raises
+    ------
+    InputError
+        If a file breaks a rule, a chromosome is not in the genome, or an interval ends beyond its
+        chromosome.
+    """
+    import pandas as pd
+
+    wanted = set(match_chromosomes(chroms, genome).values()) if chroms else None
+    if wanted is not None and None in wanted:
+        lost = [c for c, name in match_chromosomes(chroms, genome).items() if name is None]
+        raise InputError(f"{genome.path}: has no chromosome {', '.join(lost)}; {_has(genome)}")
+    tables, notes = [], []
+    dropped: dict[str, int] = {}
+    for path in paths:
+        table = read_intervals(path, centre=centre)
+        names = match_chromosomes(table["chrom"].unique(), genome)
+        renamed = {a: b for a, b in names.items() if b is not None and a != b}
+        if renamed:
+            a, b = next(iter(renamed.items()))
+            notes.append(
+                f"{path}: {len(renamed)} chromosome name{'s' * (len(renamed) > 1)} matched to "
+                f"the genome's ({a} is {b} there)"
+            )
+        table["chrom"] = table["chrom"].map(names).astype(object)
+        missing = table["chrom"].isna().to_numpy()
+        if missing.any() and strict and wanted is None:
+            row = table[missing].iloc[0]
+            name = next(a for a, b in names.items() if b is None)
+            raise InputError(
+                f"{path} line {row['line']}: the genome {genome.path} has no chromosome {name!r} "
+                f"({int(missing.sum()):,} of {len(table):,} lines are on such); {_has(genome)}. "
+                f"Give the genome that the peaks were called on, or name the chromosomes to use "
+                f"with --chroms"
+            )
+        keep = ~missing
+        if wanted is not None:
+            keep &= table["chrom"].isin(wanted).to_numpy()
+        if missing.any() and not strict:
+            name = next(a for a, b in names.items() if b is None)
+            notes.append(
+                f"{path}: {int(missing.sum()):,} of {len(table):,} lines left out, on chromosomes "
+                f"that the genome does not have ({name} is the first)"
+            )
+        if not keep.all() and strict:
+            dropped[DROP_CHROMOSOME] = dropped.get(DROP_CHROMOSOME, 0) + int((~keep).sum())
+        table = table[keep]
+        lengths = table["chrom"].map(genome.lengths).to_numpy(dtype=np.int64)
+        beyond = np.flatnonzero(table["end"].to_numpy() > lengths)
+        if len(beyond):
+            row = table.iloc[beyond[0]]
+            raise InputError(
+                f"{path} line {row['line']}: {row['chrom']}:{row['start']}-{row['end']} ends "
+                f"beyond the chromosome, which has {lengths[beyond[0]]:,} bp in {genome.path} "
+                f"({len(beyond):,} such lines); wrong genome build?"
+            )
+        table = table.drop(columns="line")
+        table["source"] = _stem(path)
+        tables.append(table)
+    return Placed(pd.concat(tables, ignore_index=True), notes, dropped)
+
+
+def _has(genome: Genome) -> str:
+    names = list(genome.lengths)
+    more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
+    return f"it has {', '.join(names[:5])}{more}"
+
+
+def _stem(path: Path) -> str:
+    name = path.name
+    for ending in (".gz", ".bed", ".narrowPeak", ".broadPeak"):
+        name = name.removesuffix(ending)
+    return name or path.name
+
+
+def windows_around(table: pd.DataFrame, length: int, genome: Genome) -> tuple[pd.DataFrame, int]:
+    """Windows of one length around the summits, and how many left their chromosome.
+
+    Returns
+    -------
+    tuple of pandas.DataFrame and int
+        The table with ``start`` and ``end`` of the windows.
+    """
+    start = table["summit"].to_numpy() - length // 2
+    lengths = table["chrom"].map(genome.lengths).to_numpy(dtype=np.int64)
+    inside = (start >= 0) & (start + length <= lengths)
+    windows = table.assign(start=start, end=start + length)[inside]
+    return windows.reset_index(drop=True), int((~inside).sum())
+
+
+def not_overlapping(
+    table: pd.DataFrame, priority: NDArray[np.float64] | None = None
+) -> pd.DataFrame:
+    """Of windows that overlap, the one with the highest priority; the earlier one on a tie.
+
+    Windows are taken from the highest priority down, each unless it overlaps one that was taken.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``chrom``, ``start``, ``end``.
+    priority : numpy.ndarray, optional
+        Shape ``(window,)``; by default the score, NaN last.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Those that are left, sorted by chromosome and start.
+    """
+    import bioframe
+
+    if not len(table):
+        return table
+    rank = table["score"].to_numpy() if priority is None else priority
+    rank = np.where(np.isnan(rank), -np.inf, rank)
+    order = table.reset_index(drop=True).assign(_rank=rank)
+    order = bioframe.sort_bedframe(order).reset_index(drop=True)
+    cluster = bioframe.cluster(order, min_dist=None)["cluster"].to_numpy()
+    # Clusters follow the order of the windows, so each is one stretch of rows.
+    edges = np.flatnonzero(np.diff(cluster)) + 1
+    keep = np.ones(len(order), dtype=bool)
+    starts, ends, ranks = (order[c].to_numpy() for c in ("start", "end", "_rank"))
+    for a, b in zip(np.r_[0, edges], np.r_[edges, len(order)], strict=True):
+        if b - a == 1:
+            continue
+        taken: list[int] = []
+        for i in sorted(range(a, b), key=lambda i: (-ranks[i], i)):
+            if all(starts[i] >= ends[j] or starts[j] >= ends[i] for j in taken):
+                taken.append(i)
+            else:
+                keep[i] = False
+    left: pd.DataFrame = order[keep].drop(columns="_rank").reset_index(drop=True)
+    return left
+
+
+def bound_windows(
+    peaks: Placed, length: int, genome: Genome, exclude: pd.DataFrame | None = None
+) -> Placed:
+    """Windows around the summits of peaks, one for each group that overlaps.
+
+    Parameters
+    ----------
+    peaks : Placed
+    length : int
+        Of a window, in base pairs.
+    genome : Genome
+    exclude : pandas.DataFrame, optional
+        Regions that no window may touch, as :func:`wavebind.genome.intervals.merged` gives them.
+
+    Raises
+    ------
+    InputError
+        If no window is left.
+    """
+    dropped = dict(peaks.dropped)
+    table, n_edge = windows_around(peaks.table, length, genome)
+    if n_edge:
+        dropped[DROP_EDGE] = n_edge
+    if exclude is not None and len(exclude):
+        bad = touching(table, exclude)
+        if bad.any():
+            dropped[DROP_EXCLUDED] = int(bad.sum())
+        table = table[~bad].reset_index(drop=True)
+    single = not_overlapping(table)
+    if len(single) < len(table):
+        dropped[DROP_MERGED] = len(table) - len(single)
+    if not len(single):
+        found = "; ".join(f"{n:,} {why}" for why, n in dropped.items())
+        raise InputError(f"no bound window is left of {len(peaks.table):,} peaks ({found})")
+    return Placed(single, list(peaks.notes), dropped)
+
+
+def touching(table: pd.DataFrame, regions: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which rows share a base with any of the regions, shape ``(row,)``."""
+    found = np.zeros(len(table), dtype=bool)
+    chrom, start, end = (table[c].to_numpy() for c in ("chrom", "start", "end"))
+    for name in dict.fromkeys(chrom):
+        here = chrom == name
+        found[here] = overlapping(name, start[here], end[here], regions)
+    return found

@@ -1,0 +1,1 @@
+"""How good scores are, with intervals, and how probabilities are made of them."""

@@ -1,0 +1,1 @@
+"""The published route: networks on images of scalograms, with published weights."""

@@ -1,0 +1,1 @@
+"""The networks of this package, one file an architecture."""

@@ -1,0 +1,1 @@
+"""Position weight matrices: read, scored, discovered and named."""

@@ -1,0 +1,272 @@
+"""Position weight matrices: from counts to log-odds, in and out of MEME files, best hits.
+
+Scores are those of FIMO (Grant, Bailey & Noble 2011, Bioinformatics 27:1017): the sum over the
+positions of a site of ``log2(probability / background)``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from wavebind.core.errors import InputError
+from wavebind.core.files import check_readable, replace_file
+from wavebind.genome.sequences import Codes
+
+__all__ = ["Hits", "Motif", "best_hits", "read_meme", "write_meme"]
+
+Floats = NDArray[np.float64]
+
+#: Added to every column in proportion to the background, as FIMO does.
+PSEUDOCOUNT = 0.1
+#: A MEME file gives probabilities to six places; its number of sites is often left out.
+_DEFAULT_SITES = 20.0
+_MAX_BYTES = 64 * 2**20
+_MAX_WIDTH = 200
+_BATCH = 1024
+_UNIFORM = (0.25, 0.25, 0.25, 0.25)
+
+
+@dataclass(frozen=True)
+class Motif:
+    """A matrix of counts with a name.
+
+    Attributes
+    ----------
+    identifier : str
+        For example ``MA0139.1``.
+    name : str
+        For example ``CTCF``.
+    counts : numpy.ndarray
+        ``float64``, shape ``(position, base)``, bases A, C, G, T: how many of the sites have a
+        base at a position.
+    family : str
+        Of the factor; empty where not known.
+    """
+
+    identifier: str
+    name: str
+    counts: Floats
+    family: str = ""
+
+    def __post_init__(self) -> None:
+        counts = np.asarray(self.counts, dtype=np.float64)
+        if counts.ndim != 2 or counts.shape[1] != 4 or not 1 <= len(counts) <= _MAX_WIDTH:
+            raise InputError(
+                f"motif {self.identifier}: counts have the shape (position, 4) and at most "
+                f"{_MAX_WIDTH} positions; found {counts.shape}"
+            )
+        if not np.all(np.isfinite(counts)) or counts.min() < 0 or counts.sum(1).min() <= 0:
+            raise InputError(
+                f"motif {self.identifier}: counts are not negative, and every position has some"
+            )
+        object.__setattr__(self, "counts", counts)
+
+    @property
+    def width(self) -> int:
+        """Positions."""
+        return len(self.counts)
+
+    @property
+    def label(self) -> str:
+        """Identifier and name, for people."""
+        return f"{self.identifier} {self.name}".strip()
+
+    def probabilities(
+        self, pseudocount: float = PSEUDOCOUNT, background: Sequence[float] = _UNIFORM
+    ) -> Floats:
+        """Shape ``(position, base)``, each row adding up to 1."""
+        counts = self.counts + pseudocount * np.asarray(background)
+        share: Floats = counts / counts.sum(axis=1, keepdims=True)
+        return share
+
+    def log_odds(
+        self, pseudocount: float = PSEUDOCOUNT, background: Sequence[float] = _UNIFORM
+    ) -> Floats:
+        """``log2(probability / background)``, shape ``(position, base)``, in bits."""
+        share = self.probabilities(pseudocount, background)
+        # Without a pseudocount a base that was never seen rules a site out.
+        with np.errstate(divide="ignore"):
+            odds: Floats = np.log2(share / np.asarray(background))
+        return odds
+
+    def information(self) -> Floats:
+        """Information content in bits, shape ``(position,)`` (Schneider et al. 1986)."""
+        share = self.probabilities(0.0)
+        logs = np.log2(share, out=np.zeros_like(share), where=share > 0)
+        return np.asarray(2 + (share * logs).sum(axis=1))
+
+    def reverse_complement(self) -> Motif:
+        """The same sites read on the other strand."""
+        return Motif(self.identifier, self.name, self.counts[::-1, ::-1], self.family)
+
+
+@dataclass(frozen=True)
+class Hits:
+    """The best hit of each motif in each window.
+
+    Attributes
+    ----------
+    score : numpy.ndarray
+        ``float64``, shape ``(window, motif)``, bits; minus infinity where a window is shorter than
+        the motif.
+    start : numpy.ndarray
+        ``int64``, the same shape: first base of the hit, 0-based, on the window as it is.
+    reverse : numpy.ndarray
+        ``bool``, the same shape: whether the hit lies on the other strand.
+    """
+
+    score: Floats
+    start: NDArray[np.int64]
+    reverse: NDArray[np.bool_]
+
+
+def best_hits(
+    codes: Codes,
+    motifs: Sequence[Motif],
+    *,
+    pseudocount: float = PSEUDOCOUNT,
+    background: Sequence[float] = _UNIFORM,
+    progress: Callable[[int], None] | None = None,
+) -> Hits:
+    """The highest log-odds of each motif in each window, over positions and both strands.
+
+    Parameters
+    ----------
+    codes : numpy.ndarray
+        ``uint8``, shape ``(window, position)``. An unknown base counts 0, as the background does.
+    motifs : sequence of Motif
+    pseudocount : float
+    background : sequence of float
+        Probabilities of A, C, G and T.
+    progress : callable, optional
+        Called with the number of windows done since the last call.
+
+    Returns
+    -------
+    Hits
+        Of equal hits the first, and that of the window's own strand.
+    """
+    length = codes.shape[1]
+    shape = (len(codes), len(motifs))
+    score = np.full(shape, -np.inf)
+    start = np.zeros(shape, dtype=np.int64)
+    reverse = np.zeros(shape, dtype=bool)
+    groups: dict[int, list[int]] = {}
+    for j, motif in enumerate(motifs):
+        if motif.width <= length:
+            groups.setdefault(motif.width, []).append(j)
+    filters = {}
+    for width, members in groups.items():
+        tables = np.stack([motifs[j].log_odds(pseudocount, background) for j in members])
+        both = np.concatenate([tables, tables[:, ::-1, ::-1]])
+        filters[width] = torch.from_numpy(np.ascontiguousarray(both.transpose(0, 2, 1))).float()
+    for at in range(0, len(codes), _BATCH):
+        rows = slice(at, min(at + _BATCH, len(codes)))
+        batch = torch.from_numpy(np.ascontiguousarray(codes[rows])).long()
+        onehot = functional.one_hot(batch, 5)[:, :, :4].transpose(1, 2).float()
+        for width, members in groups.items():
+            found = functional.conv1d(onehot, filters[width])
+            top, place = found.max(dim=2)
+            ahead, behind = top[:, : len(members)], top[:, len(members) :]
+            other = behind > ahead
+            places = torch.where(other, place[:, len(members) :], place[:, : len(members)])
+            score[rows, members] = torch.maximum(ahead, behind).double().numpy()
+            start[rows, members] = places.numpy()
+            reverse[rows, members] = other.numpy()
+        if progress:
+            progress(len(batch))
+    return Hits(score, start, reverse)
+
+
+def read_meme(path: Path) -> list[Motif]:
+    """Motifs of a file in MEME's minimal format.
+
+    Raises
+    ------
+    InputError
+        If the file is not of that format, or a matrix is not whole.
+    """
+    check_readable(path)
+    if path.stat().st_size > _MAX_BYTES:
+        raise InputError(f"{path}: larger than {_MAX_BYTES:,} bytes; it is not a list of motifs")
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not text ({error.reason})") from error
+    if not any(line.startswith("MEME version") for line in lines[:50]):
+        raise InputError(f"{path}: is not in MEME format; its first lines lack 'MEME version'")
+    motifs: list[Motif] = []
+    identifier, name = "", ""
+    at = 0
+    while at < len(lines):
+        line = lines[at].strip()
+        at += 1
+        if line.startswith("MOTIF"):
+            words = line.split(maxsplit=2)[1:]
+            if not words:
+                raise InputError(f"{path} line {at}: MOTIF has no name")
+            identifier, name = words[0], words[1] if len(words) > 1 else ""
+        elif line.startswith("letter-probability matrix"):
+            width = re.search(r"\bw=\s*(\d+)", line)
+            sites = re.search(r"\bnsites=\s*([\d.eE+-]+)", line)
+            rows = []
+            while at < len(lines) and re.match(r"\s*[\d.]", lines[at]):
+                rows.append(_row(lines[at], path, at + 1))
+                at += 1
+            if not rows or (width and len(rows) != int(width.group(1))):
+                raise InputError(
+                    f"{path} line {at}: motif {identifier} has {len(rows)} rows and says "
+                    f"{width.group(1) if width else 'nothing'} of its width"
+                )
+            n = float(sites.group(1)) if sites else _DEFAULT_SITES
+            motifs.append(Motif(identifier, name, np.array(rows) * max(n, 1.0)))
+    if not motifs:
+        raise InputError(f"{path}: holds no motif")
+    return motifs
+
+
+def _row(line: str, path: Path, number: int) -> list[float]:
+    words = line.split()
+    try:
+        row = [float(word) for word in words]
+    except ValueError:
+        row = []
+    if len(row) != 4 or not 0.9 < sum(row) < 1.1 or min(row) < 0:
+        raise InputError(
+            f"{path} line {number}: a row of a matrix has four probabilities that add up to 1; "
+            f"found {line.strip()[:60]!r}"
+        )
+    return row
+
+
+def write_meme(path: Path, motifs: Sequence[Motif]) -> None:
+    """Write motifs in MEME's minimal format; the file appears when whole."""
+    lines = [
+        "MEME version 4",
+        "",
+        "ALPHABET= ACGT",
+        "",
+        "strands: + -",
+        "",
+        "Background letter frequencies",
+        "A 0.25 C 0.25 G 0.25 T 0.25",
+        "",
+    ]
+    for motif in motifs:
+        sites = motif.counts.sum(axis=1).max()
+        lines.append(f"MOTIF {motif.identifier} {motif.name}".rstrip())
+        lines.append(
+            f"letter-probability matrix: alength= 4 w= {motif.width} nsites= {sites:g} E= 0"
+        )
+        lines += [" ".join(f"{p:.6f}" for p in row) for row in motif.probabilities(0.0)]
+        lines.append("")
+    with replace_file(path) as temporary:
+        temporary.write_text("\n".join(lines), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Scores of sequences, and models for other programs."""

@@ -1,0 +1,1 @@
+"""Everything drawn, and everything written as HTML."""

@@ -1,0 +1,1 @@
+"""Probabilities along a genome, and called sites."""

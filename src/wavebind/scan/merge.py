@@ -1,0 +1,50 @@
+"""Joining what shards did, whatever the work was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wavebind.core.errors import InputError
+from wavebind.core.settings import from_dict
+from wavebind.core.shards import parts_folder
+from wavebind.datasets.dataset import DatasetSummary
+from wavebind.datasets.from_peaks.job import PeakJob, merge_dataset
+from wavebind.models.rundir import read_json
+from wavebind.scan.genome import ScanJob, ScanSummary, merge_scan
+from wavebind.variants.score import VariantJob, VariantSummary, merge_variants
+
+__all__ = ["merge_parts"]
+
+
+def merge_parts(out: Path) -> ScanSummary | VariantSummary | DatasetSummary:
+    """Write an output from the pieces that lie beside it, in ``OUT.parts``.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        The ``--out`` of the shards.
+
+    Raises
+    ------
+    InputError
+        If there are no pieces, one is missing, or an input is not what it was.
+    """
+    folder = parts_folder(out)
+    path = folder / "job.json"
+    if not path.is_file():
+        raise InputError(
+            f"{folder}: holds no pieces; give the --out of 'wavebind scan', 'wavebind variants' "
+            f"or 'wavebind dataset' run with --shard"
+        )
+    found = read_json(path)
+    job = found.get("job") if isinstance(found, dict) else None
+    if isinstance(job, dict):
+        # The folder may have been carried to another place.
+        job["out"] = str(out.absolute())
+    if job and found.get("command") == "scan":
+        return merge_scan(from_dict(ScanJob, job, str(path)))
+    if job and found.get("command") == "variants":
+        return merge_variants(from_dict(VariantJob, job, str(path)))
+    if job and found.get("command") == "dataset":
+        return merge_dataset(from_dict(PeakJob, job, str(path)))
+    raise InputError(f"{path}: does not say what work this is; it was not written by wavebind")

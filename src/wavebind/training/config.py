@@ -1,0 +1,253 @@
+"""How a network is trained: the settings, where it runs, and what an epoch gave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from wavebind.core.devices import has_fast_bf16, resolve_device
+from wavebind.core.errors import InputError
+from wavebind.core.events import Event
+from wavebind.core.settings import Removed
+from wavebind.datasets.targets import Task
+
+__all__ = ["SCORES", "Devices", "EpochReport", "TrainingConfig", "score_words"]
+
+LOGS = ("csv", "tensorboard")
+MAX_FOLDS = 32
+#: What decides the best epoch, the first of these that the task has.
+SCORES = ("pearson", "macro_f1", "auroc")
+
+
+def score_words(task: Task) -> str:
+    """What decides the best epoch of a task, for people."""
+    return {"regression": "Pearson correlation", "multiclass": "macro F1"}.get(task, "AUROC")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a network is trained.
+
+    Attributes
+    ----------
+    epochs : int
+        At most this many; the learning rate falls to zero over them.
+    seed : int
+        Decides the first weights, the draws of unbound windows and the augmentation.
+    batch_size : int
+        Windows a step on one device.
+    learning_rate : float
+        The highest of the schedule (one cycle: Smith & Topin 2019, Proc. SPIE 11006).
+    weight_decay : float
+        Decoupled (AdamW: Loshchilov & Hutter 2019), on matrices and filters only.
+    warmup : float
+        Fraction of the steps over which the learning rate rises.
+    unbound_ratio : float or None
+        Unbound windows an epoch for each bound one; None takes all.
+    redraw : bool
+        Whether they are drawn anew each epoch.
+    class_weights : bool
+        Weigh bound windows so that both classes count alike in the loss.
+    max_shift : int
+        Largest shift of a training window in base pairs.
+    strand : bool
+        Whether training windows come from either strand.
+    mutation : float
+        Probability of each base of a training window to become another one.
+    crossfit : int
+        Parts that the chromosomes of train and valid are shared out to, each of which is held out
+        by one of as many networks, whose mean is the model; 0 for one network. See
+        :mod:`wavebind.training.crossfit`.
+    averaging : float
+        Decay a step of the moving average of the weights that is validated and kept (Polyak &
+        Juditsky 1992).
+    clip : float
+        Largest norm of a gradient.
+    accumulate : int
+        Batches whose gradients are added up for one step.
+    patience : int
+        Stop when valid has not improved for this many epochs.
+    weights : str
+        What training begins with: ``none`` (random), ``imagenet``, ``auto`` (ImageNet's if they
+        can be had, random ones otherwise), or a file of weights.
+    train : tuple of str
+        Segments of the network that are trained, the head always; ``all`` for all of them.
+    cache : bool
+        Compute the output of frozen first segments once, where every epoch sees the same windows.
+    log : tuple of str
+        ``csv`` and ``tensorboard``: logs of every step, in the run directory.
+    shuffle_labels : bool
+        A control: train on labels permuted among the training windows, to the last epoch, which
+        is kept: choosing one on valid would let true labels in. What such a model scores on test
+        beyond 0.5 is a leak.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+    REMOVED: ClassVar[dict[str, Removed]] = {
+        "smoothing": Removed((0, 0.0), "train again without label smoothing"),
+        "teachers": Removed(((),), "train again without teachers"),
+        "tutors": Removed((0,), "train again without tutors"),
+        # Counted for nothing without teachers or tutors.
+        "teacher_weight": Removed(None, "train again without teachers"),
+    }
+
+    epochs: int = 20
+    seed: int = 0
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    warmup: float = 0.15
+    unbound_ratio: float | None = 3.0
+    redraw: bool = True
+    class_weights: bool = False
+    max_shift: int = 4
+    strand: bool = True
+    mutation: float = 0.0
+    crossfit: int = 0
+    averaging: float = 0.998
+    clip: float = 1.0
+    accumulate: int = 1
+    patience: int = 4
+    weights: str = "none"
+    train: tuple[str, ...] = ("all",)
+    cache: bool = True
+    log: tuple[str, ...] = ()
+    shuffle_labels: bool = False
+
+    def __post_init__(self) -> None:
+        rules = (
+            ("epochs", self.epochs >= 1, "1 or more"),
+            ("seed", 0 <= self.seed < 2**31, "from 0 to 2147483647"),
+            ("batch_size", self.batch_size >= 2, "2 or more"),
+            ("learning_rate", 0 < self.learning_rate <= 1, "above 0 and at most 1"),
+            ("weight_decay", 0 <= self.weight_decay <= 1, "from 0 to 1"),
+            ("warmup", 0 < self.warmup < 1, "between 0 and 1"),
+            ("unbound_ratio", self.unbound_ratio is None or self.unbound_ratio > 0, "above 0"),
+            ("max_shift", self.max_shift >= 0, "0 or more"),
+            ("mutation", 0 <= self.mutation <= 0.5, "from 0 to 0.5"),
+            (
+                "crossfit",
+                self.crossfit == 0 or 2 <= self.crossfit <= MAX_FOLDS,
+                f"0, or from 2 to {MAX_FOLDS}",
+            ),
+            ("averaging", 0 <= self.averaging < 1, "from 0 to below 1"),
+            ("clip", self.clip > 0, "above 0"),
+            ("accumulate", self.accumulate >= 1, "1 or more"),
+            ("patience", self.patience >= 1, "1 or more"),
+            ("train", bool(self.train), "the names of segments, or all"),
+            ("log", set(self.log) <= set(LOGS), f"among {', '.join(LOGS)}"),
+        )
+        for name, holds, rule in rules:
+            if not holds:
+                raise InputError(f"{name} must be {rule}; found {getattr(self, name)!r}")
+
+    def fold(self, number: int) -> TrainingConfig:
+        """How network `number` (from 1) of a cross-fit is trained: with a seed of its own."""
+        sequence = np.random.SeedSequence([self.seed, number])
+        return replace(self, crossfit=0, seed=int(sequence.generate_state(1)[0] >> 1))
+
+    @property
+    def augments(self) -> bool:
+        """Whether a training window is ever changed."""
+        return self.strand or self.max_shift > 0 or self.mutation > 0
+
+
+@dataclass(frozen=True)
+class EpochReport(Event):
+    """What one epoch gave.
+
+    Attributes
+    ----------
+    epoch : int
+        From 1.
+    loss : float
+        Mean training loss.
+    valid_auroc, valid_auprc, valid_loss : float
+        Of the averaged weights, both strands; of several outputs their mean.
+    seconds : float
+        Wall-clock time, validation included.
+    valid_accuracy, valid_macro_f1 : float or None
+        Of classes.
+    valid_pearson, valid_spearman : float or None
+        Of numbers; the areas are then of windows at or above the training median.
+    """
+
+    epoch: int
+    loss: float
+    valid_auroc: float
+    valid_auprc: float
+    valid_loss: float
+    seconds: float
+    valid_accuracy: float | None = None
+    valid_macro_f1: float | None = None
+    valid_pearson: float | None = None
+    valid_spearman: float | None = None
+
+    @property
+    def score(self) -> float:
+        """What decides the best epoch: of numbers the correlation, of classes macro F1."""
+        found = (getattr(self, f"valid_{name}") for name in SCORES)
+        return next(float(metric) for metric in found if metric is not None)
+
+    @property
+    def words(self) -> str:
+        """Epoch, loss and metrics for people."""
+        named = (
+            ("Pearson", self.valid_pearson),
+            ("Spearman", self.valid_spearman),
+            ("AUROC", self.valid_auroc),
+            ("AUPRC", self.valid_auprc if self.valid_pearson is None else None),
+            ("accuracy", self.valid_accuracy),
+            ("macro F1", self.valid_macro_f1),
+        )
+        metrics = ", ".join(f"{name} {x:.4f}" for name, x in named if x is not None)
+        return f"epoch {self.epoch}: loss {self.loss:.4f}, valid {metrics} ({self.seconds:.0f} s)"
+
+
+@dataclass(frozen=True)
+class Devices:
+    """Where training runs.
+
+    Attributes
+    ----------
+    device : str
+        See :func:`wavebind.core.devices.resolve_device`.
+    count : int
+        Devices (processes, on a CPU) of each node.
+    nodes : int
+        Started with torchrun or by SLURM where there are several.
+    """
+
+    device: str = "auto"
+    count: int = 1
+    nodes: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("count", "nodes"):
+            if getattr(self, name) < 1:
+                raise InputError(f"the number of {name} must be 1 or more")
+
+    @property
+    def n_processes(self) -> int:
+        """On all nodes together."""
+        return self.count * self.nodes
+
+    def trainer_settings(self) -> dict[str, Any]:
+        """What Lightning's Trainer is told."""
+        target = resolve_device(self.device)
+        settings: dict[str, Any] = {
+            "accelerator": {"cuda": "gpu"}.get(target.type, target.type),
+            "devices": [target.index or 0] if target.type == "cuda" else 1,
+            "precision": "bf16-mixed" if has_fast_bf16(target) else "32-true",
+        }
+        if self.n_processes > 1:
+            if target.type == "cuda" and self.count > torch.cuda.device_count():
+                raise InputError(
+                    f"{self.count} devices were asked for and this machine has "
+                    f"{torch.cuda.device_count()}"
+                )
+            settings |= {"devices": self.count, "num_nodes": self.nodes, "strategy": "ddp"}
+        return settings

@@ -1,0 +1,323 @@
+"""A classifier for scripts, with the interface of scikit-learn."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import GroupShuffleSplit, StratifiedShuffleSplit
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from wavebind.core.errors import InputError
+from wavebind.core.settings import from_dict
+from wavebind.datasets.dataset import Dataset
+from wavebind.genome.sequences import UNKNOWN, Codes, to_codes
+from wavebind.metrics.calibration import Calibration
+from wavebind.models.prediction import predict_logits
+from wavebind.training.recipes import load_recipe
+from wavebind.training.train import Devices, TrainingConfig, train
+
+__all__ = ["TFBSClassifier"]
+
+#: Shorter sequences are filled up with unknown bases, which a scalogram does not see.
+_MIN_LENGTH = 32
+
+
+class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Bound or unbound, from sequences, as an estimator of scikit-learn.
+
+    Part of the windows given to :meth:`fit` is held out to choose the epoch and the calibration:
+    whole groups where groups are given, for example chromosomes, otherwise a stratified sample.
+
+    Parameters
+    ----------
+    recipe : str
+        Representation, network and training: a name of ``wavebind recipes``, or a TOML file.
+    model : str, optional
+        The network, instead of that of the recipe.
+    epochs, batch_size, learning_rate, unbound_ratio, max_shift, patience : optional
+        Instead of those of the recipe; see :class:`wavebind.training.train.TrainingConfig`.
+    valid_fraction : float
+        What is held out within :meth:`fit`, of the groups or of the windows.
+    device : str
+    random_state : int, RandomState or None
+
+    Attributes
+    ----------
+    classes_ : numpy.ndarray
+        The two labels; the second is the one that the probabilities of column 1 are of.
+    n_features_in_ : int
+        Length of the windows.
+    model_ : Classifier
+        The trained network.
+    """
+
+    def __init__(
+        self,
+        recipe: str = "default",
+        *,
+        model: str | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        unbound_ratio: float | None = None,
+        max_shift: int | None = None,
+        patience: int | None = None,
+        valid_fraction: float = 0.15,
+        device: str = "auto",
+        random_state: Any = None,
+    ) -> None:
+        self.recipe = recipe
+        self.model = model
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.unbound_ratio = unbound_ratio
+        self.max_shift = max_shift
+        self.patience = patience
+        self.valid_fraction = valid_fraction
+        self.device = device
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Any:
+        """Two classes; sequences, as strings or as codes."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        tags.input_tags.positive_only = True
+        return tags
+
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> TFBSClassifier:
+        """Train on windows.
+
+        Parameters
+        ----------
+        X : list of str, or array
+            Sequences of one length; or ``int`` codes, shape ``(window, position)``, A C G T = 0 1 2
+            3 and anything above unknown.
+        y : array
+            Shape ``(window,)``, two different labels; the greater one is class 1, bound.
+        groups : array, optional
+            Shape ``(window,)``: windows of one group are held out together, or not at all.
+
+        Returns
+        -------
+        TFBSClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If a window or a label is not one, or settings are out of range.
+        """
+        labels = self._labels(y)
+        codes = self._codes(X, reset=True)
+        if len(labels) != len(codes):
+            raise ValueError(f"X has {len(codes)} windows and y {len(labels)} labels")
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        held_out = self._hold_out(labels, groups, seed)
+        data = _dataset(_filled_up(codes), labels, held_out)
+        try:
+            recipe = load_recipe(self.recipe)
+            if self.model is not None:
+                recipe = recipe.with_backbone(self.model)
+            names = ("epochs", "batch_size", "learning_rate", "unbound_ratio", "max_shift")
+            given = {name: getattr(self, name) for name in (*names, "patience")}
+            given = {name: value for name, value in given.items() if value is not None}
+            config = from_dict(
+                TrainingConfig, {**recipe.training, **given, "seed": seed}, "the settings"
+            )
+            with tempfile.TemporaryDirectory(prefix="wavebind-") as folder:
+                out = Path(folder) / "run"
+                card = train(
+                    data, out, recipe.model(data.length), config, devices=Devices(self.device)
+                )
+                from wavebind.models import load_model
+
+                self.model_, _ = load_model(out / "model.safetensors")
+        except InputError as error:
+            raise ValueError(str(error)) from error
+        assert card is not None  # noqa: S101 - one process
+        self.calibration_ = card.calibration[0] if card.calibration else Calibration()
+        self.n_iter_ = card.epoch
+        return self
+
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Calibrated logits, the mean of both strands; above 0 for class 1.
+
+        Parameters
+        ----------
+        X : list of str, or array
+
+        Returns
+        -------
+        numpy.ndarray
+            ``float64``, shape ``(window,)``.
+        """
+        check_is_fitted(self)
+        codes = _filled_up(self._codes(X, reset=False))
+        logits = predict_logits(self.model_, codes)
+        return self.calibration_.slope * logits + self.calibration_.intercept
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Probabilities of both classes, shape ``(window, 2)``."""
+        bound = 0.5 * (1 + np.tanh(0.5 * self.decision_function(X)))
+        return np.stack([1 - bound, bound], axis=1)
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """The likelier class of each window, shape ``(window,)``."""
+        chosen = (self.decision_function(X) > 0).astype(int)
+        found: NDArray[Any] = self.classes_[chosen]
+        return found
+
+    def _codes(self, X: ArrayLike, *, reset: bool) -> Codes:
+        if _is_text(X):
+            codes = _from_text(X)
+            if reset:
+                self.n_features_in_ = codes.shape[1]
+            elif codes.shape[1] != self.n_features_in_:
+                raise ValueError(
+                    f"X has windows of {codes.shape[1]} bases, but {type(self).__name__} was "
+                    f"fitted on windows of {self.n_features_in_}"
+                )
+            return codes
+        values = validate_data(self, X, reset=reset, dtype="numeric", ensure_min_samples=1)
+        if np.any(values < 0):
+            # The first words are what scikit-learn's own checks look for.
+            raise ValueError(
+                f"Negative values in data passed to {type(self).__name__}: codes are A C G T = 0 "
+                f"1 2 3, and 4 or more for an unknown base"
+            )
+        if np.any(values != np.floor(values)):
+            raise ValueError(
+                "codes are whole numbers: A C G T = 0 1 2 3, and 4 or more for an unknown base"
+            )
+        limited: Codes = np.minimum(values, UNKNOWN).astype(np.uint8)
+        return limited
+
+    def _labels(self, y: ArrayLike) -> NDArray[np.int8]:
+        if y is None:
+            raise ValueError(
+                f"requires y to be passed, but the target y is None: {type(self).__name__} learns "
+                f"from labels"
+            )
+        labels = check_array(y, ensure_2d=False, dtype=None, ensure_all_finite=True)
+        if labels.ndim == 2 and labels.shape[1] == 1:
+            import warnings
+
+            from sklearn.exceptions import DataConversionWarning
+
+            warnings.warn(
+                "A column-vector y was passed when a 1d array was expected",
+                DataConversionWarning,
+                stacklevel=3,
+            )
+            labels = labels.ravel()
+        check_classification_targets(labels)
+        kind = type_of_target(labels, input_name="y", raise_unknown=True)
+        self.classes_, encoded = np.unique(labels, return_inverse=True)
+        if len(self.classes_) > 2:
+            raise ValueError(
+                f"Only binary classification is supported. The type of the target is {kind}."
+            )
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"y holds one class, {self.classes_[0]!r}; a classifier needs windows of two"
+            )
+        return encoded.astype(np.int8)
+
+    def _hold_out(
+        self, labels: NDArray[np.int8], groups: ArrayLike | None, seed: int
+    ) -> NDArray[np.int64]:
+        """The windows that choose epoch and calibration; all of them where there are too few."""
+        if not 0 < self.valid_fraction < 1:
+            raise ValueError(
+                f"valid_fraction is a fraction between 0 and 1; found {self.valid_fraction!r}"
+            )
+        everything = np.arange(len(labels))
+        splitter: Any
+        if groups is not None:
+            names = np.asarray(groups)
+            if names.shape != labels.shape:
+                raise ValueError(f"X has {len(labels)} windows and groups shape {names.shape}")
+            splitter = GroupShuffleSplit(20, test_size=self.valid_fraction, random_state=seed)
+            for fit, held in splitter.split(everything, labels, names):
+                if all(len(np.unique(labels[part])) == 2 for part in (fit, held)):
+                    return np.asarray(held)
+            raise ValueError(
+                "no part of the groups that could be held out has windows of both classes, with "
+                "both classes left to train on; use more groups"
+            )
+        if min(np.bincount(labels)) * min(self.valid_fraction, 1 - self.valid_fraction) < 1:
+            return everything
+        splitter = StratifiedShuffleSplit(1, test_size=self.valid_fraction, random_state=seed)
+        return np.asarray(next(splitter.split(everything, labels))[1])
+
+
+def _is_text(X: Any) -> bool:
+    if isinstance(X, str):
+        raise TypeError("X is one sequence; give a list of them")
+    if isinstance(X, list | tuple):
+        return bool(X) and isinstance(X[0], str)
+    kind = getattr(getattr(X, "dtype", None), "kind", "")
+    if getattr(X, "ndim", 0) != 1 or kind not in ("U", "T", "O"):
+        return False
+    return all(isinstance(x, str) for x in X)
+
+
+def _from_text(X: Any) -> Codes:
+    lengths = {len(x) for x in X}
+    if len(lengths) != 1 or 0 in lengths:
+        raise ValueError(
+            f"sequences must be of one length, and not empty; found lengths "
+            f"{', '.join(map(str, sorted(lengths)[:5]))}"
+        )
+    try:
+        return np.stack([to_codes(str(x), place=f"sequence {i}") for i, x in enumerate(X)])
+    except InputError as error:
+        raise ValueError(str(error)) from error
+
+
+def _filled_up(codes: Codes) -> Codes:
+    missing = _MIN_LENGTH - codes.shape[1]
+    if missing <= 0:
+        return codes
+    left = missing // 2
+    return np.pad(codes, ((0, 0), (left, missing - left)), constant_values=UNKNOWN)
+
+
+def _dataset(codes: Codes, labels: NDArray[np.int8], held_out: NDArray[np.int64]) -> Dataset:
+    """The windows as a dataset in memory; where all are held out, all are trained on as well."""
+    n = len(labels)
+    if len(held_out) == n:
+        codes, labels = np.concatenate([codes, codes]), np.concatenate([labels, labels])
+        parts = np.repeat(["train", "valid"], n)
+    else:
+        parts = np.full(n, "train")
+        parts[held_out] = "valid"
+    n = len(labels)
+    nothing = np.full(n, -1, dtype=np.int64)
+    checksum = hashlib.sha256(codes.tobytes()).hexdigest()
+    return Dataset(
+        path=Path("memory"),
+        codes=codes,
+        labels=labels,
+        parts=parts,
+        chrom=np.full(n, ""),
+        start=nothing,
+        end=nothing,
+        source=np.full(n, ""),
+        score=np.full(n, np.nan, dtype=np.float32),
+        repeat=np.full(n, np.nan, dtype=np.float32),
+        outputs=("bound",),
+        targets=labels[:, None],
+        description={"codes_sha256": checksum},
+    )

@@ -1,0 +1,190 @@
+"""The fit: epochs, early stopping on valid, checkpoints, resumption.
+
+A run is resumed at the end of its last whole epoch, and every random choice depends on the seed,
+the epoch and the batch alone, so a resumed run repeats what an uninterrupted one would have done.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning.pytorch.utilities import rank_zero_only
+
+from wavebind.core.devices import autocast, flush_denormals, resolve_device
+from wavebind.core.errors import InputError
+from wavebind.core.events import Message, OnEvent, ignore
+from wavebind.core.settings import to_dict
+from wavebind.datasets.dataset import Dataset
+from wavebind.metrics.binary import best_threshold
+from wavebind.metrics.calibration import fit_calibration, fit_line
+from wavebind.models import ModelCard, ModelConfig, load_model, save_model
+from wavebind.models.rundir import RunDir
+from wavebind.training.checkpoints import stored_checkpoint, stored_weights
+from wavebind.training.config import Devices, EpochReport, TrainingConfig
+from wavebind.training.engine import run_fit
+from wavebind.training.fit import Fit
+from wavebind.training.initial import initial_model, resolve_weights
+from wavebind.training.prepare import TrainingSet, prepare, training_targets
+from wavebind.training.runjson import start_run, stored_configuration
+
+__all__ = [
+    "Devices",
+    "EpochReport",
+    "TrainingConfig",
+    "finished_card",
+    "train",
+    "train_once",
+]
+
+
+def train(
+    data: Dataset,
+    out: Path,
+    model: ModelConfig,
+    config: TrainingConfig,
+    *,
+    devices: Devices | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    on_event: OnEvent = ignore,
+) -> ModelCard | None:
+    """Train a network and leave a run directory.
+
+    Parameters
+    ----------
+    data : Dataset
+    out : pathlib.Path
+        The run directory. ``model.safetensors`` appears in it only when training has ended.
+    model : ModelConfig
+    config : TrainingConfig
+        With `resume` both configurations are read from the run and these are passed over.
+    devices : Devices, optional
+    resume : bool
+        Continue a run at the end of its last whole epoch.
+    overwrite : bool
+        Whether an older run of that name is removed.
+    on_event : callable
+        Takes what happens; see :mod:`wavebind.core.events`. After every epoch an
+        :class:`EpochReport`.
+
+    Returns
+    -------
+    ModelCard or None
+        None in every process but the first.
+
+    Raises
+    ------
+    InputError
+        If the run exists (or, with `resume`, does not), belongs to other data, cannot be written,
+        the weights to begin with do not fit, or training diverges.
+    """
+    run = RunDir(out)
+    where = devices or Devices()
+    # Says what is wrong with the devices before anything is made.
+    where.trainer_settings()
+    first = not getattr(rank_zero_only, "rank", 0)
+    if not first:
+        on_event = ignore
+    if resume:
+        model, config = stored_configuration(run, data)
+    else:
+        config, reason = resolve_weights(model, config)
+        if reason:
+            on_event(Message(f"training begins with random weights: no ImageNet weights, {reason}"))
+    if config.crossfit:
+        raise InputError(
+            "crossfit makes a model of several networks that have seen train and valid, and valid "
+            "is what this chooses on; leave it out here (0), or train with 'wavebind train "
+            "--crossfit'"
+        )
+    training_targets(data, model)
+    checkpoint = run.checkpoints / "last.ckpt"
+    continues = resume and checkpoint.is_file()
+    network = initial_model(model, config, data, load_weights=not continues)
+    if continues:
+        # The weights at once, and not when fitting starts: what is frozen is computed before.
+        network.load_state_dict(stored_weights(checkpoint, "model."))
+    # An unknown name is said before anything is made.
+    network.backbone.frozen_prefix(config.train)
+    if not resume and first:
+        start_run(run, data, model, config, overwrite)
+    target = resolve_device(where.device)
+    with flush_denormals():
+        windows = prepare(data, network.to(target), config, where.n_processes, on_event)
+    fit = run_fit(run, network, windows, config, where, checkpoint if continues else None, on_event)
+    return _finish(run, fit, windows, config, target) if first else None
+
+
+def train_once(
+    data: Dataset,
+    out: Path,
+    model: ModelConfig,
+    config: TrainingConfig,
+    *,
+    devices: Devices | None = None,
+    on_event: OnEvent = ignore,
+) -> None:
+    """:func:`train`, unless the run has ended already; one that was interrupted is continued."""
+    begun = RunDir(out).run_json.is_file()
+    if not (begun and finished_card(out)):
+        train(data, out, model, config, devices=devices, resume=begun, on_event=on_event)
+
+
+def finished_card(out: Path) -> ModelCard | None:
+    """The card of a run whose training has ended, None of one that has not."""
+    run = RunDir(out).require()
+    return load_model(run.model)[1] if run.model.is_file() else None
+
+
+def _finish(
+    run: RunDir,
+    fit: Fit,
+    windows: TrainingSet,
+    config: TrainingConfig,
+    device: torch.device,
+) -> ModelCard:
+    """Keep the best epoch's weights, with the calibration and threshold that valid gives them."""
+    best = run.checkpoints / "best.ckpt"
+    model, data = fit.average, windows.data
+    model.load_state_dict(stored_weights(best, "average."))
+    fit.to(device)
+    epoch = int(stored_checkpoint(best)["epoch"]) + 1
+    indices, size = windows.valid_index, windows.valid_batch_size
+    with torch.inference_mode(), flush_denormals(), autocast(device):
+        parts = [
+            fit.score(windows.valid[indices[at : at + size].tolist()][0].to(device)).double().cpu()
+            for at in range(0, len(indices), size)
+        ]
+    logits = torch.cat(parts).numpy().reshape(len(indices), -1)
+    labels = windows.valid.labels[indices].reshape(len(indices), -1)
+    calibration, thresholds = [], []
+    if data.values is not None and model.config.task_name == "regression":
+        calibration.append(fit_line(data.values[indices], logits[:, 0], windows.line))
+        thresholds.append(float(np.median(data.values[windows.train_index])))
+        labels, logits = labels[:, :0], logits[:, :0]
+    for mine, scores in zip(labels.T, logits.T, strict=True):
+        known = mine >= 0
+        fitted = fit_calibration(mine[known], scores[known])
+        calibration.append(fitted)
+        thresholds.append(best_threshold(mine[known], fitted.probabilities(scores[known])))
+    entry = fit.history[epoch - 1]
+    card = ModelCard(
+        model=model.config,
+        thresholds=tuple(thresholds),
+        calibration=tuple(calibration),
+        seed=config.seed,
+        epoch=epoch,
+        valid={
+            name.removeprefix("valid_"): value
+            for name, value in entry.items()
+            if name.startswith("valid_") and name != "valid_loss" and value is not None
+        },
+        data=data.identity,
+        training=to_dict(config),
+    )
+    save_model(run.model, model, card)
+    shutil.rmtree(run.checkpoints, ignore_errors=True)
+    return card

@@ -1,0 +1,262 @@
+"""Scores of alleles: the work on variants that is handed out in pieces.
+
+Each allele is put into its surroundings, and every window that sees it is scored by itself, both
+strands. The reference allele of the same surroundings is its comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wavebind.core.shards import Arrays
+from wavebind.genome.genomes import Genome, open_genome
+from wavebind.genome.sequences import Codes, to_codes
+from wavebind.genome.shuffling import dinucleotide_shuffle
+from wavebind.genome.tiles import few_unknown, read_codes, windows_of
+from wavebind.models import Classifier
+from wavebind.models.prediction import load_selected, predict_logits
+from wavebind.motifs.jaspar import find_motif
+from wavebind.motifs.pwms import Motif, best_hits, read_meme
+from wavebind.variants.alleles import Edit, allele_sequence, window_offsets
+
+__all__ = ["Change", "EffectTask", "read_motifs", "score_changes", "score_shuffled"]
+
+#: Windows that are held at a time.
+_WINDOWS = 8192
+#: And at once: few enough that the memory of a batch is used again (:mod:`wavebind.core.memory`).
+_BATCH = 128
+
+
+@dataclass(frozen=True)
+class Change:
+    """One allele against the reference.
+
+    Attributes
+    ----------
+    chrom : str
+        The genome's name of it.
+    position : int
+        0-based.
+    ref, alt : str
+        Bases.
+    neighbours : tuple of Edit
+        Other changes on the same haplotype.
+    """
+
+    chrom: str
+    position: int
+    ref: str
+    alt: str
+    neighbours: tuple[Edit, ...] = ()
+
+
+@dataclass(frozen=True)
+class EffectTask:
+    """What a worker must know.
+
+    Attributes
+    ----------
+    run, genome : str
+        Paths.
+    checksum : str
+        SHA-256 of the genome's file.
+    step : int
+        Base pairs between the windows that see an allele.
+    motifs : str or None
+        See :func:`read_motifs`.
+    seed : int
+        Of the shuffles.
+    output : str or None
+    device : str
+    """
+
+    run: str
+    genome: str
+    checksum: str
+    step: int
+    motifs: str | None = None
+    seed: int = 0
+    output: str | None = None
+    device: str = "auto"
+
+
+# A process does many pieces of the same job, and loading takes longer than one of them.
+@lru_cache(maxsize=1)
+def _load(task: EffectTask) -> tuple[Classifier, tuple[Motif, ...]]:
+    model, _ = load_selected(Path(task.run), task.device, task.output)
+    return model, read_motifs(task.motifs)
+
+
+def read_motifs(name: str | None) -> tuple[Motif, ...]:
+    """The motifs of a MEME file, or a matrix of JASPAR by its name; none without a name.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    if name is None:
+        return ()
+    path = Path(name)
+    if path.is_file() or len(path.parts) > 1:
+        return tuple(read_meme(path))
+    return (find_motif(name),)
+
+
+def score_changes(task: EffectTask, changes: Sequence[Change]) -> Arrays:
+    """Logits of the reference and the changed allele.
+
+    Parameters
+    ----------
+    task : EffectTask
+    changes : sequence of Change
+
+    Returns
+    -------
+    dict of numpy.ndarray
+        ``logit`` (float32, shape ``(change, 4)``): the highest of the windows that see the
+        reference allele, of those that see the other, and of the windows with either in their
+        middle; NaN where too many bases are unknown, as beyond the end of a chromosome.
+        ``motif`` (int64, shape ``(change,)``): the one with the best hit on either allele, -1
+        without motifs; ``hit`` (float32, shape ``(change, 2)``): its best hit on each, in bits.
+    """
+    model, motifs = _load(task)
+    flank = model.config.length - 1
+    with open_genome(Path(task.genome), checksum=task.checksum) as genome:
+        pairs = [_pair(genome, change, flank) for change in changes]
+    return _scores(model, motifs, pairs, task.step)
+
+
+def score_shuffled(task: EffectTask, piece: tuple[int, Sequence[Change]]) -> Arrays:
+    """The same changes where nothing binds: in shuffles of their own surroundings.
+
+    Dinucleotides of either side are kept, and of what is inserted or deleted, which is shuffled
+    as well: it could be a site by itself.
+
+    Parameters
+    ----------
+    task : EffectTask
+    piece : tuple of int and sequence of Change
+        A number of its own, which decides the shuffles, and the changes.
+
+    Returns
+    -------
+    dict of numpy.ndarray
+        As :func:`score_changes`.
+    """
+    number, changes = piece
+    model, motifs = _load(task)
+    flank = model.config.length - 1
+    rng = np.random.default_rng([task.seed, number])
+    pairs = []
+    with open_genome(Path(task.genome), checksum=task.checksum) as genome:
+        for change in changes:
+            whole, _ = _pair(genome, change, flank)
+            sides = dinucleotide_shuffle(np.stack([whole[:flank], whole[-flank:]]), rng)
+            pairs.append(
+                tuple(
+                    np.concatenate([sides[0], allele, sides[1]])
+                    for allele in _shuffled_alleles(change, rng)
+                )
+            )
+    return _scores(model, motifs, pairs, task.step)
+
+
+def _shuffled_alleles(change: Change, rng: np.random.Generator) -> tuple[Codes, Codes]:
+    ref, alt = to_codes(change.ref), to_codes(change.alt)
+    if len(ref) > len(alt):
+        ref = dinucleotide_shuffle(ref[None], rng)[0]
+    elif len(alt) > len(ref):
+        alt = dinucleotide_shuffle(alt[None], rng)[0]
+    return ref, alt
+
+
+def _pair(genome: Genome, change: Change, flank: int) -> tuple[Codes, Codes]:
+    """The reference and the changed allele, each with its flanks."""
+    end = change.position + len(change.ref)
+    removed = sum(n.n_replaced for n in change.neighbours)
+    low = change.position - flank - removed
+    codes = read_codes(genome, change.chrom, low, end + flank + removed)
+    ref, alt = (
+        allele_sequence(
+            codes,
+            low,
+            Edit(change.position, len(change.ref), allele),
+            flank,
+            change.neighbours,
+        )
+        for allele in (change.ref, change.alt)
+    )
+    return ref, alt
+
+
+def _scores(
+    model: Classifier,
+    motifs: Sequence[Motif],
+    pairs: Sequence[tuple[Codes, ...]],
+    step: int,
+) -> Arrays:
+    length = model.config.length
+    flank = length - 1
+    sequences = [codes for pair in pairs for codes in pair]
+    logits = np.full((len(sequences), 2), np.nan, dtype=np.float32)
+    at = 0
+    while at < len(sequences):
+        batch: list[Codes] = []
+        owners: list[tuple[int, NDArray[np.int64], int]] = []
+        while at < len(sequences) and (not batch or sum(map(len, batch)) < _WINDOWS):
+            codes = sequences[at]
+            offsets = window_offsets(len(codes) - 2 * flank, length, step)
+            centred = (len(codes) - 2 * flank) // 2 - length // 2
+            known = few_unknown(codes, offsets + flank, length)
+            owners.append((at, offsets[known], centred))
+            batch.append(windows_of(codes, length)[offsets[known] + flank])
+            at += 1
+        # In bfloat16 a logit of 4 has steps of 0.03, which is what many a substitution does.
+        found = predict_logits(model, np.concatenate(batch), bf16=False, batch_size=_BATCH)
+        first = 0
+        for owner, offsets, centred in owners:
+            mine = found[first : first + len(offsets)]
+            first += len(offsets)
+            if len(mine):
+                logits[owner, 0] = mine.max()
+                middle = np.flatnonzero(offsets == centred)
+                if middle.size:
+                    logits[owner, 1] = mine[middle[0]]
+    both = logits.reshape(len(pairs), 2, 2).transpose(0, 2, 1).reshape(len(pairs), 4)
+    which, hits = _motif_hits(motifs, pairs, flank)
+    return {"logit": both, "motif": which, "hit": hits}
+
+
+def _motif_hits(
+    motifs: Sequence[Motif], pairs: Sequence[tuple[Codes, ...]], flank: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The best hit that covers a base of the allele, of each motif."""
+    which = np.full(len(pairs), -1, dtype=np.int64)
+    hits = np.full((len(pairs), 2), np.nan, dtype=np.float32)
+    if not motifs:
+        return which, hits
+    scores = np.full((len(pairs), 2, len(motifs)), -np.inf)
+    groups: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    widths = {motif.width for motif in motifs}
+    for i, pair in enumerate(pairs):
+        for j, codes in enumerate(pair):
+            for width in widths:
+                groups.setdefault((len(codes) - 2 * flank, width), []).append((i, j))
+    for (n_allele, width), members in groups.items():
+        reach = min(width - 1, flank)
+        stop = flank + n_allele + reach
+        cut = np.stack([pairs[i][j][flank - reach : stop] for i, j in members])
+        mine = [k for k, motif in enumerate(motifs) if motif.width == width]
+        found = best_hits(cut, [motifs[k] for k in mine]).score
+        rows, columns = np.array(members).T
+        scores[rows[:, None], columns[:, None], np.array(mine)[None]] = found
+    which = scores.max(axis=1).argmax(axis=1)
+    hits = scores[np.arange(len(pairs)), :, which].astype(np.float32)
+    return which, hits

@@ -1,0 +1,238 @@
+"""Scored variants as a VCF that keeps every record as it was, or as a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from wavebind.core.versions import version
+from wavebind.genome.vcf import VcfHeader, VcfRecord, with_info
+from wavebind.variants.verdicts import VERDICTS, Effect
+
+__all__ = ["COLUMNS", "VariantWriter"]
+
+
+def _number(value: float) -> str:
+    return "." if math.isnan(value) else f"{value + 0.0:.5g}"
+
+
+#: Key, type, description and value of each INFO entry; one value an ALT.
+_INFO: tuple[tuple[str, str, str, Callable[[Effect], str]], ...] = (
+    (
+        "WB_REF",
+        "Float",
+        "Logit with REF, the highest of the windows that see it",
+        lambda e: _number(e.ref),
+    ),
+    (
+        "WB_ALT",
+        "Float",
+        "Logit with ALT, the highest of the windows that see it",
+        lambda e: _number(e.alt),
+    ),
+    ("WB_DIFF", "Float", "WB_ALT less WB_REF", lambda e: _number(e.difference)),
+    (
+        "WB_REFP",
+        "Float",
+        "Probability of binding with REF, of WB_REF",
+        lambda e: _number(e.ref_probability),
+    ),
+    (
+        "WB_ALTP",
+        "Float",
+        "Probability of binding with ALT, of WB_ALT",
+        lambda e: _number(e.alt_probability),
+    ),
+    (
+        "WB_CREF",
+        "Float",
+        "Logit of the window with REF in its middle",
+        lambda e: _number(e.ref_centred),
+    ),
+    (
+        "WB_CALT",
+        "Float",
+        "Logit of the window with ALT in its middle",
+        lambda e: _number(e.alt_centred),
+    ),
+    ("WB_CDIFF", "Float", "WB_CALT less WB_CREF", lambda e: _number(e.centred_difference)),
+    (
+        "WB_P",
+        "Float",
+        "Share of null variants with at least this difference, two-sided",
+        lambda e: _number(e.p),
+    ),
+    (
+        "WB_VERDICT",
+        "String",
+        "; ".join(f"{k}: {v}" for k, v in VERDICTS.items()),
+        lambda e: e.verdict,
+    ),
+)
+_MOTIF_INFO = (
+    ("WB_MOTIF", "String", "Motif with the best hit on either allele"),
+    ("WB_REFHIT", "Float", "Best hit of WB_MOTIF on REF, bits"),
+    ("WB_ALTHIT", "Float", "Best hit of WB_MOTIF on ALT, bits"),
+)
+
+COLUMNS = (
+    "chrom",
+    "position",
+    "id",
+    "ref",
+    "alt",
+    "status",
+    "ref_logit",
+    "alt_logit",
+    "difference",
+    "ref_probability",
+    "alt_probability",
+    "ref_centred",
+    "alt_centred",
+    "centred_difference",
+    "p",
+    "verdict",
+    "motif",
+    "ref_hit",
+    "alt_hit",
+)
+
+
+class VariantWriter:
+    """Writes scored records; a context manager.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        What is written to.
+    name : str
+        Decides the format: a table if it ends in ``.tsv`` or ``.tsv.gz``, otherwise VCF; bgzipped
+        if it ends in ``.gz`` or ``.bgz``.
+    header : VcfHeader
+        Of the input.
+    motifs : sequence of str
+        Their labels.
+    """
+
+    def __init__(self, path: Path, name: str, header: VcfHeader, motifs: Sequence[str]) -> None:
+        self._path, self._header = path, header
+        self._motifs = [_word(m) for m in motifs]
+        self._packed = name.endswith((".gz", ".bgz"))
+        self._table = name.removesuffix(".gz").endswith(".tsv")
+        self._stream: Any = None
+
+    def __enter__(self) -> VariantWriter:
+        if self._packed:
+            import pysam
+
+            self._stream = pysam.BGZFile(str(self._path), "wb", None)
+        else:
+            stream: IO[bytes] = self._path.open("wb")
+            self._stream = stream
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
+    def _line(self, text: str) -> None:
+        self._stream.write(text.encode() + b"\n")
+
+    def write_header(
+        self, chromosomes: Mapping[str, int | None], run: str, fingerprint: str
+    ) -> None:
+        """The input's header with what was added, or the names of the columns.
+
+        Parameters
+        ----------
+        chromosomes : mapping
+            Length of each chromosome of the records, None where not known: those that the header
+            does not declare are added, which readers ask for.
+        run : str
+        fingerprint : str
+            Of the job.
+        """
+        if self._table:
+            self._line("\t".join(COLUMNS))
+            return
+        entries = [(k, t, d) for k, t, d, _ in _INFO] + (list(_MOTIF_INFO) if self._motifs else [])
+        mine = tuple(f"##INFO=<ID={key}," for key, _, _ in entries)
+        for line in self._header.lines:
+            # Scored before: the entries are replaced.
+            if not line.startswith(mine):
+                self._line(line)
+        for name, length in chromosomes.items():
+            if name not in self._header.contigs and name == _word(name):
+                size = "" if length is None else f",length={length}"
+                self._line(f"##contig=<ID={name}{size}>")
+        self._line(f"##wavebind=version {version()}; run {_word(run)}; job {fingerprint}")
+        for key, kind, words in entries:
+            self._line(f'##INFO=<ID={key},Number=A,Type={kind},Description="{words}">')
+        self._line(self._header.columns)
+
+    def write(
+        self, record: VcfRecord, effects: Sequence[Effect | None], reasons: Sequence[str]
+    ) -> None:
+        """One record.
+
+        Parameters
+        ----------
+        record : VcfRecord
+        effects : sequence of Effect or None
+            One an ALT; None where it was not scored.
+        reasons : sequence of str
+            Why not.
+        """
+        if self._table:
+            self._write_rows(record, effects, reasons)
+            return
+        if not any(effects):
+            self._line(record.text)
+            return
+        entries = [
+            f"{key}={','.join('.' if e is None else value(e) for e in effects)}"
+            for key, _, _, value in _INFO
+        ]
+        if self._motifs:
+            entries += [
+                f"{key}={','.join('.' if e is None else cells[i] for e, cells in pairs)}"
+                for pairs in [[(e, self._motif_cells(e)) for e in effects]]
+                for i, (key, _, _) in enumerate(_MOTIF_INFO)
+            ]
+        self._line(with_info(record.text, ";".join(entries)))
+
+    def _motif_cells(self, effect: Effect | None) -> tuple[str, str, str]:
+        if effect is None or effect.motif < 0:
+            return ".", ".", "."
+        return self._motifs[effect.motif], _number(effect.ref_hit), _number(effect.alt_hit)
+
+    def _write_rows(
+        self, record: VcfRecord, effects: Sequence[Effect | None], reasons: Sequence[str]
+    ) -> None:
+        place = (record.chrom, str(record.position + 1), record.identifier, record.ref)
+        if not record.alts:
+            self._line("\t".join((*place, ".", "no_alt", *["."] * 13)))
+        for alt, e, reason in zip(record.alts, effects, reasons, strict=True):
+            if e is None:
+                cells = [reason, *["."] * 13]
+            else:
+                numbers = (
+                    e.ref,
+                    e.alt,
+                    e.difference,
+                    e.ref_probability,
+                    e.alt_probability,
+                    e.ref_centred,
+                    e.alt_centred,
+                    e.centred_difference,
+                    e.p,
+                )
+                motif = self._motif_cells(e)
+                cells = ["scored", *map(_number, numbers), e.verdict, *motif]
+            self._line("\t".join((*place, alt, *cells)))
+
+
+def _word(text: str) -> str:
+    """Without the characters that separate things in a VCF."""
+    return "".join("_" if c in " ;,=\t\"'<>" or not c.isprintable() else c for c in text)

@@ -1,0 +1,1 @@
+"""Bases to signals, signals to scalograms, and scalograms to images."""

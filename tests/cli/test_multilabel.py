@@ -1,0 +1,175 @@
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from helpers import MOTIF, random_dna, write_table
+from wavebind.datasets.dataset import open_dataset
+from wavebind.models import ModelConfig, build_model, load_model
+from wavebind.training.config import TrainingConfig
+from wavebind.training.fit import Fit
+
+HEADER = "chrom\tstart\tend\tsplit\tseq\tleft\tright"
+OTHER = "TGACTCATTGACTCA"
+
+
+def rows(n, seed=1):
+    """Windows with one motif, the other, both or none; some labels are not known."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for p, part in enumerate(("train", "valid", "test")):
+        for i in range(n):
+            has = rng.random(2) < 0.5
+            seq = random_dna(rng, 48)
+            if has[0]:
+                seq = seq[:3] + MOTIF + seq[3 + len(MOTIF) :]
+            if has[1]:
+                seq = seq[:28] + OTHER + seq[28 + len(OTHER) :]
+            labels = [str(int(x)) for x in has]
+            if i % 7 == 0:
+                labels[i % 2] = ("-1", "2", "NA", "")[i % 4]
+            found.append((f"chr{p}", 100 * i, 100 * i + 48, part, seq, *labels))
+    return found
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    from wavebind.cli.main import run as run_cli
+
+    folder = tmp_path_factory.mktemp("multilabel")
+    table = write_table(folder / "t.tsv", rows(300), HEADER)
+    options = ["--labels", "left,right", "--out", str(folder / "data")]
+    assert run_cli(["dataset", str(table), *options]) == 0
+    arguments = ["train", str(folder / "data"), "--out", str(folder / "run"), "--epochs", "15"]
+    arguments += ["--batch-size", "20", "--max-shift", "0", "--patience", "15", "--device", "cpu"]
+    assert run_cli(arguments) == 0
+    return folder / "run", folder / "data"
+
+
+def test_the_set_holds_every_label(run):
+    data = open_dataset(run[1])
+    assert data.outputs == ("left", "right")
+    assert data.targets.shape == (len(data.labels), 2)
+    assert set(np.unique(data.targets)) == {-1, 0, 1}
+    np.testing.assert_array_equal(data.labels, (data.targets == 1).any(axis=1))
+    left = data.of("left")
+    assert len(left.indices("test")) == ((data.parts == "test") & (data.targets[:, 0] >= 0)).sum()
+
+
+def test_each_output_learns_its_own_motif(cli, run):
+    out, path = run
+    code, text, err = cli("evaluate", out, path, "--device", "cpu")
+    assert code == 0, err
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert list(metrics["outputs"]) == ["left", "right"]
+    data = open_dataset(path)
+    table = pq.read_table(out / "scores_test.parquet").to_pandas()
+    for j, name in enumerate(("left", "right")):
+        labels = data.targets[table["index"], j]
+        known = labels >= 0
+        expected = roc_auc_score(labels[known], table[f"logit:{name}"][known])
+        found = metrics["outputs"][name]
+        assert found["auroc"]["value"] == pytest.approx(expected)
+        assert found["n_windows"] == known.sum()
+        assert expected > 0.9
+        assert f"{name:<24} AUROC {expected:.4f}" in text
+    crossed = roc_auc_score(data.targets[table["index"], 1][known], table["logit:left"][known])
+    assert abs(crossed - 0.5) < 0.15
+    assert metrics["auroc"] == metrics["outputs"]["left"]["auroc"]
+    code, text, _ = cli("evaluate", out, path, "--output", "right", "--device", "cpu")
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["output"] == "right"
+    assert metrics["auroc"] == metrics["outputs"]["right"]["auroc"]
+
+
+def test_scores_explanations_and_report_of_an_output(cli, run, tmp_path):
+    out, path = run
+    fasta = tmp_path / "x.fa"
+    rng = np.random.default_rng(3)
+    plain = random_dna(rng, 48)
+    fasta.write_text(f">a\n{plain[:3] + MOTIF + plain[3 + len(MOTIF) :]}\n>n\n{'N' * 48}\n")
+    code, text, _ = cli("predict", out, fasta, "--device", "cpu")
+    assert code == 0
+    header, first, second = (line.split("\t") for line in text.splitlines())
+    assert header == [
+        "name", "probability:left", "logit:left", "probability:right", "logit:right",
+    ]  # fmt: skip
+    assert float(first[1]) > float(first[3])
+    assert second == ["n", "NA", "NA", "NA", "NA"]
+    for name, centre in (("left", 10), ("right", 35)):
+        code, _, err = cli(
+            "explain", out, path, "--n", 12, "--output", name, "--select", "top", "--device", "cpu"
+        )
+        assert code == 0, err
+        with np.load(out / "explain" / "explanations.npz") as file:
+            profile = file["mean_profile"]
+        assert abs(int(profile.argmax()) - centre) < 14
+        assert json.loads((out / "explain" / "explain.json").read_text())["output"] == name
+    assert cli("evaluate", out, path, "--output", "right", "--device", "cpu")[0] == 0
+    assert cli("report", out, "--device", "cpu")[0] == 0
+    page = (out / "report.html").read_text()
+    assert "Each output" in page
+    assert "The page is about the output right" in page
+
+
+def test_one_label_can_be_scored_by_one_output(cli, run, trained):
+    out, path = run
+    code, _, err = cli("evaluate", out, trained[1], "--device", "cpu")
+    assert code == 1
+    assert "has one label and the model 2 outputs; say with --output which of left, right" in err
+    code, _, err = cli("evaluate", out, trained[1], "--output", "left", "--device", "cpu")
+    assert code == 0, err
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["outputs"] == {}
+    assert metrics["auroc"]["value"] > 0.8
+    code, _, err = cli("evaluate", out, path, "--output", "middle")
+    assert code == 1
+    assert "the model has no output 'middle'; choose one of: left, right" in err
+
+
+def test_a_label_that_is_not_known_does_not_count():
+    model = build_model(ModelConfig(48, outputs=("a", "b")), torch.Generator().manual_seed(0))
+    fit = Fit(model, TrainingConfig(), 10, bound_weight=3.0)
+    logits = torch.tensor([[0.3, -2.0], [1.0, 0.5]])
+    labels = torch.tensor([[1.0, -1.0], [0.0, 1.0]])
+    sigmoid = torch.sigmoid(logits)
+    expected = -(3 * sigmoid[0, 0].log() + (1 - sigmoid[1, 0]).log() + 3 * sigmoid[1, 1].log()) / 3
+    torch.testing.assert_close(fit._loss(logits, labels), expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        (None, ["--labels", "left,up"], "column up missing"),
+        (("maybe", "1"), ["--labels", "left,right"], "left 'maybe' is not 1 (bound), 0 (unbound)"),
+    ],
+)
+def test_labels_that_are_none(cli, tmp_path, change, options, message):
+    table = rows(4)
+    if change:
+        table[0] = (*table[0][:5], *change)
+    path = write_table(tmp_path / "t.tsv", table, HEADER)
+    code, _, err = cli("dataset", path, *options, "--out", tmp_path / "d")
+    assert code == 1
+    assert message in err
+
+
+def test_windows_without_any_label_are_counted(cli, tmp_path):
+    table = [*rows(20), ("chr0", 9000, 9048, "train", "ACGT" * 12, "NA", "2")]
+    path = write_table(tmp_path / "t.tsv", table, HEADER)
+    code, out, err = cli("dataset", path, "--labels", "left,right", "--out", tmp_path / "d")
+    assert code == 0, err
+    assert "dropped: 1 (none of its labels is known)" in out
+    code, _, err = cli("dataset", path, "--labels", "left", "--out", tmp_path / "e")
+    assert code == 2
+    assert "--labels names two columns or more" in " ".join(err.replace("│", " ").split())
+
+
+def test_the_model_knows_its_outputs(run):
+    model, card = load_model(run[0] / "model.safetensors")
+    assert card.model.outputs == ("left", "right")
+    assert len(card.thresholds) == len(card.calibration) == 2
+    assert model(torch.zeros(3, 48, dtype=torch.uint8)).shape == (3, 2)

@@ -1,0 +1,121 @@
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wavebind.core.errors import InputError
+from wavebind.core.processes import run_isolated
+
+
+def work(x, say):
+    say("epoch", x)
+    return 2 * x, os.getpid()
+
+
+def hungry(megabytes, say):
+    block = np.ones(megabytes * 2**17)
+    time.sleep(0.1)
+    return float(block.sum())
+
+
+def refuse(say):
+    raise InputError("the input is wrong")
+
+
+def fail(say):
+    return 1 / 0
+
+
+def die(say):
+    os._exit(3)
+
+
+def test_the_answer_the_messages_and_another_process():
+    heard = []
+    (value, pid), cost = run_isolated(work, (21,), lambda *m: heard.append(m))
+    assert value == 42
+    assert pid != os.getpid()
+    assert heard == [("epoch", 21)]
+    assert 0 <= cost.seconds < 30
+
+
+def test_memory_is_that_of_the_work_alone():
+    _, small = run_isolated(hungry, (1,), print)
+    _, large = run_isolated(hungry, (300,), print)
+    assert 280e6 < large.peak_memory - small.peak_memory < 340e6
+    assert large.seconds >= 0.1
+
+
+@pytest.mark.parametrize(
+    ("function", "kind", "message"),
+    [
+        (refuse, InputError, "the input is wrong"),
+        (fail, RuntimeError, "ZeroDivisionError"),
+        (die, InputError, r"the process was ended \(code 3\), perhaps for want of memory"),
+    ],
+)
+def test_errors_come_back(function, kind, message):
+    with pytest.raises(kind, match=message):
+        run_isolated(function, (), print)
+
+
+def answer_at_length(say):
+    say("the answer is next")
+    return np.zeros(2**24)
+
+
+def test_a_process_that_is_killed_in_the_middle_of_its_answer_is_not_waited_for():
+    def kill(_):
+        # By now the beginning of the answer fills the pipe.
+        time.sleep(1)
+        (process,) = multiprocessing.active_children()
+        process.kill()
+
+    with pytest.raises(InputError, match=r"the process was ended \(code -9\)"):
+        run_isolated(answer_at_length, (), kill)
+
+
+PARENT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, str(Path(sys.argv[2])))
+from test_isolation import linger
+from wavebind.core.processes import run_isolated
+if __name__ == "__main__":
+    run_isolated(linger, (sys.argv[1],), print)
+"""
+
+
+def linger(path: str, say: Callable[..., None]) -> None:
+    Path(path).write_text(str(os.getpid()))
+    time.sleep(600)
+
+
+def test_a_process_ends_with_its_parent(tmp_path: Path) -> None:
+    script, told = tmp_path / "parent.py", tmp_path / "pid"
+    script.write_text(PARENT)
+    here = str(Path(__file__).parent)
+    parent = subprocess.Popen([sys.executable, str(script), str(told), here])
+    deadline = time.monotonic() + 60
+    while not (told.exists() and told.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    child = int(told.read_text())
+    os.kill(child, 0)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    while time.monotonic() < deadline:
+        # Orphans of a container without an init stay as zombies, which have ended too.
+        status = Path(f"/proc/{child}/stat")
+        if not status.exists() or status.read_text().split()[2] == "Z":
+            return
+        time.sleep(0.05)
+    os.kill(child, signal.SIGKILL)
+    pytest.fail("the process outlived its parent")

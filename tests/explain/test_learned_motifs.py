@@ -1,0 +1,202 @@
+import json
+
+import numpy as np
+import pytest
+from scipy.stats import false_discovery_control
+
+from helpers import LENGTH, MOTIF
+from wavebind.cli.main import run as run_cli
+from wavebind.core.errors import InputError
+from wavebind.core.processes import run_isolated
+from wavebind.datasets.dataset import open_dataset
+from wavebind.explain.learned_motifs import find_motifs
+from wavebind.explain.modisco import find_patterns, trim_bounds
+from wavebind.genome.sequences import reverse_complement, to_codes, to_letters
+from wavebind.motifs.jaspar import find_motif
+from wavebind.motifs.matches import adjusted, match_motifs
+from wavebind.motifs.pwms import Motif, read_meme
+
+
+def test_adjusted_p_values_are_those_of_scipy():
+    p = np.random.default_rng(0).random(200) ** 3
+    np.testing.assert_allclose(adjusted(p), false_discovery_control(p))
+
+
+def test_a_matrix_is_its_own_best_match():
+    for name in ("MA0139.2", "MA1141.2", "MA0148.5"):
+        motif = find_motif(name)
+        turned = motif.reverse_complement()
+        for query in (motif, turned):
+            best = match_motifs([query])[0][0]
+            assert best.identifier == name
+            assert best.q < 1e-4
+    assert match_motifs([]) == []
+
+
+def test_matches_are_those_of_memelite():
+    from memelite import tomtom
+
+    from wavebind.motifs.jaspar import latest_motifs
+
+    query = find_motif("MA0139.1")
+    targets = latest_motifs()
+    expected = tomtom(
+        [query.probabilities().T], [t.probabilities().T for t in targets], n_target_bins=None
+    )[0][0]
+    found = match_motifs([query], n=len(targets))[0]
+    by_name = {match.identifier: match.p for match in found}
+    for target, p in zip(targets, expected, strict=True):
+        assert by_name[target.identifier] == pytest.approx(p, rel=1e-6, abs=1e-300)
+    assert found[0].name == "CTCF"
+
+
+def test_a_motif_of_nothing_matches_nothing():
+    """Of matrices of random sites few should match at a false discovery rate of 1 %."""
+    rng = np.random.default_rng(0)
+    noise = [Motif(str(i), "", rng.dirichlet([0.5] * 4, 10) * 100) for i in range(20)]
+    assert sum(matches[0].q < 0.01 for matches in match_motifs(noise)) <= 4
+
+
+@pytest.mark.parametrize(
+    ("strength", "expected"),
+    [
+        ([0, 0, 0, 1, 2, 1, 0, 0, 0], (1, 8)),
+        ([2, 1, 0, 0], (0, 4)),
+        ([0, 0, -2, 0, 0, 0], (0, 5)),
+    ],
+)
+def test_ends_that_contribute_nothing_are_cut(strength, expected):
+    contributions = np.zeros((len(strength), 4))
+    contributions[:, 1] = strength
+    assert trim_bounds(contributions) == expected
+
+
+def planted_scores(n=120, length=60, seed=0):
+    """Windows with a site that scores, and small noise elsewhere."""
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(0, 4, (n, length))
+    scores = rng.normal(0, 0.01, (n, length, 4))
+    starts = rng.integers(12, length - 26, n)
+    motif = to_codes(MOTIF)
+    for i, at in enumerate(starts):
+        site = motif if i % 2 else reverse_complement(motif)
+        codes[i, at : at + len(site)] = site
+        for j, base in enumerate(site):
+            scores[i, at + j] = -0.3
+            scores[i, at + j, base] = 1.0
+    onehot = np.stack([codes == base for base in range(4)], axis=2).astype(np.int8)
+    return onehot, scores.astype(np.float32), starts
+
+
+def test_patterns_are_found_where_they_were_planted():
+    onehot, scores, starts = planted_scores()
+    patterns, _ = run_isolated(find_patterns, (onehot, scores, 20), print)
+    best = patterns[0]
+    assert best.positive
+    assert best.n_seqlets > 100
+    first, stop = trim_bounds(best.contributions)
+    letters = "".join("ACGT"[i] for i in best.counts[first:stop].argmax(1))
+    other = to_letters(reverse_complement(to_codes(MOTIF)))
+    assert MOTIF in letters or other in letters
+    # Every seqlet lies over the site of its window, and its counts are its letters.
+    for window, start, end in zip(best.window, best.start, best.end, strict=True):
+        assert start <= starts[window] + 4
+        assert end >= starts[window] + len(MOTIF) - 4
+    width = len(best.counts)
+    counts = np.zeros_like(best.counts)
+    for window, start, end, reverse in zip(
+        best.window, best.start, best.end, best.reverse, strict=True
+    ):
+        piece = onehot[window, start:end].astype(float)
+        # What lies beyond an edge is empty.
+        missing = np.zeros((width - len(piece), 4))
+        piece = np.concatenate([missing, piece] if start == 0 else [piece, missing])
+        counts += piece[::-1, ::-1] if reverse else piece
+    np.testing.assert_array_equal(counts, best.counts)
+
+
+@pytest.fixture(scope="module")
+def learnt(trained, tmp_path_factory):
+    import shutil
+
+    run = tmp_path_factory.mktemp("motifs") / "run"
+    shutil.copytree(trained[0], run)
+    assert run_cli(["motifs", str(run), str(trained[1]), "--device", "cpu"]) == 0
+    return run
+
+
+def test_the_planted_motif_is_learnt_and_has_a_name(learnt, trained):
+    folder = learnt / "motifs"
+    rows = [line.split("\t") for line in (folder / "motifs.tsv").read_text().splitlines()]
+    best = dict(zip(rows[0], rows[1], strict=True))
+    assert best["motif"] == "for1"
+    assert best["match_name"] in ("CTCF", "CTCFL")
+    assert float(best["q"]) < 0.01
+    core = MOTIF[2:-2]
+    assert (
+        core in best["consensus"]
+        or to_letters(reverse_complement(to_codes(core))) in (best["consensus"])
+    )
+    assert float(best["share"]) > 0.5
+    motifs = read_meme(folder / "motifs.meme")
+    assert [m.identifier for m in motifs] == [row[0] for row in rows[1:]]
+    data = open_dataset(trained[1])
+    bound = data.indices("test")[data.labels[data.indices("test")] == 1]
+    places = dict(zip(data.names(bound), bound, strict=True))
+    sites = [line.split("\t") for line in (folder / "sites.tsv").read_text().splitlines()[1:]]
+    assert len([s for s in sites if s[0] == "for1"]) == int(best["sites"])
+    held = 0
+    for _, window, start, end, _ in sites:
+        letters = to_letters(data.codes[places[window]])
+        assert 0 <= int(start) < int(end) <= LENGTH
+        piece = letters[int(start) : int(end)]
+        held += core in piece or core in to_letters(reverse_complement(to_codes(piece)))
+    assert held / len(sites) > 0.7
+    assert (folder / "for1.png").read_bytes().startswith(b"\x89PNG")
+    found = json.loads((folder / "motifs.json").read_text())
+    assert found["method"] == "ig"
+    assert found["motifs"][0]["n_sites"] == int(best["sites"])
+
+
+def test_the_same_windows_give_the_same_motifs(learnt, trained, cli):
+    before = (learnt / "motifs" / "motifs.tsv").read_text()
+    code, out, err = cli("motifs", learnt, trained[1], "--device", "cpu")
+    assert code == 0, err
+    assert (learnt / "motifs" / "motifs.tsv").read_text() == before
+    assert "for1" in out
+    assert "clustering; this has no progress to show" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--method", "gradcam"], "which 'gradcam' does not give; choose one of: ig, ism"),
+        (["--n", 0], "the number of windows must be 1 or more; found 0"),
+        (["--n", 3], "no pattern recurs in the scores of 3 bound windows"),
+    ],
+)
+def test_motifs_that_cannot_be(learnt, trained, cli, arguments, message):
+    code, _, err = cli("motifs", learnt, trained[1], "--device", "cpu", *arguments)
+    assert code == 1
+    assert message in err
+
+
+def test_a_split_without_bound_windows(learnt, trained):
+    from dataclasses import replace
+
+    data = open_dataset(trained[1])
+    data = replace(data, labels=np.zeros_like(data.labels))
+    with pytest.raises(InputError, match="the test split has no bound windows to explain"):
+        find_motifs(learnt, data, device="cpu")
+
+
+def test_the_report_shows_them(learnt, trained, cli):
+    best = json.loads((learnt / "motifs" / "motifs.json").read_text())["motifs"][0]
+    assert cli("evaluate", learnt, trained[1])[0] == 0
+    assert cli("report", learnt)[0] == 0
+    page = (learnt / "report.html").read_text()
+    assert "What it has learnt" in page
+    match = best["matches"][0]
+    assert f"{match['identifier']} {match['name']}" in page
+    assert f"{best['n_sites']:,}" in page
+    assert '<img alt="for1" src="data:image/png' in page
