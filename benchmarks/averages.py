@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from wavebind.datasets.dataset import Dataset, open_dataset
 from wavebind.genome.sequences import UNKNOWN, Codes
-from wavebind.metrics.calibration import fit_calibration
-from wavebind.metrics.paired import Scores, contest
+from wavebind.metrics.paired import Scores, compare_paired
+from wavebind.metrics.platt import fit_calibration
 from wavebind.models.prediction import load_run, predict_logits
 
 
@@ -62,7 +62,7 @@ def main() -> None:
             scores[f"mean of {len(each)}{ending}"] = np.mean(each, axis=0)
     # The line changes no rank, and a threshold is not what is asked about.
     models = {k: [Scores(v, fit_calibration(labels, v), 0.5)] for k, v in scores.items()}
-    found = contest(labels, models, names[0], np.random.default_rng(0))
+    found = compare_paired(labels, models, names[0], np.random.default_rng(0))
     print(f"{len(labels):,} windows of {options.split}, {int((labels == 1).sum()):,} bound")
     width = max(24, *(len(name) + 1 for name in found))
     print(f"{'':<{width}}{'AUROC':>8}  95 % interval  {'AUPRC':>8}  95 % interval    gain in AUROC")

@@ -26,8 +26,8 @@ from sklearn.linear_model import LogisticRegression
 
 from wavebind.datasets.dataset import Dataset, open_dataset
 from wavebind.evaluate.compare import read_comparison
-from wavebind.metrics.binary import calibration, calibration_floor
-from wavebind.metrics.calibration import Calibration, fit_calibration
+from wavebind.metrics.platt import PlattScaling, fit_calibration
+from wavebind.metrics.reliability import calibration_floor, reliability_curve
 
 Floats = NDArray[np.float64]
 
@@ -90,12 +90,12 @@ def print_methods(labels: NDArray[np.int8], models: Path) -> None:
 
 def shifted_to_mean(probabilities: Floats, mean: float) -> Floats:
     """The same logits plus a constant, with this mean probability; shape ``(window,)``."""
-    logits = Calibration().logits(probabilities)
-    return Calibration(1.0, float(brentq(_excess, -20, 20, (logits, mean)))).probabilities(logits)
+    logits = PlattScaling().logits(probabilities)
+    return PlattScaling(1.0, float(brentq(_excess, -20, 20, (logits, mean)))).probabilities(logits)
 
 
 def _excess(shift: float, logits: Floats, mean: float) -> float:
-    return float(Calibration(1.0, shift).probabilities(logits).mean()) - mean
+    return float(PlattScaling(1.0, shift).probabilities(logits).mean()) - mean
 
 
 def row(labels: NDArray[np.int64], seeds: list[Floats], valid: float) -> tuple[float, ...]:
@@ -105,15 +105,15 @@ def row(labels: NDArray[np.int64], seeds: list[Floats], valid: float) -> tuple[f
     for p in seeds:
         floor = calibration_floor(p, np.random.default_rng(0))
         # The line is in the probabilities already: the identity, of valid's prevalence.
-        same = Calibration(prevalence=valid)
+        same = PlattScaling(prevalence=valid)
         corrected = same.at_prevalence(bound).probabilities(same.logits(p))
         found.append(
             (
-                calibration(labels, p).error,
+                reliability_curve(labels, p).error,
                 *(floor.value, floor.low, floor.high),
                 float(p.mean()),
-                calibration(labels, corrected).error,
-                calibration(labels, shifted_to_mean(p, bound)).error,
+                reliability_curve(labels, corrected).error,
+                reliability_curve(labels, shifted_to_mean(p, bound)).error,
             )
         )
     return tuple(float(x) for x in np.mean(found, axis=0))

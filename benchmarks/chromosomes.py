@@ -34,8 +34,9 @@ from numpy.typing import NDArray
 from wavebind.cli.console import TerminalProgress
 from wavebind.datasets.dataset import Dataset, open_dataset
 from wavebind.evaluate.baselines.networks import Network
-from wavebind.metrics.binary import calibration, calibration_floor, ranking_metrics
-from wavebind.metrics.calibration import Calibration, fit_calibration
+from wavebind.metrics.binary import ranking_metrics
+from wavebind.metrics.platt import PlattScaling, fit_calibration
+from wavebind.metrics.reliability import calibration_floor, reliability_curve
 from wavebind.training.recipes import load_recipe
 
 Floats = NDArray[np.float64]
@@ -119,7 +120,7 @@ def held_out(data: Dataset, recipe: str, folder: Path, seed: int, epochs: int | 
     )
 
 
-def pooled(folds: dict[str, Fold], without: str, *, raw: bool = False) -> Calibration:
+def pooled(folds: dict[str, Fold], without: str, *, raw: bool = False) -> PlattScaling:
     """A line of all chromosomes but one: a second one, or one of the raw logits."""
     others = [fold for name, fold in folds.items() if name != without]
     return fit_calibration(
@@ -135,7 +136,7 @@ def measures(folds: dict[str, Fold], name: str, second: str) -> dict[str, float]
     itself = fit_calibration(fold.labels, fold.logits)
     bound = float((fold.labels == 1).mean())
     # The line from valid is in the logits already.
-    same = Calibration(prevalence=fold.valid)
+    same = PlattScaling(prevalence=fold.valid)
     others = pooled(folds, name)
     lines = {"valid": same, "told": same.at_prevalence(bound), "others": others, "itself": itself}
     p = {key: line.probabilities(fold.logits) for key, line in lines.items()}
@@ -153,7 +154,7 @@ def measures(folds: dict[str, Fold], name: str, second: str) -> dict[str, float]
         "auroc_pair": ranking_metrics(fold.labels, pair)[0],
         "floor": floor.value,
         "floor_high": floor.high,
-        **{key: calibration(fold.labels, value).error for key, value in p.items()},
+        **{key: reliability_curve(fold.labels, value).error for key, value in p.items()},
         "slope": itself.slope,
         "intercept": itself.intercept,
     }

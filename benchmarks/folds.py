@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from wavebind.core.jsonfiles import read_json
 from wavebind.datasets.dataset import open_dataset
 from wavebind.metrics.binary import Estimate
-from wavebind.metrics.paired import ECE, Scores, contest
+from wavebind.metrics.paired import ECE, Scores, compare_paired
 from wavebind.models.prediction import load_run, predict_logits
-from wavebind.models.rundir import RunDir, read_json
+from wavebind.models.rundir import RunDir
 
 MEAN = "none: their mean"
 
@@ -39,7 +40,7 @@ def main() -> None:
         network, card = load_run(path, data)
         logits = predict_logits(network, data.codes, test)
         models[name] = [Scores(logits, card.calibration[0], card.threshold)]
-    found = contest(data.labels[test], models, MEAN, np.random.default_rng(0))
+    found = compare_paired(data.labels[test], models, MEAN, np.random.default_rng(0))
     print(f"{len(test):,} windows of test, {(data.labels[test] == 1).mean():.3f} bound")
     width = 2 + max(map(len, models))
     print(

@@ -23,8 +23,8 @@ from wavebind.core.errors import InputError
 from wavebind.datasets.dataset import Dataset, open_dataset
 from wavebind.evaluate.baselines.networks import Network
 from wavebind.metrics.binary import ranking_metrics
-from wavebind.metrics.calibration import fit_calibration
-from wavebind.metrics.paired import Scores, contest
+from wavebind.metrics.paired import Scores, compare_paired
+from wavebind.metrics.platt import fit_calibration
 from wavebind.training.recipes import load_recipe
 
 
@@ -57,20 +57,20 @@ def main() -> None:
     lengths = options.lengths or [whole.length]
     if not all(20 <= length <= whole.length for length in lengths):
         parser.error(f"--lengths are from 20 to the windows' own, {whole.length}")
-    contestants = {}
+    datasets = {}
     for name in options.recipes:
         for length in lengths:
             label = f"{Path(name).stem}, {length} bp" if options.lengths else Path(name).stem
-            if label in contestants:
+            if label in datasets:
                 parser.error(f"two recipes have one name, or a length is there twice: {label}")
-            contestants[label] = (load_recipe(name), length)
+            datasets[label] = (load_recipe(name), length)
     data = whole.with_fewer(options.train_bound, np.random.default_rng(options.seed))
     rest, valid = left_over(whole, data, options.unbound), whole.indices("valid")
     labels = whole.labels[rest]
     if labels.max(initial=0) < 1:
         raise InputError(f"{options.data}: no bound window is left over; train on fewer")
     logits, on_valid = {}, {}
-    for name, (recipe, length) in contestants.items():
+    for name, (recipe, length) in datasets.items():
         network = Network(recipe)
         folder = options.out / name.replace(", ", "-").replace(" ", "")
         with TerminalProgress() as on_event:
@@ -78,10 +78,10 @@ def main() -> None:
         codes = middle(whole, length).codes
         logits[name] = network.predict(codes[rest])
         on_valid[name] = ranking_metrics(whole.labels[valid], network.predict(codes[valid]))
-    if len(contestants) > 1 and not options.lengths:
+    if len(datasets) > 1 and not options.lengths:
         logits["their mean"] = np.mean(list(logits.values()), axis=0)
     models = {k: [Scores(v, fit_calibration(labels, v), 0.5)] for k, v in logits.items()}
-    found = contest(labels, models, next(iter(models)), np.random.default_rng(0))
+    found = compare_paired(labels, models, next(iter(models)), np.random.default_rng(0))
     print(f"{len(rest):,} windows left over, {int((labels == 1).sum()):,} bound", file=sys.stderr)
     width = max(14, *(len(name) + 1 for name in found))
     print(f"{'':<{width}}{'AUROC':>7}{'AUPRC':>8}  {'gain in AUROC':<30}on valid")

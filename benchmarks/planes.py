@@ -21,7 +21,8 @@ from wavebind.core.devices import autocast, flush_denormals
 from wavebind.datasets.dataset import open_dataset
 from wavebind.metrics.binary import ranking_metrics
 from wavebind.models import Classifier
-from wavebind.models.prediction import load_run, reverse_complement_batch
+from wavebind.models.prediction import load_run
+from wavebind.models.strands import reverse_complement_batch
 
 
 def parts_of(model: Classifier) -> Iterator[tuple[str, torch.Tensor]]:

@@ -16,7 +16,7 @@ from benchmark_calls import BENCHMARKS, fails
 from helpers import planted_rows, rows_of_classes, write_table
 from wavebind.cli.main import run as run_cli
 from wavebind.datasets.dataset import open_dataset
-from wavebind.metrics.binary import calibration
+from wavebind.metrics.reliability import reliability_curve
 from wavebind.models import load_model
 from wavebind.models.prediction import predict_logits
 
@@ -79,15 +79,15 @@ def test_every_chromosome_but_those_of_test_is_held_out(tmp_path):
         for found, (slope, intercept) in zip(
             (row[6], *row[9:12]), ((1, 0), told, pooled, itself), strict=True
         ):
-            expected = calibration(y, expit(slope * z + intercept)).error
+            expected = reliability_curve(y, expit(slope * z + intercept)).error
             assert found == pytest.approx(expected, abs=3e-3)
         instead = line(*(np.concatenate([x[k] for k in others]) for x in (labels, raw)))
-        expected = calibration(y, expit(instead[0] * raw[name] + instead[1])).error
+        expected = reliability_curve(y, expit(instead[0] * raw[name] + instead[1])).error
         assert row[12] == pytest.approx(expected, abs=3e-3)
         assert row[13:15] == pytest.approx(itself, rel=0.01, abs=2e-3)
         pair = (z + seconds[name]) / 2
         assert row[15] == pytest.approx(roc_auc_score(y, pair), abs=1e-4)
-        assert row[16] == pytest.approx(calibration(y, expit(pair)).error, abs=3e-3)
+        assert row[16] == pytest.approx(reliability_curve(y, expit(pair)).error, abs=3e-3)
     for column, value in enumerate(rows["mean"]):
         held = [rows[name][column] for name in labels]
         assert value == pytest.approx(np.mean(held), abs=1 if column == 0 else 6e-4)

@@ -18,7 +18,7 @@ from benchmark_calls import BENCHMARKS, call, fails
 from genome_files import fasta_text
 from helpers import LENGTH, MOTIF, random_dna
 from wavebind.datasets.dataset import open_dataset
-from wavebind.metrics.binary import calibration
+from wavebind.metrics.reliability import reliability_curve
 from wavebind.models.prediction import load_run, predict_logits
 from wavebind.training.recipes import load_recipe
 
@@ -193,10 +193,10 @@ def test_calibration_on_another_chromosome(trained, tmp_path):
     p = np.stack([windows["cnn:0"], windows["cnn:1"]])
     odds = p / (1 - p) * (y.mean() / (1 - y.mean())) / (valid / (1 - valid))
     error, mean, low, high, average, corrected, matched = rows["cnn"]
-    assert error == pytest.approx(np.mean([calibration(y, q).error for q in p]), abs=6e-5)
+    assert error == pytest.approx(np.mean([reliability_curve(y, q).error for q in p]), abs=6e-5)
     assert low < mean < high
     assert average == pytest.approx(p.mean(), abs=6e-4)
-    expected = np.mean([calibration(y, q / (1 + q)).error for q in odds])
+    expected = np.mean([reliability_curve(y, q / (1 + q)).error for q in odds])
     assert corrected == pytest.approx(expected, abs=6e-5)
     shifted = []
     for q in p:
@@ -206,7 +206,7 @@ def test_calibration_on_another_chromosome(trained, tmp_path):
         near = steps[np.abs(steps - coarse) <= 0.1]
         means = [float((q / (q + (1 - q) * np.exp(-s))).mean()) for s in near]
         best = near[np.argmin(np.abs(np.array(means) - y.mean()))]
-        shifted.append(calibration(y, q / (q + (1 - q) * np.exp(-best))).error)
+        shifted.append(reliability_curve(y, q / (q + (1 - q) * np.exp(-best))).error)
     assert matched == pytest.approx(np.mean(shifted), abs=1e-3)
 
     lines = call("calibration.py", folder, out, "--methods").splitlines()

@@ -14,13 +14,13 @@ from wavebind.core.errors import InputError
 from wavebind.datasets.dataset import open_dataset
 from wavebind.datasets.targets import read_target
 from wavebind.genome.sequences import reverse_complement, to_codes, to_letters
-from wavebind.metrics.binary import (
+from wavebind.metrics.platt import PlattScaling, fit_line
+from wavebind.metrics.tasks import (
     classification_metrics,
     correlations,
     evaluate_classes,
     evaluate_numbers,
 )
-from wavebind.metrics.calibration import Calibration, fit_line
 from wavebind.models import Classifier, ModelConfig, load_model
 from wavebind.models.classifier import one_against_rest
 from wavebind.models.prediction import predict_logits
@@ -386,7 +386,7 @@ def test_metrics_and_their_intervals():
 def test_the_line_of_a_regression():
     rng = np.random.default_rng(0)
     scores = rng.normal(size=200)
-    start = Calibration(3.0, 10.0, link="identity")
+    start = PlattScaling(3.0, 10.0, link="identity")
     line = fit_line(5 * scores + 2, scores, start)
     assert (line.slope, line.intercept) == (pytest.approx(5), pytest.approx(2))
     np.testing.assert_allclose(line.logits(line.probabilities(scores)), scores)

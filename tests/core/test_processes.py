@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers import ROOT
 from wavebind.core.errors import InputError
 from wavebind.core.processes import run_isolated
 
@@ -86,7 +87,7 @@ PARENT = """
 import sys
 from pathlib import Path
 sys.path.insert(0, str(Path(sys.argv[2])))
-from test_isolation import linger
+from tests.core.test_processes import linger
 from wavebind.core.processes import run_isolated
 if __name__ == "__main__":
     run_isolated(linger, (sys.argv[1],), print)
@@ -101,8 +102,7 @@ def linger(path: str, say: Callable[..., None]) -> None:
 def test_a_process_ends_with_its_parent(tmp_path: Path) -> None:
     script, told = tmp_path / "parent.py", tmp_path / "pid"
     script.write_text(PARENT)
-    here = str(Path(__file__).parent)
-    parent = subprocess.Popen([sys.executable, str(script), str(told), here])
+    parent = subprocess.Popen([sys.executable, str(script), str(told), str(ROOT)])
     deadline = time.monotonic() + 60
     while not (told.exists() and told.read_text()):
         assert time.monotonic() < deadline

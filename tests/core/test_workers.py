@@ -16,8 +16,8 @@ import torch
 
 from wavebind.core.devices import one_thread
 from wavebind.core.errors import InputError
-from wavebind.core.shards import Arrays, PieceStore, Shard, parts_folder
-from wavebind.core.workers import Crew, run_pieces
+from wavebind.core.shards import Arrays, ChunkStore, Shard, chunks_folder
+from wavebind.core.workers import WorkerPool, run_chunks
 
 
 def square(folder: str, number: int) -> Arrays:
@@ -51,7 +51,7 @@ def numbered(n: int) -> list[tuple[int, int]]:
     return [(i, i) for i in range(n)]
 
 
-def squares(store: PieceStore, n: int) -> list[int]:
+def squares(store: ChunkStore, n: int) -> list[int]:
     return [int(store.read(i)["square"][0]) for i in range(n)]
 
 
@@ -59,38 +59,38 @@ def squares(store: PieceStore, n: int) -> list[int]:
 def test_every_piece_is_done_once_by_one_thread(tmp_path: Path, workers: int) -> None:
     calls = tmp_path / "calls"
     calls.mkdir()
-    store = PieceStore(tmp_path / "parts", {"a": 1})
+    store = ChunkStore(tmp_path / "parts", {"a": 1})
     done: list[int] = []
-    run_pieces(partial(square, str(calls)), numbered(7), store, Crew(workers), done.append)
+    run_chunks(partial(square, str(calls)), numbered(7), store, WorkerPool(workers), done.append)
     assert squares(store, 7) == [0, 1, 4, 9, 16, 25, 36]
     assert {int(store.read(i)["threads"][0]) for i in range(7)} == {1}
     assert sorted(done) == list(range(7))
     assert len(list(calls.iterdir())) == 7
     # Again: nothing is left to do, and all is reported.
-    run_pieces(partial(fail, str(calls)), numbered(7), store, Crew(workers), done.append)
+    run_chunks(partial(fail, str(calls)), numbered(7), store, WorkerPool(workers), done.append)
     assert len(done) == 14
     assert len(list(calls.iterdir())) == 7
 
 
 def test_what_is_there_is_not_done_again(tmp_path: Path) -> None:
-    store = PieceStore(tmp_path / "parts", {})
+    store = ChunkStore(tmp_path / "parts", {})
     store.write(1, {"square": np.array([77])})
-    run_pieces(partial(square, str(tmp_path)), numbered(3), store, Crew(1))
+    run_chunks(partial(square, str(tmp_path)), numbered(3), store, WorkerPool(1))
     assert squares(store, 3) == [0, 77, 4]
 
 
 def test_a_killed_worker_changes_nothing(tmp_path: Path) -> None:
     calls = tmp_path / "calls"
     calls.mkdir()
-    store = PieceStore(tmp_path / "parts", {})
-    run_pieces(partial(die_once, str(calls)), numbered(9), store, Crew(2))
+    store = ChunkStore(tmp_path / "parts", {})
+    run_chunks(partial(die_once, str(calls)), numbered(9), store, WorkerPool(2))
     assert (calls / "died").exists()
     assert squares(store, 9) == [i**2 for i in range(9)]
 
 
 def test_a_pool_that_breaks_between_two_pieces_loses_none(tmp_path: Path) -> None:
     """They end while a result is being kept, so that the next piece is the first to know."""
-    store = PieceStore(tmp_path / "parts", {})
+    store = ChunkStore(tmp_path / "parts", {})
     done: list[int] = []
 
     def end_the_processes(number: int) -> None:
@@ -101,22 +101,22 @@ def test_a_pool_that_breaks_between_two_pieces_loses_none(tmp_path: Path) -> Non
             # The pool's own thread has to see it, or the break comes with the next result instead.
             time.sleep(1)
 
-    run_pieces(partial(square, str(tmp_path)), numbered(9), store, Crew(2), end_the_processes)
+    run_chunks(partial(square, str(tmp_path)), numbered(9), store, WorkerPool(2), end_the_processes)
     assert squares(store, 9) == [i**2 for i in range(9)]
     assert sorted(done) == list(range(9))
 
 
 def test_a_piece_that_kills_every_worker_is_given_up(tmp_path: Path) -> None:
-    store = PieceStore(tmp_path / "parts", {})
+    store = ChunkStore(tmp_path / "parts", {})
     with pytest.raises(InputError, match=r"was ended 3 times while piece 0 was at work.*--workers"):
-        run_pieces(partial(die_always, str(tmp_path)), numbered(1), store, Crew(2))
+        run_chunks(partial(die_always, str(tmp_path)), numbered(1), store, WorkerPool(2))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_errors_come_through_and_what_was_done_is_kept(tmp_path: Path, workers: int) -> None:
-    store = PieceStore(tmp_path / "parts", {})
+    store = ChunkStore(tmp_path / "parts", {})
     with pytest.raises(InputError, match="piece two is wrong"):
-        run_pieces(partial(fail, str(tmp_path)), numbered(20), store, Crew(workers))
+        run_chunks(partial(fail, str(tmp_path)), numbered(20), store, WorkerPool(workers))
     assert store.has(0)
     assert not store.has(2)
 
@@ -125,7 +125,7 @@ def test_dask_workers_one_of_which_is_killed(tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
     calls = tmp_path / "calls"
     calls.mkdir()
-    store = PieceStore(tmp_path / "parts", {})
+    store = ChunkStore(tmp_path / "parts", {})
     with distributed.LocalCluster(
         n_workers=3,
         threads_per_worker=1,
@@ -135,11 +135,11 @@ def test_dask_workers_one_of_which_is_killed(tmp_path: Path) -> None:
         local_directory=str(tmp_path / "dask"),
         silence_logs=50,
     ) as cluster:
-        run_pieces(
+        run_chunks(
             partial(die_once, str(calls)),
             numbered(12),
             store,
-            Crew(dask=cluster.scheduler_address),
+            WorkerPool(dask=cluster.scheduler_address),
         )
     assert (calls / "died").exists()
     assert squares(store, 12) == [i**2 for i in range(12)]
@@ -150,11 +150,11 @@ def test_dask_workers_one_of_which_is_killed(tmp_path: Path) -> None:
 
 def test_no_scheduler_there(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
-    store = PieceStore(tmp_path / "parts", {})
+    store = ChunkStore(tmp_path / "parts", {})
     for address in ("tcp://127.0.0.1:9", "nonsense://x"):
         with pytest.raises(InputError, match=f"{address}: no Dask scheduler answers there"):
-            run_pieces(
-                partial(square, str(tmp_path)), numbered(1), store, Crew(dask=address, wait=1)
+            run_chunks(
+                partial(square, str(tmp_path)), numbered(1), store, WorkerPool(dask=address, wait=1)
             )
 
 
@@ -179,18 +179,18 @@ def test_a_shard_out_of_range(text: str) -> None:
 
 
 def test_a_folder_of_other_work_is_refused(tmp_path: Path) -> None:
-    PieceStore(tmp_path / "p", {"genome": "a", "n": 1})
-    PieceStore(tmp_path / "p", {"n": 1, "genome": "a"})
+    ChunkStore(tmp_path / "p", {"genome": "a", "n": 1})
+    ChunkStore(tmp_path / "p", {"n": 1, "genome": "a"})
     with pytest.raises(InputError, match='pieces of other work: genome was "a" and is "b"'):
-        PieceStore(tmp_path / "p", {"genome": "b", "n": 1})
+        ChunkStore(tmp_path / "p", {"genome": "b", "n": 1})
     for text in ("no json", json.dumps([1])):
         (tmp_path / "p" / "job.json").write_text(text)
         with pytest.raises(InputError, match="its description is damaged"):
-            PieceStore(tmp_path / "p", {"genome": "a"})
+            ChunkStore(tmp_path / "p", {"genome": "a"})
 
 
 def test_a_damaged_or_missing_piece(tmp_path: Path) -> None:
-    store = PieceStore(tmp_path / "p", {})
+    store = ChunkStore(tmp_path / "p", {})
     with pytest.raises(InputError, match="this piece is not done yet"):
         store.read(0)
     store.write(0, {"x": np.arange(3)})
@@ -203,23 +203,23 @@ def test_a_damaged_or_missing_piece(tmp_path: Path) -> None:
 
 
 def test_nothing_in_a_piece_is_unpickled(tmp_path: Path) -> None:
-    store = PieceStore(tmp_path / "p", {})
+    store = ChunkStore(tmp_path / "p", {})
     np.savez(tmp_path / "p" / "piece-0000000.npz", x=np.array([{"evil": 1}], dtype=object))
     with pytest.raises(InputError, match="is damaged"):
         store.read(0)
 
 
 def test_crews() -> None:
-    assert Crew(3).size == 3
-    assert Crew().size >= 1
+    assert WorkerPool(3).size == 3
+    assert WorkerPool().size >= 1
     with pytest.raises(InputError, match="workers must be from 1 to 1024; found 0"):
-        Crew(0)
+        WorkerPool(0)
     with pytest.raises(InputError, match="give --dask or --workers"):
-        Crew(2, dask="tcp://x:1")
+        WorkerPool(2, dask="tcp://x:1")
 
 
 def test_parts_lie_beside_the_output() -> None:
-    assert parts_folder(Path("/a/b.bw")) == Path("/a/b.bw.parts")
+    assert chunks_folder(Path("/a/b.bw")) == Path("/a/b.bw.parts")
 
 
 def test_one_thread_is_put_back() -> None:

@@ -7,8 +7,9 @@ from sklearn.metrics import roc_auc_score
 
 from helpers import planted_rows, write_table
 from wavebind.datasets.audit import best_shortcut, cpg_fraction, dinucleotide_frequencies, shortcuts
-from wavebind.datasets.dataset import open_dataset, write_dataset
+from wavebind.datasets.dataset import open_dataset
 from wavebind.datasets.tables import LabelledWindow
+from wavebind.datasets.writing import write_dataset
 from wavebind.genome.sequences import gc_fraction, reverse_complement, to_codes
 
 

@@ -6,15 +6,9 @@ import pytest
 
 from helpers import planted_rows, random_dna
 from wavebind.core.errors import InputError
-from wavebind.datasets.dataset import (
-    DROP_CONFLICT,
-    DROP_DUPLICATE,
-    DROP_UNKNOWN,
-    epoch_indices,
-    open_dataset,
-    write_dataset,
-)
+from wavebind.datasets.dataset import epoch_indices, open_dataset
 from wavebind.datasets.tables import LabelledWindow, read_labelled_table
+from wavebind.datasets.writing import DROP_CONFLICT, DROP_DUPLICATE, DROP_UNKNOWN, write_dataset
 from wavebind.genome.sequences import reverse_complement, to_codes, to_letters
 
 

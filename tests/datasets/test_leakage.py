@@ -3,9 +3,10 @@ import pytest
 
 from helpers import random_dna
 from wavebind.datasets import leakage as duplicates
-from wavebind.datasets.dataset import open_dataset, write_dataset
+from wavebind.datasets.dataset import open_dataset
 from wavebind.datasets.leakage import find_leakage, shared_kmers
 from wavebind.datasets.tables import LabelledWindow
+from wavebind.datasets.writing import write_dataset
 from wavebind.genome.sequences import reverse_complement, to_codes, to_letters
 
 

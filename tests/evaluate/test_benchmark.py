@@ -15,8 +15,8 @@ from wavebind.evaluate.baselines import parse_model
 from wavebind.evaluate.benchmark import (
     BenchmarkConfig,
     benchmark,
+    benchmark_datasets,
     critical_difference,
-    places_of,
     rank_models,
 )
 from wavebind.report.benchmark_page import cliques
@@ -160,7 +160,7 @@ def test_labels_of_one_table_are_datasets_of_their_own(tmp_path, cli):
     assert cli("dataset", table, "--labels", "liver,lung", "--out", tmp_path / "d")[0] == 0
     data = open_dataset(tmp_path / "d")
     found = benchmark(
-        places_of("d", data),
+        benchmark_datasets("d", data),
         tmp_path / "out",
         BenchmarkConfig((parse_model("jaspar:CTCF"), parse_model("cnn", 1)), cross=True),
     )
@@ -176,7 +176,7 @@ def test_labels_of_one_table_are_datasets_of_their_own(tmp_path, cli):
     run = next((tmp_path / "out" / "lung" / "models").glob("cnn_*")) / "run"
     code, out, _ = cli("evaluate", run, tmp_path / "d", "--device", "cpu")
     assert code == 0
-    expected = lung.contests["cnn"].metrics["auroc"].value
+    expected = lung.results["cnn"].metrics["auroc"].value
     assert json.loads((run / "metrics.json").read_text())["auroc"]["value"] == pytest.approx(
         expected, abs=1e-3
     )
@@ -184,7 +184,7 @@ def test_labels_of_one_table_are_datasets_of_their_own(tmp_path, cli):
     arguments = ["--models", "jaspar:CTCF", "--output", "lung", "--out", tmp_path / "one"]
     code, out, _ = cli("compare", tmp_path / "d", *arguments)
     assert code == 0
-    assert f"{lung.contests['jaspar:CTCF'].metrics['auroc'].value:.4f}" in out
+    assert f"{lung.results['jaspar:CTCF'].metrics['auroc'].value:.4f}" in out
     code, _, err = cli("compare", tmp_path / "d", "--models", "kmers", "--out", tmp_path / "x")
     assert code == 1
     assert "a comparison is of one: name it with --output" in err
@@ -196,7 +196,7 @@ def test_windows_that_the_other_set_was_trained_on_are_counted(tmp_path, cli):
     for name, table in (("a", rows), ("b", swapped)):
         path = write_table(tmp_path / f"{name}.tsv", table)
         assert cli("dataset", path, "--out", tmp_path / name)[0] == 0
-    sets = [c for n in "ab" for c in places_of(n, open_dataset(tmp_path / n))]
+    sets = [c for n in "ab" for c in benchmark_datasets(n, open_dataset(tmp_path / n))]
     config = BenchmarkConfig((parse_model("jaspar:CTCF"),), cross=True)
     found = benchmark(sets, tmp_path / "out", config)
     n = len(sets[1].data.indices("test"))
@@ -209,10 +209,10 @@ def test_windows_that_the_other_set_was_trained_on_are_counted(tmp_path, cli):
 def test_a_dataset_that_comes_in_later_is_scored(tmp_path, trained, cli):
     path = write_table(tmp_path / "new.tsv", planted_rows(30, seed=5))
     config = BenchmarkConfig((parse_model("jaspar:CTCF"),), cross=True)
-    first = places_of("one", open_dataset(trained[1]))
+    first = benchmark_datasets("one", open_dataset(trained[1]))
     benchmark(first, tmp_path / "out", config)
     assert cli("dataset", path, "--out", tmp_path / "new")[0] == 0
-    both = [*first, *places_of("new", open_dataset(tmp_path / "new"))]
+    both = [*first, *benchmark_datasets("new", open_dataset(tmp_path / "new"))]
     found = benchmark(both, tmp_path / "out", config)
     assert found.cross["jaspar:CTCF"]["one", "new"].value > 0.8
 
@@ -221,12 +221,14 @@ def test_what_cannot_be_is_refused(tmp_path, trained, cli):
     data = open_dataset(trained[1])
     config = BenchmarkConfig((parse_model("jaspar:CTCF"),), cross=True)
     with pytest.raises(InputError, match="two datasets are called 'a'; rename"):
-        benchmark([*places_of("a", data), *places_of("a", data)], tmp_path / "o", config)
+        benchmark(
+            [*benchmark_datasets("a", data), *benchmark_datasets("a", data)], tmp_path / "o", config
+        )
     with pytest.raises(InputError, match="name at least one dataset"):
         benchmark([], tmp_path / "o", config)
     short = write_table(tmp_path / "s.tsv", planted_rows(6, length=40))
     assert cli("dataset", short, "--out", tmp_path / "s")[0] == 0
-    pair = [*places_of("a", data), *places_of("s", open_dataset(tmp_path / "s"))]
+    pair = [*benchmark_datasets("a", data), *benchmark_datasets("s", open_dataset(tmp_path / "s"))]
     with pytest.raises(InputError, match="windows of one length; found 40 bp, 48 bp"):
         benchmark(pair, tmp_path / "o", config)
     with pytest.raises(InputError, match="tests across datasets are of test windows"):

@@ -12,7 +12,7 @@ from wavebind.core.errors import InputError
 from wavebind.datasets.dataset import open_dataset
 from wavebind.evaluate.baselines import parse_model
 from wavebind.evaluate.compare import ComparisonConfig, read_comparison
-from wavebind.metrics.binary import calibration
+from wavebind.metrics.reliability import reliability_curve
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_the_table_is_of_the_windows(compared, trained):
     for label, columns in (("kmers", ["kmers"]), ("cnn", ["cnn:0", "cnn:1"])):
         # Labels drawn from the probabilities that were written, and the error of those.
         rng, p = np.random.default_rng(1), [np.array(windows[c]) for c in columns]
-        drawn = [calibration(rng.random(len(q)) < q, q).error for q in p for _ in range(300)]
+        drawn = [reliability_curve(rng.random(len(q)) < q, q).error for q in p for _ in range(300)]
         assert float(rows[label]["calibration_floor"]) == pytest.approx(np.mean(drawn), rel=0.1)
 
 
@@ -88,6 +88,22 @@ def test_what_is_finished_is_not_done_again(compared_copy, trained, cli):
     page = (compared_copy / "comparison.html").read_text()
     assert "These are figures of the valid split" in page
     assert "the model that was named" in page
+
+
+def test_scores_of_bases_that_a_model_left_are_drawn(compared_copy, trained, cli):
+    left = compared_copy / "models" / "gkm-all_0_0" / "profiles.npz"
+    left.parent.mkdir()
+    rng = np.random.default_rng(0)
+    np.savez_compressed(left, base_scores=rng.normal(size=(7, 48)), scores=rng.normal(size=7))
+    before = compared_copy / "models" / "of_0_1" / "profiles.npz"
+    before.parent.mkdir()
+    np.savez_compressed(before, base_scores=rng.normal(size=(7, 48)))
+    code, _, err = cli(
+        "compare", trained[1], "--models", "kmers", "--out", compared_copy, "--device", "cpu"
+    )
+    assert code == 0, err
+    assert left.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    assert not before.with_suffix(".png").exists()
 
 
 def test_the_page_is_whole(compared_copy, trained, cli):

@@ -12,7 +12,7 @@ from wavebind.explain.contributions import (
     to_onehot,
 )
 from wavebind.models import Classifier, ModelConfig, build_model, load_model
-from wavebind.models.prediction import both_strands
+from wavebind.models.strands import both_strands
 from wavebind.wavelets.encodings import ENCODINGS, encode_onehot, encoding_table
 from wavebind.wavelets.images import ImageConfig
 from wavebind.wavelets.scalograms import Scalogram, ScalogramConfig

@@ -9,7 +9,7 @@ from wavebind.core.errors import InputError
 from wavebind.explain.attribution import explain_windows
 from wavebind.explain.gradcam import default_stages, grad_cam
 from wavebind.models import load_model
-from wavebind.models.prediction import reverse_complement_batch
+from wavebind.models.strands import reverse_complement_batch
 
 
 @pytest.fixture(scope="module")

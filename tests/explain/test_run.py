@@ -12,11 +12,12 @@ from wavebind.datasets.dataset import open_dataset
 from wavebind.explain import run as explanations
 from wavebind.explain.attribution import METHODS, base_weights, explain_windows
 from wavebind.explain.gradcam import grad_cam
-from wavebind.explain.run import explain_run, read_explained, write_pictures
+from wavebind.explain.run import explain_run, read_explained
 from wavebind.explain.tracks import best_stretch
 from wavebind.genome.sequences import to_letters
 from wavebind.models import load_model
 from wavebind.models.prediction import predict_logits
+from wavebind.report.pictures import write_pictures
 from wavebind.wavelets.filters import Wavelet, time_spread
 from wavebind.wavelets.scalograms import ScalogramConfig
 

@@ -12,9 +12,9 @@ from PIL import Image
 
 from helpers import LENGTH
 from wavebind.core.errors import InputError
+from wavebind.core.jsonfiles import read_json
 from wavebind.datasets.dataset import open_dataset
 from wavebind.explain.signal import compare_with_signal, read_signal, smooth
-from wavebind.models.rundir import read_json
 
 CLI = Callable[..., tuple[int, str, str]]
 POSITION = np.arange(200)

@@ -6,8 +6,9 @@ import pytest
 
 from file_server import ACCESSION, DATA, FILE, MD5, Server, serving
 from wavebind.core import download as downloads
-from wavebind.core.download import RemoteFile, download, encode_file, ucsc_genome
+from wavebind.core.download import RemoteFile, download
 from wavebind.core.errors import InputError
+from wavebind.genome.fetch import encode_file, ucsc_genome
 
 
 @pytest.fixture

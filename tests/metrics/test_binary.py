@@ -7,15 +7,17 @@ from sklearn import metrics as sk
 from wavebind.core.errors import InputError
 from wavebind.metrics.binary import (
     METRICS,
-    BinnedError,
     auroc_with_interval,
     best_threshold,
-    calibration,
-    calibration_error,
-    calibration_floor,
     curves,
     evaluate,
     ranking_metrics,
+)
+from wavebind.metrics.reliability import (
+    BinnedError,
+    calibration_error,
+    calibration_floor,
+    reliability_curve,
 )
 
 
@@ -105,13 +107,13 @@ def test_curves_are_those_of_scikit_learn():
 
 def test_calibration_of_known_probabilities():
     labels = np.array([0, 0, 0, 1, 1, 1, 1, 1, 1, 0])
-    honest = calibration(labels, np.array([0.2] * 5 + [0.8] * 5), n_bins=2)
+    honest = reliability_curve(labels, np.array([0.2] * 5 + [0.8] * 5), n_bins=2)
     assert honest.error == pytest.approx((0.2 + 0.0) / 2)
     assert honest.observed.tolist() == pytest.approx([0.4, 0.8])
     assert honest.n.tolist() == [5, 5]
     rng = np.random.default_rng(0)
     p = rng.random(50_000)
-    assert calibration((rng.random(50_000) < p).astype(int), p).error < 0.01
+    assert reliability_curve((rng.random(50_000) < p).astype(int), p).error < 0.01
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ def test_the_calibration_error_with_its_interval():
     p = rng.random(3000)
     labels = (rng.random(3000) < p).astype(int)
     honest = calibration_error(labels, p, np.random.default_rng(0), 200)
-    assert honest.value == pytest.approx(calibration(labels, p).error)
+    assert honest.value == pytest.approx(reliability_curve(labels, p).error)
     assert honest.high < 0.06
     wrong = calibration_error(labels, p**3, np.random.default_rng(0), 200)
     assert wrong.low > 0.1
@@ -163,14 +165,16 @@ def test_right_probabilities_lie_within_the_floor_and_wrong_ones_above_it():
     within = 0
     for _ in range(100):
         labels = (rng.random(2000) < p).astype(int)
-        within += found.low <= calibration(labels, p).error <= found.high
+        within += found.low <= reliability_curve(labels, p).error <= found.high
     assert within >= 88
     labels = (rng.random(2000) < p).astype(int)
     wrong = p**1.5
-    assert calibration(labels, wrong).error > calibration_floor(wrong, rng, 300).high
+    assert reliability_curve(labels, wrong).error > calibration_floor(wrong, rng, 300).high
 
 
 def test_relabelled_is_the_error_of_those_labels():
     rng = np.random.default_rng(2)
     p, first, second = rng.random(500), rng.integers(0, 2, 500), rng.integers(0, 2, 500)
-    assert BinnedError(first, p).relabelled(second) == pytest.approx(calibration(second, p).error)
+    assert BinnedError(first, p).relabelled(second) == pytest.approx(
+        reliability_curve(second, p).error
+    )

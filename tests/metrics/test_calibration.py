@@ -3,7 +3,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from wavebind.core.errors import InputError
-from wavebind.metrics.calibration import Calibration, fit_calibration
+from wavebind.metrics.platt import PlattScaling, fit_calibration
 
 
 def draws(n, slope, intercept, seed=0):
@@ -33,8 +33,8 @@ def test_classes_that_are_apart_have_an_answer():
 
 def test_logits_that_say_nothing_are_left_alone():
     labels, logits = draws(2000, 0.7, 0)
-    assert fit_calibration(1 - labels, logits) == Calibration()
-    assert fit_calibration(labels, np.full(2000, 3.0)) == Calibration()
+    assert fit_calibration(1 - labels, logits) == PlattScaling()
+    assert fit_calibration(labels, np.full(2000, 3.0)) == PlattScaling()
 
 
 def test_the_order_of_windows_stays():
@@ -46,7 +46,7 @@ def test_the_order_of_windows_stays():
 @pytest.mark.parametrize("line", [(-1.0, 0.0), (0.0, 0.0), (1.0, float("inf")), (1e9, 0.0)])
 def test_lines_that_cannot_be(line):
     with pytest.raises(InputError, match="positive slope and finite numbers"):
-        Calibration(*line)
+        PlattScaling(*line)
 
 
 def test_another_prevalence_is_what_bayes_says():
@@ -64,7 +64,7 @@ def test_another_prevalence_is_what_bayes_says():
 
 
 def test_probabilities_and_logits_are_inverse():
-    line = Calibration(0.7, -1.2)
+    line = PlattScaling(0.7, -1.2)
     logits = np.linspace(-20, 20, 41)
     np.testing.assert_allclose(line.logits(line.probabilities(logits)), logits, atol=1e-6)
 
@@ -72,12 +72,12 @@ def test_probabilities_and_logits_are_inverse():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Calibration().at_prevalence(0.1), "does not say which fraction of its windows"),
+        (lambda: PlattScaling().at_prevalence(0.1), "does not say which fraction of its windows"),
         (
-            lambda: Calibration(1.0, 0.0, 0.2).at_prevalence(1.0),
+            lambda: PlattScaling(1.0, 0.0, 0.2).at_prevalence(1.0),
             "a prevalence lies between 0 and 1, both excluded; found 1.0",
         ),
-        (lambda: Calibration(1.0, 0.0, 0.0), "a prevalence lies between 0 and 1"),
+        (lambda: PlattScaling(1.0, 0.0, 0.0), "a prevalence lies between 0 and 1"),
     ],
 )
 def test_prevalences_are_checked(make, message):

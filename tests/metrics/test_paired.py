@@ -3,9 +3,9 @@ import pytest
 from sklearn.metrics import average_precision_score, matthews_corrcoef, roc_auc_score
 
 from wavebind.core.errors import InputError
-from wavebind.metrics.binary import calibration
-from wavebind.metrics.calibration import Calibration
-from wavebind.metrics.paired import ECE, Scores, contest
+from wavebind.metrics.paired import ECE, Scores, compare_paired
+from wavebind.metrics.platt import PlattScaling
+from wavebind.metrics.reliability import reliability_curve
 
 
 def made(n=400, strength=2.0, seed=0):
@@ -15,13 +15,13 @@ def made(n=400, strength=2.0, seed=0):
 
 
 def scores(values, threshold=0.5):
-    return Scores(values, Calibration(1.5, -1.0), threshold)
+    return Scores(values, PlattScaling(1.5, -1.0), threshold)
 
 
 def test_values_are_those_of_scikit_learn():
     labels, good = made()
     bad = made(strength=0.5)[1]
-    found = contest(
+    found = compare_paired(
         labels,
         {"a": [scores(good)], "b": [scores(bad)]},
         "a",
@@ -34,7 +34,7 @@ def test_values_are_those_of_scikit_learn():
         assert metrics["auroc"].value == pytest.approx(roc_auc_score(labels, values))
         assert metrics["auprc"].value == pytest.approx(average_precision_score(labels, values))
         assert metrics["mcc"].value == pytest.approx(matthews_corrcoef(labels, s.calls))
-        ece = calibration(labels.astype(int), s.probabilities).error
+        ece = reliability_curve(labels.astype(int), s.probabilities).error
         assert metrics[ECE].value == pytest.approx(ece)
     gap = found["b"].behind["auroc"]
     assert gap.value == pytest.approx(roc_auc_score(labels, good) - roc_auc_score(labels, bad))
@@ -44,7 +44,7 @@ def test_values_are_those_of_scikit_learn():
 def test_intervals_are_those_of_a_loop_over_resamples():
     labels, first = made(120)
     second = first + np.random.default_rng(9).normal(size=120)
-    found = contest(
+    found = compare_paired(
         labels,
         {"a": [scores(first)], "b": [scores(second)]},
         "a",
@@ -66,7 +66,7 @@ def test_intervals_are_those_of_a_loop_over_resamples():
 def test_seeds_are_averaged():
     labels, first = made()
     other = made(seed=7)[1] + first
-    found = contest(
+    found = compare_paired(
         labels,
         {"a": [scores(first), scores(other)], "b": [scores(first)]},
         "a",
@@ -82,7 +82,9 @@ def test_seeds_are_averaged():
 def test_a_model_against_itself_is_level():
     labels, values = made()
     same = {"a": [scores(values)], "b": [scores(values.copy())]}
-    gap = contest(labels, same, "a", np.random.default_rng(0), n_resamples=30)["b"].behind["auprc"]
+    gap = compare_paired(labels, same, "a", np.random.default_rng(0), n_resamples=30)["b"].behind[
+        "auprc"
+    ]
     assert (gap.value, gap.low, gap.high) == (0, 0, 0)
 
 
@@ -95,7 +97,7 @@ def test_intervals_of_the_difference_cover_what_they_should():
         truth = labels + rng.normal(size=150)
         a, b = (truth + 0.7 * rng.normal(size=150) for _ in range(2))
         models = {"a": [scores(a)], "b": [scores(b)]}
-        gap = contest(labels, models, "a", rng, n_resamples=150)["b"].behind["auroc"]
+        gap = compare_paired(labels, models, "a", rng, n_resamples=150)["b"].behind["auroc"]
         held += gap.low <= 0 <= gap.high
     assert 86 <= held <= 100
 
@@ -106,7 +108,9 @@ def test_the_floor_is_the_mean_over_seeds():
     sure, unsure = values - 8, 0.01 * values + 0.6
     rng = np.random.default_rng
     one, two, both = (
-        contest(labels, {"a": [scores(v) for v in seeds]}, "a", rng(0), n_resamples=5)["a"].floor
+        compare_paired(labels, {"a": [scores(v) for v in seeds]}, "a", rng(0), n_resamples=5)[
+            "a"
+        ].floor
         for seeds in ([sure], [unsure], [sure, unsure])
     )
     assert one.high < two.low
@@ -117,6 +121,6 @@ def test_the_floor_is_the_mean_over_seeds():
 def test_errors():
     labels, values = made()
     with pytest.raises(InputError, match="the reference 'c' is not among a"):
-        contest(labels, {"a": [scores(values)]}, "c", np.random.default_rng(0))
+        compare_paired(labels, {"a": [scores(values)]}, "c", np.random.default_rng(0))
     with pytest.raises(InputError, match="labels and scores must be two lists of one length"):
-        contest(labels, {"a": [scores(values[1:])]}, "a", np.random.default_rng(0))
+        compare_paired(labels, {"a": [scores(values[1:])]}, "a", np.random.default_rng(0))

@@ -7,7 +7,7 @@ import torch
 from wavebind.core.errors import InputError
 from wavebind.explain.contributions import integrated_gradients
 from wavebind.explain.gradcam import grad_cam
-from wavebind.metrics.calibration import Calibration
+from wavebind.metrics.platt import PlattScaling
 from wavebind.models import ModelConfig, build_model, make_ensemble, require_ensemble
 from wavebind.scan.sliding import Slider
 from wavebind.wavelets.images import ImageConfig
@@ -49,7 +49,9 @@ def test_the_mean_of_calibrated_logits(front, options, outputs):
         front=front,
     )
     models = networks(config, 3)
-    lines = [[Calibration(0.5 + k + j, k - 0.7 * j) for j in range(len(outputs))] for k in range(3)]
+    lines = [
+        [PlattScaling(0.5 + k + j, k - 0.7 * j) for j in range(len(outputs))] for k in range(3)
+    ]
     codes = torch.from_numpy(np.random.default_rng(0).integers(0, 5, (20, LENGTH), dtype=np.uint8))
     with torch.inference_mode():
         each = []
@@ -66,7 +68,8 @@ def test_the_mean_of_calibrated_logits(front, options, outputs):
     # One averaged again is still the mean of all.
     with torch.inference_mode():
         twice = make_ensemble(
-            [merged, make_ensemble(models[::-1], lines[::-1])], [[Calibration()] * len(outputs)] * 2
+            [merged, make_ensemble(models[::-1], lines[::-1])],
+            [[PlattScaling()] * len(outputs)] * 2,
         )
         torch.testing.assert_close(twice(codes).reshape(20, -1), expected, rtol=1e-4, atol=1e-4)
 
@@ -74,10 +77,10 @@ def test_the_mean_of_calibrated_logits(front, options, outputs):
 def test_networks_that_are_not_made_one():
     config = ModelConfig(length=LENGTH, options=SMALL, front="signal")
     models = networks(config, 2)
-    lines = [[Calibration()]] * 2
+    lines = [[PlattScaling()]] * 2
     other = networks(ModelConfig(length=LENGTH, options=SMALL), 1)
     with pytest.raises(InputError, match="of networks of one configuration; found several"):
-        make_ensemble([*models, *other], [*lines, [Calibration()]])
+        make_ensemble([*models, *other], [*lines, [PlattScaling()]])
     models[1].normalise.set([1.0], [2.0])
     with pytest.raises(InputError, match=r"do not read the same input: normalise\.mean differs"):
         make_ensemble(models, lines)
@@ -99,7 +102,7 @@ def test_networks_that_are_not_made_one():
 def test_other_networks_are_joined_too(backbone):
     config = ModelConfig(length=LENGTH, backbone=backbone)
     models = networks(config, 2)
-    lines = [[Calibration(0.7, 0.2)], [Calibration(1.3, -0.4)]]
+    lines = [[PlattScaling(0.7, 0.2)], [PlattScaling(1.3, -0.4)]]
     codes = torch.from_numpy(np.random.default_rng(0).integers(0, 5, (9, LENGTH), dtype=np.uint8))
     with torch.inference_mode():
         each = [
@@ -113,7 +116,7 @@ def test_other_networks_are_joined_too(backbone):
 def test_an_ensemble_slides_and_is_explained_as_its_networks_are():
     config = ModelConfig(length=LENGTH, scalogram=ScalogramConfig(n_scales=12), options=SMALL)
     models = networks(config, 2)
-    merged = make_ensemble(models, [[Calibration()]] * 2)
+    merged = make_ensemble(models, [[PlattScaling()]] * 2)
     rng = np.random.default_rng(0)
     codes = torch.from_numpy(rng.integers(0, 4, (3, LENGTH), dtype=np.uint8))
     both = [integrated_gradients(model, codes) for model in models]

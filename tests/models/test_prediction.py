@@ -6,14 +6,11 @@ from torch import nn
 from wavebind.core.devices import resolve_device
 from wavebind.core.errors import InputError
 from wavebind.genome.sequences import reverse_complement
-from wavebind.metrics.calibration import Calibration
+from wavebind.metrics.platt import PlattScaling
 from wavebind.models import ModelConfig, build_model
-from wavebind.models.prediction import (
-    both_strands,
-    predict_logits,
-    reverse_complement_batch,
-)
-from wavebind.training.augmentation import augment, shift_windows
+from wavebind.models.prediction import predict_logits
+from wavebind.models.strands import both_strands, reverse_complement_batch, shift_windows
+from wavebind.training.augmentation import augment
 
 
 def random_codes(n, length=48, seed=0):
@@ -88,7 +85,7 @@ def test_logits_that_are_not_finite():
 
 
 def test_probabilities_without_overflow():
-    found = Calibration().probabilities(np.array([-1e4, -2.0, 0.0, 2.0, 1e4]))
+    found = PlattScaling().probabilities(np.array([-1e4, -2.0, 0.0, 2.0, 1e4]))
     np.testing.assert_allclose(found, [0, 1 / (1 + np.exp(2)), 0.5, 1 / (1 + np.exp(-2)), 1])
 
 

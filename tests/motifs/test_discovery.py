@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import fisher_exact
 
 from wavebind.core.errors import InputError
-from wavebind.genome.kmers import canonical_words
+from wavebind.genome.kmers import canonical_kmers
 from wavebind.genome.sequences import UNKNOWN, reverse_complement, to_codes, to_letters
 from wavebind.motifs.discovery import discover_motifs, enriched_words
 from wavebind.motifs.pwms import best_hits
@@ -39,7 +39,7 @@ def holds(found, word):
 def test_words_by_a_loop():
     codes = windows(5, 12)
     codes[2, 4] = UNKNOWN
-    words, known = canonical_words(codes, 3)
+    words, known = canonical_kmers(codes, 3)
     for i, row in enumerate(codes):
         for j in range(10):
             word = row[j : j + 3]

@@ -19,7 +19,7 @@ from genome_files import fasta_text, random_genome, twobit
 from helpers import LENGTH, MOTIF, random_dna
 from wavebind.core.errors import InputError
 from wavebind.core.shards import Shard
-from wavebind.core.workers import Crew
+from wavebind.core.workers import WorkerPool
 from wavebind.genome.genomes import open_genome
 from wavebind.genome.sequences import to_codes
 from wavebind.genome.tiles import grid, tiles_of
@@ -28,7 +28,7 @@ from wavebind.models.prediction import predict_logits
 from wavebind.scan.genome import ScanConfig, ScanJob, merge_scan, scan_genome
 
 CLI = Callable[..., tuple[int, str, str]]
-HERE = Crew(1)
+HERE = WorkerPool(1)
 pytestmark = pytest.mark.usefixtures("own_cache")
 
 
@@ -76,7 +76,7 @@ def test_the_track_is_that_of_windows_scored_one_by_one(
     out, peaks = tmp_path / "s.bw", tmp_path / "s.narrowPeak"
     config = ScanConfig(stride=stride, mode=mode, screen=1000.0)
     job = ScanJob(str(trained[0]), str(path), str(out), str(peaks), config=config)
-    summary = scan_genome(job, crew=HERE)
+    summary = scan_genome(job, pool=HERE)
     assert summary is not None
     track = read_track(out)
     assert set(track) == {"chr1", "chr2"}
@@ -117,7 +117,7 @@ def test_calls_lie_on_the_planted_sites(
     out, peaks = tmp_path / "s.bw", tmp_path / "p.bed"
     config = ScanConfig(stride=4, false_positives=500.0, decoys=0.1)
     job = ScanJob(str(trained[0]), str(path), str(out), str(peaks), config=config)
-    summary = scan_genome(job, crew=HERE)
+    summary = scan_genome(job, pool=HERE)
     assert summary is not None
     assert summary.decoy_rate is not None
     assert 0 < summary.decoy_rate <= 500.0
@@ -143,7 +143,7 @@ def test_regions_change_no_score(trained: tuple[Path, Path], genome: tuple, tmp_
     for out, regions in ((whole, None), (part, str(bed))):
         config = ScanConfig(stride=8, mode="windows")
         job = ScanJob(str(trained[0]), str(path), str(out), regions=regions, config=config)
-        scan_genome(job, crew=HERE, note=notes.append)
+        scan_genome(job, pool=HERE, note=notes.append)
     everything, some = read_track(whole), read_track(part)
     for chrom, ranges in (("chr1", [(1000, 1500)]), ("chr2", [(3900, 4003)])):
         wanted = {
@@ -173,12 +173,12 @@ def test_the_same_bytes_whoever_does_the_work(
         out = tmp_path / name
         results.append((out.read_bytes(), Path(f"{out}.peaks").read_bytes()))
 
-    scan_genome(job("one.bw"), crew=Crew(1))
+    scan_genome(job("one.bw"), pool=WorkerPool(1))
     keep("one.bw")
-    scan_genome(job("two.bw"), crew=Crew(2))
+    scan_genome(job("two.bw"), pool=WorkerPool(2))
     keep("two.bw")
     for i in (3, 1, 2):
-        assert scan_genome(job("three.bw"), crew=HERE, shard=Shard(i, 3)) is None
+        assert scan_genome(job("three.bw"), pool=HERE, shard=Shard(i, 3)) is None
         if i != 2:
             with pytest.raises(InputError, match="is not done yet; run the missing shards"):
                 merge_scan(job("three.bw"))
@@ -196,7 +196,7 @@ def test_dask_gives_the_same_bytes(
     config = ScanConfig(stride=8, mode="windows")
     outs = [tmp_path / "here.bw", tmp_path / "dask.bw"]
     jobs = [ScanJob(str(trained[0]), str(path), str(out), config=config) for out in outs]
-    scan_genome(jobs[0], crew=HERE)
+    scan_genome(jobs[0], pool=HERE)
     with distributed.LocalCluster(
         n_workers=2,
         threads_per_worker=1,
@@ -205,7 +205,7 @@ def test_dask_gives_the_same_bytes(
         local_directory=str(tmp_path / "dask"),
         silence_logs=50,
     ) as cluster:
-        scan_genome(jobs[1], crew=Crew(dask=cluster.scheduler_address))
+        scan_genome(jobs[1], pool=WorkerPool(dask=cluster.scheduler_address))
     assert outs[0].read_bytes() == outs[1].read_bytes()
 
 
@@ -234,7 +234,7 @@ def test_killed_and_started_again(
     # What was done is not done again: its file would be newer.
     job = json.loads((parts / "job.json").read_text())["job"]
     job["config"] = ScanConfig(**job["config"])
-    half = scan_genome(ScanJob(**job), crew=HERE, shard=Shard(2, 2))
+    half = scan_genome(ScanJob(**job), pool=HERE, shard=Shard(2, 2))
     assert half is None
     now = {p.name: p.stat().st_mtime_ns for p in parts.glob("piece-*.npz")}
     assert all(now[name] == when for name, when in done.items())
@@ -283,7 +283,7 @@ def test_2bit_gives_the_same_track(
     for source in (path, packed):
         outs.append(tmp_path / f"{source.suffix}.bw")
         config = ScanConfig(stride=16, mode="windows")
-        scan_genome(ScanJob(str(trained[0]), str(source), str(outs[-1]), config=config), crew=HERE)
+        scan_genome(ScanJob(str(trained[0]), str(source), str(outs[-1]), config=config), pool=HERE)
     assert outs[0].read_bytes() == outs[1].read_bytes()
 
 

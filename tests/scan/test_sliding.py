@@ -10,7 +10,8 @@ from helpers import LENGTH
 from wavebind.core.errors import InputError
 from wavebind.models import Classifier, ModelConfig, build_model, load_model
 from wavebind.models.networks.scalenet import _sliding_sum
-from wavebind.models.prediction import predict_logits, reverse_complement_batch
+from wavebind.models.prediction import predict_logits
+from wavebind.models.strands import reverse_complement_batch
 from wavebind.scan.sliding import Slider, can_slide
 from wavebind.wavelets.filters import Wavelet
 from wavebind.wavelets.images import ImageConfig

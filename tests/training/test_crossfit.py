@@ -18,7 +18,7 @@ from wavebind.cli.main import run as run_cli
 from wavebind.core.errors import InputError
 from wavebind.core.settings import from_dict
 from wavebind.datasets.dataset import open_dataset
-from wavebind.metrics.binary import calibration
+from wavebind.metrics.reliability import reliability_curve
 from wavebind.models import ModelConfig, load_model
 from wavebind.models.prediction import predict_logits
 from wavebind.training.config import TrainingConfig
@@ -316,7 +316,7 @@ def test_the_benchmark_scores_each_network_and_their_mean(crossfitted, cli):
         assert numbers[:2] == pytest.approx(expected, abs=1e-3)
         first = name.startswith("none")
         assert numbers[2 if first else 5] == pytest.approx(p.mean(), abs=1e-3)
-        error = calibration(labels, p).error
+        error = reliability_curve(labels, p).error
         assert numbers[3 if first else 6] == pytest.approx(error, abs=1e-3)
         if first:
             mean = [*expected, error]

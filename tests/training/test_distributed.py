@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from wavebind.core.errors import InputError
-from wavebind.models.rundir import RunDir, read_json
+from wavebind.core.jsonfiles import read_json
+from wavebind.models.rundir import RunDir
 from wavebind.training.augmentation import augment
 from wavebind.training.batches import EpochBatches
-from wavebind.training.syncnorm import use_joint_batches
+from wavebind.training.fit import use_joint_batches
 from wavebind.training.train import Devices, TrainingConfig
 
 RECIPE = """

@@ -118,10 +118,10 @@ def test_names_that_are_not_recipes(cli, trained, tmp_path):
 
 
 def test_the_rival_of_the_benchmarks_is_trained_as_the_recipe_small():
-    rival = load_recipe(str(ROOT / "benchmarks" / "cnn-small.toml"))
-    assert rival.training == load_recipe("small").training
-    assert rival.model(200).front_name == "signal"
-    assert load_recipe("sequence").training == rival.training
+    baseline = load_recipe(str(ROOT / "benchmarks" / "cnn-small.toml"))
+    assert baseline.training == load_recipe("small").training
+    assert baseline.model(200).front_name == "signal"
+    assert load_recipe("sequence").training == baseline.training
     assert load_recipe("sequence").model(200).front_name == "signal"
 
 

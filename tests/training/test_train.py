@@ -15,7 +15,7 @@ import torch
 
 from wavebind.core.errors import InputError
 from wavebind.datasets.dataset import open_dataset
-from wavebind.metrics.calibration import fit_calibration
+from wavebind.metrics.platt import fit_calibration
 from wavebind.models import ModelConfig, load_model
 from wavebind.models.prediction import predict_logits
 from wavebind.models.rundir import RunDir
@@ -198,8 +198,8 @@ def test_a_full_disk_at_a_checkpoint(data, tmp_path, monkeypatch):
 
 
 def test_resume_with_other_data_or_no_run(data, tmp_path, trained, table):
-    from wavebind.datasets.dataset import write_dataset
     from wavebind.datasets.tables import read_labelled_table
+    from wavebind.datasets.writing import write_dataset
 
     with pytest.raises(InputError, match="no such run"):
         finished_card(tmp_path / "none")

@@ -16,7 +16,7 @@ from genome_files import bgzip, fasta_text, random_genome
 from helpers import LENGTH, MOTIF
 from wavebind.core.errors import InputError
 from wavebind.core.shards import Shard
-from wavebind.core.workers import Crew
+from wavebind.core.workers import WorkerPool
 from wavebind.genome.sequences import to_codes
 from wavebind.models import load_model
 from wavebind.models.prediction import predict_logits
@@ -24,7 +24,7 @@ from wavebind.variants.score import VariantConfig, VariantJob, merge_variants, s
 
 CLI = Callable[..., tuple[int, str, str]]
 HEAD = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
-HERE = Crew(1)
+HERE = WorkerPool(1)
 pytestmark = pytest.mark.usefixtures("own_cache")
 
 
@@ -110,7 +110,7 @@ def test_every_score_is_that_of_the_edited_sequence(
     vcf = write_vcf(tmp_path / "in.vcf", rows)
     out = tmp_path / "out.tsv"
     job = job_of(trained[0], vcf, path, out, step=7, null="none", motifs="MA0139.1")
-    summary = score_variants(job, crew=HERE)
+    summary = score_variants(job, pool=HERE)
     assert summary is not None
     table = scored(out)
     assert len(table) == 13 + 3 == summary.n_alleles
@@ -146,7 +146,7 @@ def test_motif_hits_cover_the_allele(
     path, letters = genome
     vcf = write_vcf(tmp_path / "in.vcf", rows)
     out = tmp_path / "out.tsv"
-    score_variants(job_of(trained[0], vcf, path, out, null="none", motifs="CTCF"), crew=HERE)
+    score_variants(job_of(trained[0], vcf, path, out, null="none", motifs="CTCF"), pool=HERE)
     motif = find_motif("CTCF")
     odds = np.hstack([motif.log_odds(), np.zeros((motif.width, 1))])
     n = 0
@@ -174,7 +174,7 @@ def test_the_vcf_keeps_every_record_and_is_valid(
     head = HEAD.replace("\n#", '\n##INFO=<ID=AF,Number=A,Type=Float,Description="x">\n#')
     vcf = write_vcf(tmp_path / "in.vcf", rows, head)
     out = tmp_path / "out.vcf.gz"
-    summary = score_variants(job_of(trained[0], vcf, path, out, motifs="CTCF"), crew=HERE)
+    summary = score_variants(job_of(trained[0], vcf, path, out, motifs="CTCF"), pool=HERE)
     assert summary is not None
     with pysam.VariantFile(str(out)) as file:
         assert set(file.header.contigs) == {"1", "chr2"}
@@ -200,7 +200,7 @@ def test_the_vcf_keeps_every_record_and_is_valid(
     assert n_scored == summary.n_scored
     # Scored again, the entries are replaced, not doubled.
     twice = tmp_path / "twice.vcf"
-    score_variants(job_of(trained[0], out, path, twice, motifs="CTCF"), crew=HERE)
+    score_variants(job_of(trained[0], out, path, twice, motifs="CTCF"), pool=HERE)
     text = twice.read_text()
     assert text.count("##INFO=<ID=WB_DIFF") == 1
     assert all(line.count("WB_DIFF=") <= 1 for line in text.splitlines())
@@ -212,7 +212,7 @@ def test_bcftools_reads_the_output(
 ) -> None:
     vcf = write_vcf(tmp_path / "in.vcf", rows)
     out = tmp_path / "out.vcf.gz"
-    score_variants(job_of(trained[0], vcf, genome[0], out, null="none"), crew=HERE)
+    score_variants(job_of(trained[0], vcf, genome[0], out, null="none"), pool=HERE)
     command = ["bcftools", "query", "-f", "%POS %INFO/WB_DIFF\n", str(out)]
     found = subprocess.run(command, capture_output=True, text=True, check=True)
     assert found.stderr == ""
@@ -229,7 +229,7 @@ def test_a_site_made_and_broken(trained: tuple[Path, Path], genome: tuple, tmp_p
     out = tmp_path / "out.tsv"
     # Shuffles of an inserted motif are much like it, so chance does well here.
     job = job_of(trained[0], vcf, path, out, step=2, n_null=100, alpha=0.2)
-    score_variants(job, crew=HERE)
+    score_variants(job, pool=HERE)
     first, second = scored(out)
     assert float(first["difference"]) < 0 < float(second["difference"])
     assert second["verdict"] in ("creates", "strengthens")
@@ -245,7 +245,7 @@ def test_the_null_of_common_variants(
     vcf = write_vcf(tmp_path / "in.vcf", rows[:5])
     out = tmp_path / "out.tsv"
     job = job_of(trained[0], vcf, path, out, null=str(vcf), n_null=20)
-    score_variants(job, crew=HERE)
+    score_variants(job, pool=HERE)
     table = scored(out)
     differences = np.abs([float(r["difference"]) for r in table])
     for row, mine in zip(table, differences, strict=True):
@@ -266,7 +266,7 @@ def test_haplotypes(trained: tuple[Path, Path], genome: tuple, tmp_path: Path) -
     vcf = write_vcf(tmp_path / "in.vcf", rows, head)
     out = tmp_path / "out.tsv"
     job = job_of(trained[0], vcf, path, out, null="none", haplotypes=True, sample="Y", step=5)
-    score_variants(job, crew=HERE)
+    score_variants(job, pool=HERE)
     table = scored(out)
 
     def with_alts(*positions: int) -> dict[str, str]:
@@ -298,10 +298,10 @@ def test_the_same_bytes_whoever_does_the_work(
     def job(name: str) -> VariantJob:
         return job_of(trained[0], vcf, genome[0], tmp_path / name, step=15)
 
-    score_variants(job("one.vcf"), crew=Crew(1))
-    score_variants(job("two.vcf"), crew=Crew(2))
+    score_variants(job("one.vcf"), pool=WorkerPool(1))
+    score_variants(job("two.vcf"), pool=WorkerPool(2))
     for i in (2, 1, 3):
-        assert score_variants(job("three.vcf"), crew=HERE, shard=Shard(i, 3)) is None
+        assert score_variants(job("three.vcf"), pool=HERE, shard=Shard(i, 3)) is None
         if i != 3:
             with pytest.raises(InputError, match="is not done yet; run the missing shards"):
                 merge_variants(job("three.vcf"))
@@ -314,7 +314,7 @@ def test_the_same_bytes_whoever_does_the_work(
         local_directory=str(tmp_path / "dask"),
         silence_logs=50,
     ) as cluster:
-        score_variants(job("four.vcf"), crew=Crew(dask=cluster.scheduler_address))
+        score_variants(job("four.vcf"), pool=WorkerPool(dask=cluster.scheduler_address))
     texts = [
         re.sub(r"; job \w+", "", (tmp_path / f"{name}.vcf").read_text())
         for name in ("one", "two", "three", "four")

@@ -21,10 +21,10 @@ def audit_dataset(path: Path, split: str, seed: int) -> dict[str, Any]:
     """Audit a dataset and write ``audit.json`` into it."""
     import numpy as np
 
+    from wavebind.core.jsonfiles import write_json
     from wavebind.datasets.audit import WORDS, to_plain
     from wavebind.datasets.audit import audit as look
     from wavebind.datasets.dataset import open_dataset
-    from wavebind.models.rundir import write_json
 
     with progress_bar("auditing", len(WORDS) + 1) as advance:
         found = to_plain(look(open_dataset(path), split, np.random.default_rng(seed), advance))

@@ -69,7 +69,7 @@ def benchmark(
     dataset. What is finished is not done again.
     """
     from wavebind.evaluate.baselines import parse_model
-    from wavebind.evaluate.benchmark import BenchmarkConfig, places_of
+    from wavebind.evaluate.benchmark import BenchmarkConfig, benchmark_datasets
     from wavebind.evaluate.benchmark import benchmark as run
     from wavebind.report.benchmark_page import write_benchmark_page
 
@@ -82,12 +82,12 @@ def benchmark(
         reference=reference,
         train_bound=train_bound,
     )
-    contestants = []
+    datasets = []
     for path in data:
-        contestants += places_of(_name(path), _opened(path, out))
+        datasets += benchmark_datasets(_name(path), _opened(path, out))
     with TerminalProgress() as on_event:
-        found = run(contestants, out, config, on_event)
-    page = write_benchmark_page(out, found, config, title=f"{len(contestants)} datasets")
+        found = run(datasets, out, config, on_event)
+    page = write_benchmark_page(out, found, config, title=f"{len(datasets)} datasets")
     typer.echo(_table(found, [spec.label for spec in config.models]))
     typer.echo(f"written: {page}")
 
@@ -99,8 +99,9 @@ def _name(path: Path) -> str:
 def _opened(path: Path, out: Path) -> Dataset:
     """A dataset, made of a table first where it is one."""
     from wavebind.core.files import sha256
-    from wavebind.datasets.dataset import open_dataset, write_dataset
+    from wavebind.datasets.dataset import open_dataset
     from wavebind.datasets.tables import read_labelled_table
+    from wavebind.datasets.writing import write_dataset
 
     if not path.is_file():
         return open_dataset(path)
@@ -127,7 +128,7 @@ def _table(found: Benchmark, models: list[str]) -> str:
     for name, one in found.comparisons.items():
         cells = []
         for model in models:
-            e = one.contests[model].metrics["auroc"]
+            e = one.results[model].metrics["auroc"]
             cells.append(f"{f'{e.value:.4f} {e.low:.4f}-{e.high:.4f}':<{width}}")
         lines.append(f"{name:<{first}}{''.join(cells)}{one.audit['best_shortcut']['value']:.4f}")
     ranks = dict(zip(found.ranking.models, found.ranking.ranks, strict=True))

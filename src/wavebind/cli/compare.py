@@ -150,7 +150,7 @@ def _table(found: Comparison) -> str:
         f"  {'ECE':>5}  {'floor':>5}  {'seconds':>8}  reference minus model, AUROC"
     ]
     for entry in found.entries:
-        result = found.contests[entry.label]
+        result = found.results[entry.label]
         cells = [f"{entry.label:<{width}}"]
         for metric in ("auroc", "auprc"):
             e = result.metrics[metric]

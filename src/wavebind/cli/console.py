@@ -13,7 +13,7 @@ import typer
 if TYPE_CHECKING:
     from wavebind.core.events import Event
     from wavebind.core.shards import Shard
-    from wavebind.core.workers import Crew
+    from wavebind.core.workers import WorkerPool
 
 __all__ = [
     "Advance",
@@ -62,20 +62,22 @@ ShardOption = Annotated[
 ]
 
 
-def sharing(workers: int | None, dask: str | None, shard: str | None) -> tuple[Shard | None, Crew]:
+def sharing(
+    workers: int | None, dask: str | None, shard: str | None
+) -> tuple[Shard | None, WorkerPool]:
     """The share of the work that was asked for, and who does it."""
     from wavebind.core.shards import Shard
-    from wavebind.core.workers import Crew
+    from wavebind.core.workers import WorkerPool
 
-    return None if shard is None else Shard.parse(shard), Crew(workers=workers, dask=dask)
+    return None if shard is None else Shard.parse(shard), WorkerPool(workers=workers, dask=dask)
 
 
 def share_done(shard: str | None, out: Path) -> None:
     """Say what follows when one share of the work is done."""
-    from wavebind.core.shards import parts_folder
+    from wavebind.core.shards import chunks_folder
 
     note(
-        f"share {shard} done: {parts_folder(out)}; when all are, join them with "
+        f"share {shard} done: {chunks_folder(out)}; when all are, join them with "
         f"'wavebind merge {out}'"
     )
 

@@ -21,11 +21,11 @@ from wavebind.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from wavebind.core.workers import Crew
-    from wavebind.datasets.dataset import DatasetSummary
+    from wavebind.core.workers import WorkerPool
     from wavebind.datasets.from_peaks.job import PeakJob
     from wavebind.datasets.splits import BlockSplit, ChromosomeSplit
     from wavebind.datasets.targets import Target
+    from wavebind.datasets.writing import DatasetSummary
 
 __all__ = ["register", "say_dataset", "summary_table"]
 
@@ -261,7 +261,7 @@ def dataset(
             split=split or ChromosomeSplit(),
             seed=seed,
         )
-        from wavebind.core.workers import Crew
+        from wavebind.core.workers import WorkerPool
         from wavebind.datasets.from_peaks.job import PeakJob
 
         # Shares may be joined from another folder.
@@ -279,8 +279,8 @@ def dataset(
             config=config,
             force=force,
         )
-        crew = Crew(workers, dask) if workers is not None or dask is not None else None
-        summary = _from_peaks(job, crew, shard)
+        pool = WorkerPool(workers, dask) if workers is not None or dask is not None else None
+        summary = _from_peaks(job, pool, shard)
         if summary is None:
             return
     else:
@@ -314,7 +314,7 @@ def say_dataset(summary: DatasetSummary, out: Path, seed: int = 0) -> None:
     typer.echo(f"written: {out}")
 
 
-def _from_peaks(job: PeakJob, crew: Crew | None, shard: str | None) -> DatasetSummary | None:
+def _from_peaks(job: PeakJob, pool: WorkerPool | None, shard: str | None) -> DatasetSummary | None:
     from wavebind.core.shards import Shard
     from wavebind.datasets.from_peaks.job import build_dataset
 
@@ -322,7 +322,7 @@ def _from_peaks(job: PeakJob, crew: Crew | None, shard: str | None) -> DatasetSu
     summary = build_dataset(
         job,
         shard=None if shard is None else Shard.parse(shard),
-        crew=crew,
+        pool=pool,
         note=lambda line: note(f"wavebind: {line}"),
         stages=progress_bar,
     )
@@ -341,9 +341,9 @@ def _from_windows(
     split: ChromosomeSplit | None,
     force: bool,
 ) -> DatasetSummary:
-    from wavebind.datasets.dataset import write_dataset
     from wavebind.datasets.splits import ChromosomeSplit
     from wavebind.datasets.tables import read_labelled_fasta, read_labelled_table
+    from wavebind.datasets.writing import write_dataset
 
     fastas = positives is not None or negatives is not None
     if bool(tables) == fastas:

@@ -38,11 +38,13 @@ def demo(
     The data are CTCF ChIP-seq peaks of GM12878 cells and GC-matched windows of chromosome 22.
     """
     from wavebind.core.settings import from_dict
-    from wavebind.datasets.dataset import open_dataset, write_dataset
+    from wavebind.datasets.dataset import open_dataset
     from wavebind.datasets.demo import demo_table
     from wavebind.datasets.tables import read_labelled_table
+    from wavebind.datasets.writing import write_dataset
     from wavebind.evaluate.assess import assess
-    from wavebind.explain.run import explain_run, explanation_size, write_pictures
+    from wavebind.explain.run import explain_run, explanation_size
+    from wavebind.report.pictures import write_pictures
     from wavebind.report.run_page import write_report
     from wavebind.training.recipes import load_recipe
     from wavebind.training.train import Devices, TrainingConfig, train

@@ -116,7 +116,8 @@ def explain(
         return
     if motif != "auto" or control is not None:
         raise typer.BadParameter("--motif and --control are for --check")
-    from wavebind.explain.run import explain_run, explanation_size, write_pictures
+    from wavebind.explain.run import explain_run, explanation_size
+    from wavebind.report.pictures import write_pictures
 
     opened = _open(run, data, genome)
     n = 20 if n is None else n
@@ -176,8 +177,9 @@ def _open(run: Path, data: Path, genome: Path | None) -> Dataset:
 def _compare(run: Path, data: Dataset, explained: Explained, signal: Path, seed: int) -> None:
     import numpy as np
 
+    from wavebind.core.jsonfiles import write_json
     from wavebind.explain.signal import compare_with_signal, read_signal
-    from wavebind.models.rundir import RunDir, write_json
+    from wavebind.models.rundir import RunDir
 
     levels = read_signal(signal, data, explained.profile_index)
     with progress_bar("pairing windows at random", 1000) as advance:

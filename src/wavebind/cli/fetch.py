@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from wavebind.cli.console import note, progress_bar
-from wavebind.core.download import ENCODE_URL, UCSC_URL
+from wavebind.genome.fetch import ENCODE_URL, UCSC_URL
 
 __all__ = ["register"]
 
@@ -49,7 +49,8 @@ def fetch(
 
     A transfer that broke off goes on where it stopped. The names of the files go to stdout.
     """
-    from wavebind.core.download import download, encode_file, ucsc_genome
+    from wavebind.core.download import download
+    from wavebind.genome.fetch import encode_file, ucsc_genome
 
     genomes = names[0] == "genome"
     wanted = names[1:] if genomes else names

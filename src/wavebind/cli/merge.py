@@ -29,7 +29,7 @@ def merge(
     from wavebind.cli.dataset import say_dataset
     from wavebind.cli.scan import say_scan
     from wavebind.cli.variants import say_variants
-    from wavebind.datasets.dataset import DatasetSummary
+    from wavebind.datasets.writing import DatasetSummary
     from wavebind.scan.genome import ScanSummary
     from wavebind.scan.merge import merge_parts
 

@@ -37,6 +37,7 @@ def motifs(
     """Find the motifs that a network has learnt, as matrices with names from JASPAR."""
     from wavebind.datasets.dataset import open_dataset
     from wavebind.explain.learned_motifs import find_motifs
+    from wavebind.report.pictures import write_logos
 
     opened = open_dataset(data)
     with progress_bar("explaining windows", None) as advance:
@@ -52,6 +53,7 @@ def motifs(
             progress=advance,
             clustering=lambda: note("clustering; this has no progress to show"),
         )
+    write_logos(run, found)
     typer.echo(f"{'motif':<10}{'sites':>7}{'windows':>9}  {'best match':<28}{'q':>9}  consensus")
     for item in found:
         best = item.matches[0]

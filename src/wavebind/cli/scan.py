@@ -128,10 +128,10 @@ def scan(
         device=device,
         config=config,
     )
-    share, crew = sharing(workers, dask, shard)
+    share, pool = sharing(workers, dask, shard)
     with progress_bar("scanning, bases", None) as advance:
         summary = scan_genome(
-            job, shard=share, crew=crew, note=note, total=advance.total, progress=advance
+            job, shard=share, pool=pool, note=note, total=advance.total, progress=advance
         )
     if summary is None:
         share_done(shard, out)

@@ -125,9 +125,9 @@ def variants(
         device=device,
         config=config,
     )
-    share, crew = sharing(workers, dask, shard)
+    share, pool = sharing(workers, dask, shard)
     with progress_bar("scoring alleles", None) as advance:
-        summary = score_variants(job, shard=share, crew=crew, total=advance.total, progress=advance)
+        summary = score_variants(job, shard=share, pool=pool, total=advance.total, progress=advance)
     if summary is None:
         share_done(shard, out)
     else:

@@ -1,1 +1,1 @@
-"""What every package needs and knows nothing of DNA: errors, settings, files, devices, processes."""
+"""What every package needs, and nothing of DNA: errors, settings, files, devices, processes."""

@@ -1,4 +1,4 @@
-"""Files from ENCODE and UCSC: checked against the server's own size and checksum, resumed.
+"""Files from servers: checked against the server's own size and checksum, resumed.
 
 A file is written beside its name with the ending ``.part`` and takes its name only when its size
 and MD5 are those that the server announced.
@@ -7,32 +7,25 @@ and MD5 are those that the server announced.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from wavebind.core.errors import InputError
 
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["ENCODE_URL", "UCSC_URL", "RemoteFile", "download", "encode_file", "ucsc_genome"]
+__all__ = ["MAX_SIZE", "RemoteFile", "check_address", "download", "read_document"]
 
-ENCODE_URL = "https://www.encodeproject.org"
-UCSC_URL = "https://hgdownload.soe.ucsc.edu"
 
-_ACCESSION = re.compile(r"ENCFF[0-9]{3}[A-Z]{3}")
-_ASSEMBLY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{1,40}")
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,120}")
-_MD5 = re.compile(r"[0-9a-f]{32}")
 _MAX_METADATA = 16 * 2**20
 #: 100 GB: larger than any genome or peak file.
-_MAX_SIZE = 100 * 10**9
+MAX_SIZE = 100 * 10**9
 #: What is lost of a transfer that breaks off is less than this.
 _CHUNK = 2**16
 _TIMEOUT = (20.0, 60.0)
@@ -74,7 +67,14 @@ def _reason(error: Exception) -> str:
     return re.sub(r"<[^>]*>:? ?", "", str(error)) or type(error).__name__
 
 
-def _check_address(url: str) -> str:
+def check_address(url: str) -> str:
+    """The address, if it is one of the web.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise InputError(f"{url!r}: is not a web address; it begins with https:// or http://")
@@ -84,15 +84,21 @@ def _check_address(url: str) -> str:
 def _get(url: str, **options: Any) -> requests.Response:
     import requests
 
-    _check_address(url)
+    check_address(url)
     try:
         return requests.get(url, timeout=_TIMEOUT, stream=True, **options)
     except requests.RequestException as error:
         raise _no_network(url, error) from error
 
 
-def _metadata(url: str, accept: str) -> bytes:
-    """A small document; bounded, whatever the server sends."""
+def read_document(url: str, accept: str) -> bytes:
+    """A small document from a server; bounded, whatever the server sends.
+
+    Raises
+    ------
+    InputError
+        If the server cannot be reached, refuses, or sends too much.
+    """
     import requests
 
     with _get(url, headers={"Accept": accept}) as response:
@@ -117,89 +123,6 @@ def _metadata(url: str, accept: str) -> bytes:
         except requests.RequestException as error:
             raise _no_network(url, error) from error
     return found
-
-
-def encode_file(accession: str, base_url: str = ENCODE_URL) -> RemoteFile:
-    """Ask ENCODE for a file's address, size and checksum.
-
-    Parameters
-    ----------
-    accession : str
-        ``ENCFF`` and six characters (https://www.encodeproject.org/help/rest-api/).
-    base_url : str
-
-    Raises
-    ------
-    InputError
-        If it is not an accession, the server cannot be reached, has no such file, or answers
-        with something else than a description of that file.
-    """
-    if not _ACCESSION.fullmatch(accession):
-        raise InputError(
-            f"{accession!r}: is not an accession of an ENCODE file, such as ENCFF002CEL"
-        )
-    url = f"{base_url.rstrip('/')}/files/{accession}/?format=json"
-    raw = _metadata(url, "application/json")
-    try:
-        found = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise InputError(
-            f"{url}: the answer is not JSON; is {base_url} an ENCODE server?"
-        ) from error
-    if not isinstance(found, dict) or found.get("accession") != accession:
-        raise InputError(f"{url}: the answer does not describe {accession}; try again later")
-    href, size, md5 = (found.get(key) for key in ("href", "file_size", "md5sum"))
-    if (
-        not isinstance(href, str)
-        or not isinstance(size, int)
-        or not 0 < size <= _MAX_SIZE
-        or not isinstance(md5, str)
-        or not _MD5.fullmatch(md5)
-    ):
-        raise InputError(f"{url}: the description of {accession} lacks its address, size or MD5")
-    address = urljoin(f"{base_url.rstrip('/')}/", href)
-    if urlsplit(address).netloc != urlsplit(base_url).netloc:
-        raise InputError(f"{url}: the file's address {address!r} is on another server")
-    name = address.rsplit("/", 1)[-1]
-    if not _NAME.fullmatch(name) or not name.startswith(accession):
-        raise InputError(f"{url}: the file's name {name[:80]!r} is not that of {accession}")
-    return RemoteFile(_check_address(address), name, size, md5)
-
-
-def ucsc_genome(assembly: str, base_url: str = UCSC_URL, *, kind: str = "2bit") -> RemoteFile:
-    """Ask UCSC for a genome's address and checksum.
-
-    Parameters
-    ----------
-    assembly : str
-        ``hg38``, ``hg19``, ``mm10`` and so on.
-    base_url : str
-    kind : {"2bit", "fa.gz"}
-
-    Raises
-    ------
-    InputError
-        If it is not the name of an assembly, the server cannot be reached or has no such genome.
-    """
-    if not _ASSEMBLY.fullmatch(assembly) or ".." in assembly:
-        raise InputError(f"{assembly!r}: is not the name of an assembly, such as hg38")
-    if kind not in ("2bit", "fa.gz"):
-        raise InputError(f"format {kind!r} is not known; choose 2bit or fa.gz")
-    folder = f"{base_url.rstrip('/')}/goldenPath/{assembly}/bigZips"
-    name = f"{assembly}.{kind}"
-    text = _metadata(f"{folder}/md5sum.txt", "text/plain").decode("utf-8", "replace")
-    sums = {
-        words[1].lstrip("*"): words[0]
-        for words in (line.split() for line in text.splitlines())
-        if len(words) == 2 and _MD5.fullmatch(words[0])
-    }
-    if not sums:
-        raise InputError(f"{folder}/md5sum.txt: holds no MD5; is {base_url} a UCSC server?")
-    if name not in sums:
-        raise InputError(
-            f"{folder}/md5sum.txt: has no checksum of {name}; it lists {', '.join(list(sums)[:6])}"
-        )
-    return RemoteFile(_check_address(f"{folder}/{name}"), name, None, sums[name])
 
 
 def download(
@@ -312,8 +235,8 @@ def _transfer(file: RemoteFile, part: Path, report: Callable[[int, int | None], 
                 f"{file.url}: the server announced {file.size:,} bytes and now sends "
                 f"{total or 0:,}; try again later"
             )
-        limit = total if total is not None else _MAX_SIZE
-        if limit > _MAX_SIZE:
+        limit = total if total is not None else MAX_SIZE
+        if limit > MAX_SIZE:
             raise InputError(f"{file.url}: the server announces {limit:,} bytes, too many")
         try:
             with part.open("ab" if have else "wb") as stream:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from wavebind.core.errors import InputError
 from wavebind.core.files import replace_file
 
-__all__ = ["Arrays", "PieceStore", "Shard", "parts_folder"]
+__all__ = ["Arrays", "ChunkStore", "Shard", "chunks_folder"]
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -66,12 +66,12 @@ class Shard:
         return piece % self.count == self.index - 1
 
 
-def parts_folder(out: Path) -> Path:
+def chunks_folder(out: Path) -> Path:
     """Where the pieces of an output lie until it is whole."""
     return out.with_name(f"{out.name}.parts")
 
 
-class PieceStore:
+class ChunkStore:
     """The results of a job's pieces.
 
     Parameters

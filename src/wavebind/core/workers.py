@@ -21,9 +21,9 @@ from wavebind.core.devices import one_thread
 from wavebind.core.errors import InputError
 from wavebind.core.memory import keep_memory
 from wavebind.core.processes import end_with_parent
-from wavebind.core.shards import Arrays, PieceStore
+from wavebind.core.shards import Arrays, ChunkStore
 
-__all__ = ["Crew", "run_pieces", "silent"]
+__all__ = ["WorkerPool", "run_chunks", "silent"]
 
 #: A piece whose process died this many times is given up.
 MAX_DEATHS = 3
@@ -35,7 +35,7 @@ Piece = tuple[int, Any]
 
 
 @dataclass(frozen=True)
-class Crew:
+class WorkerPool:
     """Who does the work.
 
     Attributes
@@ -70,11 +70,11 @@ class Crew:
         return os.cpu_count() or 1
 
 
-def run_pieces(
+def run_chunks(
     work: Work,
     pieces: Iterable[Piece],
-    store: PieceStore,
-    crew: Crew,
+    store: ChunkStore,
+    pool: WorkerPool,
     done: Callable[[Any], None] | None = None,
 ) -> None:
     """Do the pieces that are not done, and keep their results.
@@ -86,8 +86,8 @@ def run_pieces(
         else.
     pieces : iterable of tuple
         Number and piece; read as the work goes on.
-    store : PieceStore
-    crew : Crew
+    store : ChunkStore
+    pool : WorkerPool
     done : callable, optional
         Called with each piece, also with those that were there.
 
@@ -109,14 +109,14 @@ def run_pieces(
         if done:
             done(piece)
 
-    if crew.dask is not None:
-        _run_dask(work, missing(), keep, crew, store.fingerprint)
-    elif crew.size == 1:
+    if pool.dask is not None:
+        _run_dask(work, missing(), keep, pool, store.fingerprint)
+    elif pool.size == 1:
         with one_thread():
             for number, piece in missing():
                 keep(number, piece, work(piece))
     else:
-        _run_pool(work, missing(), keep, crew.size)
+        _run_pool(work, missing(), keep, pool.size)
 
 
 def silent(*_: object) -> None:
@@ -193,11 +193,11 @@ def _run_dask(
     work: Work,
     pieces: Iterator[Piece],
     keep: Callable[[int, Any, Arrays], None],
-    crew: Crew,
+    pool: WorkerPool,
     fingerprint: str,
 ) -> None:
     """A worker that dies has its pieces redone by the scheduler."""
-    address = crew.dask
+    address = pool.dask
     try:
         distributed: Any = import_module("distributed")
     except ImportError:
@@ -205,7 +205,7 @@ def _run_dask(
             "--dask needs the package 'distributed'; install it with pip install 'wavebind[dask]'"
         ) from None
     try:
-        client = distributed.Client(address, timeout=crew.wait, set_as_default=False)
+        client = distributed.Client(address, timeout=pool.wait, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise InputError(
             f"{address}: no Dask scheduler answers there ({error}); start one with 'dask scheduler'"

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from wavebind.datasets.audit import dinucleotide_frequencies
 from wavebind.datasets.dataset import Dataset
-from wavebind.metrics.binary import Estimate, evaluate_classes, evaluate_numbers
+from wavebind.metrics.binary import Estimate
+from wavebind.metrics.tasks import evaluate_classes, evaluate_numbers
 
 __all__ = ["composition_classes", "composition_numbers"]
 
@@ -44,7 +45,7 @@ def composition_numbers(data: Dataset, part: str, rng: np.random.Generator) -> d
     Returns
     -------
     dict
-        As :func:`wavebind.metrics.binary.evaluate_numbers`.
+        As :func:`wavebind.metrics.tasks.evaluate_numbers`.
     """
     from sklearn.linear_model import RidgeCV
     from sklearn.pipeline import make_pipeline
@@ -65,7 +66,7 @@ def composition_classes(data: Dataset, part: str, rng: np.random.Generator) -> d
     Returns
     -------
     dict
-        As :func:`wavebind.metrics.binary.evaluate_classes`.
+        As :func:`wavebind.metrics.tasks.evaluate_classes`.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from wavebind.core.errors import InputError
 from wavebind.core.files import read_lines, sha256
-from wavebind.datasets.dataset import MAX_UNKNOWN, Dataset
+from wavebind.datasets.dataset import Dataset
 from wavebind.genome.genomes import open_genome
 from wavebind.genome.peaks import place_on_genome, windows_around
-from wavebind.genome.sequences import UNKNOWN, Codes, parse_locus, read_fasta
+from wavebind.genome.sequences import MAX_UNKNOWN, UNKNOWN, Codes, parse_locus, read_fasta
 from wavebind.genome.tiles import read_codes
 
 __all__ = ["given_windows"]

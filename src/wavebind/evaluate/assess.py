@@ -12,23 +12,18 @@ from numpy.typing import NDArray
 
 from wavebind.core.errors import InputError
 from wavebind.core.files import replace_file
+from wavebind.core.jsonfiles import write_json
 from wavebind.core.settings import to_dict
 from wavebind.core.versions import versions
 from wavebind.datasets.audit import audit, to_plain
 from wavebind.datasets.composition_scores import composition_classes, composition_numbers
 from wavebind.datasets.dataset import Dataset
-from wavebind.metrics.binary import (
-    Estimate,
-    auroc_with_interval,
-    calibration_error,
-    calibration_floor,
-    evaluate,
-    evaluate_classes,
-    evaluate_numbers,
-)
+from wavebind.metrics.binary import Estimate, auroc_with_interval, evaluate
+from wavebind.metrics.reliability import calibration_error, calibration_floor
+from wavebind.metrics.tasks import evaluate_classes, evaluate_numbers
 from wavebind.models import ModelCard
 from wavebind.models.prediction import load_run, predict_logits
-from wavebind.models.rundir import RunDir, write_json
+from wavebind.models.rundir import RunDir
 
 __all__ = ["assess", "read_scores", "read_values"]
 

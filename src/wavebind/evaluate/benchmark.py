@@ -14,22 +14,22 @@ from numpy.typing import NDArray
 from wavebind.core.errors import InputError
 from wavebind.core.events import Message, OnEvent, ignore
 from wavebind.core.files import replace_file
+from wavebind.core.jsonfiles import write_json
 from wavebind.datasets.dataset import Dataset
 from wavebind.evaluate.baselines import ModelSpec
 from wavebind.evaluate.compare import Comparison, compare
-from wavebind.evaluate.compare_runs import ComparisonConfig, Entry, Place
+from wavebind.evaluate.compare_runs import ComparisonConfig, DatasetLocation, Entry
 from wavebind.metrics.binary import METRICS, Estimate, evaluate
-from wavebind.models.rundir import write_json
 
 __all__ = [
     "Benchmark",
     "BenchmarkConfig",
-    "Contestant",
+    "BenchmarkDataset",
     "Ranking",
     "benchmark",
+    "benchmark_datasets",
     "critical_difference",
     "folder_of",
-    "places_of",
     "rank_models",
 ]
 
@@ -72,7 +72,7 @@ class BenchmarkConfig:
         if self.cross and self.part != "test":
             raise InputError("tests across datasets are of test windows; leave out --split")
 
-    def comparison(self, others: tuple[tuple[str, Place], ...] = ()) -> ComparisonConfig:
+    def comparison(self, others: tuple[tuple[str, DatasetLocation], ...] = ()) -> ComparisonConfig:
         """The comparison on one dataset, whose models score the `others`, too."""
         return ComparisonConfig(
             self.models,
@@ -86,7 +86,7 @@ class BenchmarkConfig:
 
 
 @dataclass(frozen=True)
-class Contestant:
+class BenchmarkDataset:
     """A dataset, or one label of one that has several.
 
     Attributes
@@ -95,12 +95,12 @@ class Contestant:
         What it is called in tables.
     data : Dataset
         With one label.
-    place : Place
+    location : DatasetLocation
     """
 
     name: str
     data: Dataset
-    place: Place
+    location: DatasetLocation
 
 
 @dataclass(frozen=True)
@@ -157,16 +157,19 @@ class Benchmark:
     shared: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
-def places_of(name: str, data: Dataset) -> list[Contestant]:
-    """The contestants that a dataset makes: itself, or one a label."""
+def benchmark_datasets(name: str, data: Dataset) -> list[BenchmarkDataset]:
+    """The datasets that a dataset makes: itself, or one a label."""
     path = data.path.resolve()
     if len(data.outputs) == 1:
-        return [Contestant(name, data, Place(path))]
-    return [Contestant(label, data.only(label), Place(path, label)) for label in data.outputs]
+        return [BenchmarkDataset(name, data, DatasetLocation(path))]
+    return [
+        BenchmarkDataset(label, data.only(label), DatasetLocation(path, label))
+        for label in data.outputs
+    ]
 
 
 def benchmark(
-    contestants: Sequence[Contestant],
+    datasets: Sequence[BenchmarkDataset],
     out: Path,
     config: BenchmarkConfig,
     on_event: OnEvent = ignore,
@@ -179,7 +182,7 @@ def benchmark(
 
     Parameters
     ----------
-    contestants : sequence of Contestant
+    datasets : sequence of BenchmarkDataset
     out : pathlib.Path
     config : BenchmarkConfig
     on_event : callable
@@ -191,13 +194,13 @@ def benchmark(
         If two datasets have one name, windows of tests across datasets differ in length, or a
         model cannot be trained.
     """
-    names = [c.name for c in contestants]
+    names = [c.name for c in datasets]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InputError(f"two datasets are called {twice[0]!r}; rename the folder of one")
     if not names:
         raise InputError("name at least one dataset")
-    lengths = {c.data.length for c in contestants}
+    lengths = {c.data.length for c in datasets}
     if config.cross and len(lengths) > 1:
         raise InputError(
             f"tests across datasets need windows of one length; found "
@@ -205,9 +208,9 @@ def benchmark(
         )
     out.mkdir(parents=True, exist_ok=True)
     comparisons = {}
-    for number, one in enumerate(contestants, 1):
+    for number, one in enumerate(datasets, 1):
         on_event(Message(f"dataset {one.name}, {number} of {len(names)}"))
-        others = tuple((c.name, c.place) for c in contestants if c is not one)
+        others = tuple((c.name, c.location) for c in datasets if c is not one)
         comparisons[one.name] = compare(
             one.data,
             out / folder_of(one.name),
@@ -216,9 +219,9 @@ def benchmark(
         )
     shared = {}
     if config.cross:
-        for a, b in itertools.permutations(contestants, 2):
+        for a, b in itertools.permutations(datasets, 2):
             shared[a.name, b.name] = _n_shared(a.data, b.data)
-    rows, cross = _rows(contestants, comparisons, shared, config)
+    rows, cross = _rows(datasets, comparisons, shared, config)
     found = Benchmark(
         names,
         comparisons,
@@ -226,7 +229,7 @@ def benchmark(
         rank_models(
             {
                 name: {
-                    e.label: found.contests[e.label].metrics["auroc"].value for e in found.entries
+                    e.label: found.results[e.label].metrics["auroc"].value for e in found.entries
                 }
                 for name, found in comparisons.items()
             }
@@ -261,18 +264,18 @@ def _n_shared(trained: Dataset, tested: Dataset) -> int:
 
 
 def _rows(
-    contestants: Sequence[Contestant],
+    datasets: Sequence[BenchmarkDataset],
     comparisons: Mapping[str, Comparison],
     shared: Mapping[tuple[str, str], int],
     config: BenchmarkConfig,
 ) -> tuple[list[dict[str, Any]], dict[str, dict[tuple[str, str], Estimate]]]:
     rows: list[dict[str, Any]] = []
     cross: dict[str, dict[tuple[str, str], Estimate]] = {}
-    by_name = {c.name: c.data for c in contestants}
+    by_name = {c.name: c.data for c in datasets}
     for name, found in comparisons.items():
         for entry in found.entries:
             at_home = cross.setdefault(entry.label, {})
-            at_home[name, name] = found.contests[entry.label].metrics["auroc"]
+            at_home[name, name] = found.results[entry.label].metrics["auroc"]
             for i, scores in enumerate(entry.scores):
                 metrics = evaluate(
                     found.labels,

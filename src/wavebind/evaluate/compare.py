@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from wavebind.core.errors import InputError
 from wavebind.core.events import Advanced, OnEvent, StageStarted, ignore
 from wavebind.core.files import replace_file
+from wavebind.core.jsonfiles import read_json, write_json
 from wavebind.core.versions import versions
 from wavebind.datasets.audit import audit, to_plain
 from wavebind.datasets.dataset import Dataset
@@ -28,8 +29,7 @@ from wavebind.evaluate.compare_runs import (
     fit_entry,
 )
 from wavebind.metrics.binary import METRICS
-from wavebind.metrics.paired import ECE, N_RESAMPLES, Contest, contest
-from wavebind.models.rundir import read_json, write_json
+from wavebind.metrics.paired import ECE, N_RESAMPLES, PairedResult, compare_paired
 from wavebind.motifs.jaspar import find_motif
 from wavebind.motifs.pwms import best_hits
 
@@ -44,8 +44,8 @@ class Comparison:
     ----------
     entries : list of Entry
         In the order of the models asked for.
-    contests : dict
-        :class:`Contest` by label.
+    results : dict
+        :class:`PairedResult` by label.
     reference : str
         The model that the others are compared with.
     labels : numpy.ndarray
@@ -58,7 +58,7 @@ class Comparison:
     """
 
     entries: list[Entry]
-    contests: dict[str, Contest]
+    results: dict[str, PairedResult]
     reference: str
     labels: NDArray[np.int8]
     audit: dict[str, Any]
@@ -105,7 +105,7 @@ def compare(
     labels = data.labels[indices]
     reference = config.reference or max(entries, key=lambda entry: entry.valid_auroc).label
     on_event(StageStarted("resampling windows", N_RESAMPLES))
-    contests = contest(
+    results = compare_paired(
         labels,
         {entry.label: entry.scores for entry in entries},
         reference,
@@ -114,7 +114,7 @@ def compare(
     )
     found = Comparison(
         entries=entries,
-        contests=contests,
+        results=results,
         reference=reference,
         labels=labels,
         audit=to_plain(audit(data, config.part, np.random.default_rng(0))),
@@ -232,7 +232,7 @@ def table_rows(found: Comparison) -> list[str]:
     header += ["calibration_floor", "calibration_floor_low", "calibration_floor_high"]
     rows = ["\t".join([*header, "details"])]
     for entry in found.entries:
-        result = found.contests[entry.label]
+        result = found.results[entry.label]
         cells = [entry.label, str(len(entry.scores)), str(entry.n_windows)]
         cells += [str(entry.n_parameters), f"{entry.seconds:.1f}"]
         cells += [f"{entry.peak_memory / 1e6:.0f}", f"{entry.valid_auroc:.6f}"]
@@ -268,10 +268,10 @@ def to_json(found: Comparison) -> dict[str, Any]:
                 "peak_memory": entry.peak_memory,
                 "valid_auroc": entry.valid_auroc,
                 "thresholds": [s.threshold for s in entry.scores],
-                "metrics": {k: asdict(v) for k, v in found.contests[entry.label].metrics.items()},
-                "by_seed": found.contests[entry.label].seeds,
-                "behind": {k: asdict(v) for k, v in found.contests[entry.label].behind.items()},
-                "calibration_floor": asdict(found.contests[entry.label].floor),
+                "metrics": {k: asdict(v) for k, v in found.results[entry.label].metrics.items()},
+                "by_seed": found.results[entry.label].seeds,
+                "behind": {k: asdict(v) for k, v in found.results[entry.label].behind.items()},
+                "calibration_floor": asdict(found.results[entry.label].floor),
             }
             for entry in found.entries
         ],

@@ -21,22 +21,22 @@ from numpy.typing import NDArray
 from wavebind.core.errors import InputError
 from wavebind.core.events import Message, OnEvent, ignore
 from wavebind.core.files import replace_file
+from wavebind.core.jsonfiles import read_json, write_json
 from wavebind.core.processes import run_isolated
 from wavebind.core.settings import to_dict
 from wavebind.core.versions import versions
 from wavebind.datasets.dataset import Dataset, open_dataset
-from wavebind.evaluate.baselines import Fitted, ModelSpec, make_rival
+from wavebind.evaluate.baselines import Fitted, ModelSpec, make_baseline
 from wavebind.evaluate.baselines.networks import Network
 from wavebind.metrics.binary import best_threshold, ranking_metrics
-from wavebind.metrics.calibration import fit_calibration
 from wavebind.metrics.paired import Scores
-from wavebind.models.rundir import read_json, write_json
+from wavebind.metrics.platt import fit_calibration
 
 __all__ = [
     "FORMAT",
     "ComparisonConfig",
+    "DatasetLocation",
     "Entry",
-    "Place",
     "fit_entry",
     "run_key",
 ]
@@ -48,7 +48,7 @@ _ELSEWHERE = "on:"
 
 
 @dataclass(frozen=True)
-class Place:
+class DatasetLocation:
     """Where the windows of a dataset, or of one of its labels, are.
 
     Attributes
@@ -86,7 +86,8 @@ class ComparisonConfig:
         Train on so many bound windows, and unbound ones in proportion, drawn anew for each seed;
         None for all there are.
     others : tuple
-        Names and :class:`Place` of further datasets, whose test windows every model scores, too.
+        Names and :class:`DatasetLocation` of further datasets, whose test windows every model
+        scores, too.
     """
 
     models: tuple[ModelSpec, ...]
@@ -95,7 +96,7 @@ class ComparisonConfig:
     device: str = "auto"
     reference: str = ""
     train_bound: int | None = None
-    others: tuple[tuple[str, Place], ...] = ()
+    others: tuple[tuple[str, DatasetLocation], ...] = ()
 
     def __post_init__(self) -> None:
         labels = [spec.label for spec in self.models]
@@ -158,45 +159,45 @@ class Entry:
 
 
 def _fit_and_score(
-    place: Place,
+    location: DatasetLocation,
     spec: ModelSpec,
     folder: Path,
     seed: int,
     device: str,
     train_bound: int | None,
-    others: tuple[tuple[str, Place], ...],
+    others: tuple[tuple[str, DatasetLocation], ...],
     say: Callable[..., None],
 ) -> tuple[Fitted, dict[str, NDArray[np.float64]]]:
     """Runs in a process of its own."""
-    data = place.open()
+    data = location.open()
     if train_bound is not None:
         data = data.with_fewer(train_bound, np.random.default_rng(seed))
-    rival = make_rival(spec, device)
-    fitted = rival.fit(data, folder, seed, say)
+    baseline = make_baseline(spec, device)
+    fitted = baseline.fit(data, folder, seed, say)
     scores = {}
     for part in ("valid", "test"):
         if (data.parts == part).any():
-            scores[part] = rival.predict(np.asarray(data.codes[data.indices(part)]))
+            scores[part] = baseline.predict(np.asarray(data.codes[data.indices(part)]))
     for name, where in others:
         other = where.open()
-        scores[_ELSEWHERE + name] = rival.predict(np.asarray(other.codes[other.indices("test")]))
+        scores[_ELSEWHERE + name] = baseline.predict(np.asarray(other.codes[other.indices("test")]))
     return fitted, scores
 
 
 def _seeds(spec: ModelSpec, config: ComparisonConfig) -> tuple[int, ...]:
     """The seeds that make a difference to a model."""
-    seeded = make_rival(spec).seeded or config.train_bound is not None
+    seeded = make_baseline(spec).seeded or config.train_bound is not None
     return config.seeds if seeded else (0,)
 
 
 def run_key(spec: ModelSpec, seed: int, train_bound: int | None = None) -> str:
     """A name for a folder, of all that the model depends on beside the data."""
-    rival = make_rival(spec)
+    baseline = make_baseline(spec)
     settings: dict[str, Any] = {"format": FORMAT, "spec": asdict(spec), "seed": seed}
     settings["train_bound"] = train_bound
-    if isinstance(rival, Network):
-        settings["recipe"] = to_dict(rival.recipe)
-        settings["training"] = to_dict(rival.config)
+    if isinstance(baseline, Network):
+        settings["recipe"] = to_dict(baseline.recipe)
+        settings["training"] = to_dict(baseline.config)
     text = json.dumps(settings, sort_keys=True)
     safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in spec.label)[:60]
     return f"{safe}_{seed}_{hashlib.sha256(text.encode()).hexdigest()[:10]}"
@@ -274,7 +275,7 @@ def _train(
         (fitted, scores), cost = run_isolated(
             _fit_and_score,
             (
-                _place(data),
+                _location(data),
                 spec,
                 folder,
                 seed,
@@ -295,9 +296,9 @@ def _train(
     )  # fmt: skip
 
 
-def _place(data: Dataset) -> Place:
+def _location(data: Dataset) -> DatasetLocation:
     named = len(data.description.get("outputs", [])) > 1
-    return Place(data.path.resolve(), data.outputs[0] if named else "")
+    return DatasetLocation(data.path.resolve(), data.outputs[0] if named else "")
 
 
 def _read_scores(path: Path, data: Dataset) -> dict[str, NDArray[np.float64]]:

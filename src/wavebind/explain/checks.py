@@ -29,8 +29,8 @@ from wavebind.genome.sequences import UNKNOWN, Codes
 from wavebind.metrics.binary import Estimate, estimate
 from wavebind.models import Classifier, build_model
 from wavebind.models.prediction import predict_logits
+from wavebind.models.strands import shift_windows
 from wavebind.motifs.pwms import Motif
-from wavebind.training.augmentation import shift_windows
 
 __all__ = [
     "Sites",

@@ -20,7 +20,7 @@ from torch import nn
 
 from wavebind.core.errors import InputError
 from wavebind.models import Classifier
-from wavebind.models.prediction import both_strands, reverse_complement_batch
+from wavebind.models.strands import both_strands, reverse_complement_batch
 
 __all__ = [
     "evaluating",

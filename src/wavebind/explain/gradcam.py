@@ -23,7 +23,7 @@ from torch.nn import functional
 from wavebind.core.errors import InputError
 from wavebind.explain.contributions import evaluating
 from wavebind.models import Classifier
-from wavebind.models.prediction import reverse_complement_batch
+from wavebind.models.strands import reverse_complement_batch
 
 __all__ = ["KINDS", "default_stages", "grad_cam"]
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from wavebind.core.errors import InputError
 from wavebind.core.files import replace_dir
+from wavebind.core.jsonfiles import write_json
 from wavebind.core.processes import run_isolated
 from wavebind.core.versions import versions
 from wavebind.datasets.dataset import Dataset
@@ -24,7 +25,7 @@ from wavebind.explain.attribution import explain_windows
 from wavebind.explain.modisco import Pattern, find_patterns, trim_bounds
 from wavebind.explain.run import default_method
 from wavebind.models.prediction import load_output
-from wavebind.models.rundir import RunDir, write_json
+from wavebind.models.rundir import RunDir
 from wavebind.motifs.matches import Match, match_motifs
 from wavebind.motifs.pwms import Motif, write_meme
 
@@ -204,9 +205,6 @@ def _write(
     names: list[str],
     settings: dict[str, Any],
 ) -> None:
-    from wavebind.report.explanation_plots import draw_motif
-    from wavebind.report.plots import to_png
-
     with replace_dir(run.motifs, overwrite=True, marker="motifs.json") as folder:
         write_meme(folder / "motifs.meme", [found.motif for found in motifs])
         with (folder / "motifs.tsv").open("w", encoding="utf-8") as stream:
@@ -231,10 +229,6 @@ def _write(
                     strand = "-" if reverse else "+"
                     name = names[window]
                     stream.write(f"{found.motif.identifier}\t{name}\t{start}\t{end}\t{strand}\n")
-        for found in motifs:
-            (folder / f"{found.motif.identifier}.png").write_bytes(
-                to_png(draw_motif(found.motif, found.contributions, _title(found)))
-            )
         write_json(
             folder / "motifs.json",
             {
@@ -255,12 +249,3 @@ def _write(
                 ],
             },
         )
-
-
-def _title(found: FoundMotif) -> str:
-    best = found.matches[0]
-    words = f"{best.identifier} {best.name}, q {best.q:.1g}" if best.q < 0.05 else "no match"
-    return (
-        f"{found.motif.identifier}: {words}; {found.n_sites:,} sites in {found.share:.0%} of the "
-        f"windows"
-    )

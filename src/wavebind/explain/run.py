@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -14,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.core.errors import InputError
-from wavebind.core.files import replace_dir, replace_file
+from wavebind.core.files import replace_dir
+from wavebind.core.jsonfiles import write_json
 from wavebind.datasets.dataset import Dataset
 from wavebind.explain.attribution import check_method, explain_windows
 from wavebind.explain.gradcam import KINDS, default_stages
@@ -22,7 +22,7 @@ from wavebind.explain.tracks import write_tracks
 from wavebind.genome.sequences import Codes, to_letters
 from wavebind.models import Classifier, ModelConfig
 from wavebind.models.prediction import load_output, predict_logits
-from wavebind.models.rundir import RunDir, write_json
+from wavebind.models.rundir import RunDir
 
 __all__ = [
     "CHECKS",
@@ -30,9 +30,7 @@ __all__ = [
     "default_method",
     "explain_run",
     "explanation_size",
-    "file_name",
     "read_explained",
-    "write_pictures",
 ]
 
 Select = Literal["random", "top"]
@@ -367,54 +365,3 @@ def read_explained(out: Path) -> Explained:
             )
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: is damaged ({error}); run 'wavebind explain' again") from error
-
-
-def file_name(number: int, name: str) -> str:
-    """What the file of a window is called, without its ending; windows count from 0."""
-    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:80]
-    return f"{number + 1:03d}_{safe}"
-
-
-def write_pictures(
-    out: Path,
-    explained: Explained,
-    config: ModelConfig,
-    progress: Callable[[int], None] | None = None,
-) -> list[Path]:
-    """Draw each explained window, the mean map and all profiles, as PNG files in ``explain/``."""
-    from wavebind.report.explanation_plots import draw_explanation, draw_mean_map, draw_profiles
-    from wavebind.report.plots import to_png
-
-    folder = RunDir(out).explanations
-    written = []
-    for i, name in enumerate(explained.names):
-        figure = draw_explanation(
-            name,
-            explained.codes[i],
-            explained.maps[i],
-            explained.base_scores[i],
-            config.scalogram,
-            float(explained.probability[i]),
-            start=max(int(explained.start[i]), 0),
-            method=explained.method,
-        )
-        written.append(folder / f"{file_name(i, name)}.png")
-        with replace_file(written[-1]) as temporary:
-            temporary.write_bytes(to_png(figure))
-        if progress:
-            progress(1)
-    means = {
-        "mean_map": draw_mean_map(
-            explained.mean_map,
-            explained.mean_profile,
-            explained.periods,
-            explained.n_mean,
-            explained.method,
-        ),
-        "profiles": draw_profiles(explained.profiles, explained.profile_logits, explained.method),
-    }
-    for name, figure in means.items():
-        written.append(folder / f"{name}.png")
-        with replace_file(written[-1]) as temporary:
-            temporary.write_bytes(to_png(figure))
-    return written

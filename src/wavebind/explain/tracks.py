@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from wavebind.datasets.dataset import Dataset
 
-__all__ = ["best_stretch", "write_tracks"]
+__all__ = ["best_stretch", "file_name", "write_tracks"]
 
 #: Bases of a site in the BED file: about a long binding site.
 WIDTH = 20
@@ -103,3 +104,9 @@ def write_tracks(
             end = begin + min(WIDTH, length)
             stream.write(f"{chrom[i]}\t{begin}\t{end}\t{names[i]}\t{level}\t.\n")
     return True
+
+
+def file_name(number: int, name: str) -> str:
+    """What the file of a window is called, without its ending; windows count from 0."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:80]
+    return f"{number + 1:03d}_{safe}"

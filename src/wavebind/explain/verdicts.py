@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from wavebind.core.errors import InputError
-from wavebind.datasets.dataset import Dataset
-from wavebind.evaluate.baselines.matrices import JasparMatrix
+from wavebind.core.jsonfiles import write_json
+from wavebind.datasets.dataset import Dataset, balanced_sample
 from wavebind.explain.attribution import check_method
 from wavebind.explain.checks import (
     faithfulness,
@@ -27,8 +28,8 @@ from wavebind.explain.run import CHECKS, default_method
 from wavebind.metrics.binary import Estimate
 from wavebind.models import Classifier
 from wavebind.models.prediction import load_output, load_run
-from wavebind.models.rundir import RunDir, write_json
-from wavebind.motifs.jaspar import find_motif
+from wavebind.models.rundir import RunDir
+from wavebind.motifs.jaspar import choose_motif, find_motif
 from wavebind.motifs.pwms import Motif
 
 __all__ = ["N_CHECKED", "check_explanations", "words"]
@@ -119,9 +120,8 @@ def check_explanations(
 def _motif(name: str, data: Dataset) -> Motif:
     if name != "auto":
         return find_motif(name)
-    rival = JasparMatrix()
-    rival.choose(data)
-    return rival.motif
+    sample = partial(balanced_sample, data, np.random.default_rng(0))
+    return choose_motif(sample, np.asarray(data.codes[data.indices("train")]))[0]
 
 
 def _windows_with_sites(

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from wavebind.genome.sequences import UNKNOWN, Codes
 
-__all__ = ["canonical_words"]
+__all__ = ["canonical_kmers"]
 
 
-def canonical_words(codes: Codes, k: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def canonical_kmers(codes: Codes, k: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """The word that begins at each position, as a number.
 
     Parameters

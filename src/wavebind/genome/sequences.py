@@ -17,6 +17,7 @@ from wavebind.core.errors import InputError
 from wavebind.core.files import read_lines
 
 __all__ = [
+    "MAX_UNKNOWN",
     "Codes",
     "FastaRecord",
     "LetterCheck",
@@ -281,3 +282,7 @@ def read_fasta(path: Path) -> Iterator[FastaRecord]:
         raise InputError(f"{path}: no FASTA record found; a record begins with a line '>name'")
     yield finish()
     check.raise_if_any(str(path))
+
+
+#: A window with more unknown bases than this fraction is dropped.
+MAX_UNKNOWN = 0.10

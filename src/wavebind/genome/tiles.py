@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from wavebind.datasets.dataset import MAX_UNKNOWN
 from wavebind.genome.genomes import Genome
-from wavebind.genome.sequences import UNKNOWN, Codes, letter_codes
+from wavebind.genome.sequences import MAX_UNKNOWN, UNKNOWN, Codes, letter_codes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,7 +113,7 @@ def read_codes(genome: Genome, chrom: str, start: int, end: int) -> Codes:
 def few_unknown(codes: Codes, starts: NDArray[np.int64], length: int) -> NDArray[np.bool_]:
     """Which windows have so few unknown bases that they are scored, shape ``(window,)``.
 
-    The same share as in training: :data:`wavebind.datasets.dataset.MAX_UNKNOWN`.
+    The same share as in training: :data:`wavebind.genome.sequences.MAX_UNKNOWN`.
     """
     total = np.concatenate([[0], np.cumsum(codes == UNKNOWN)])
     few: NDArray[np.bool_] = total[starts + length] - total[starts] <= MAX_UNKNOWN * length

@@ -17,23 +17,14 @@ from wavebind.core.errors import InputError
 
 __all__ = [
     "METRICS",
-    "BinnedError",
-    "Calibration",
     "Curves",
     "Estimate",
     "Ranked",
     "auroc_with_interval",
     "best_threshold",
-    "calibration",
-    "calibration_error",
-    "calibration_floor",
-    "classification_metrics",
-    "correlations",
     "curves",
     "estimate",
     "evaluate",
-    "evaluate_classes",
-    "evaluate_numbers",
     "ranking_metrics",
     "resamples",
 ]
@@ -43,9 +34,6 @@ Integers = NDArray[np.integer[Any]]
 
 METRICS = ("auroc", "auprc", "accuracy", "precision", "recall", "f1", "mcc")
 N_RESAMPLES = 2000
-N_BINS = 15
-#: Draws of labels behind a calibration error's floor.
-N_FLOOR = 1000
 
 
 @dataclass(frozen=True)
@@ -262,198 +250,3 @@ def curves(labels: Integers, scores: Floats) -> Curves:
     ranked = Ranked(labels, scores)
     true, false = ranked.counts(np.ones(len(scores)))
     return Curves(false / false[-1], true / true[-1], true / (true + false))
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Predicted against observed frequency, in bins of equal numbers of windows.
-
-    Attributes
-    ----------
-    predicted, observed : numpy.ndarray
-        Shape ``(bin,)``: mean probability, and fraction of bound windows.
-    n : numpy.ndarray
-        Windows a bin.
-    error : float
-        Expected calibration error: the mean absolute difference, weighted by windows (Naeini et
-        al. 2015, AAAI 29:2901).
-    """
-
-    predicted: Floats
-    observed: Floats
-    n: NDArray[np.int64]
-    error: float
-
-
-def _groups(probabilities: Floats, n_bins: int) -> list[NDArray[np.int64]]:
-    """Windows in bins of equal numbers, by their probability."""
-    order = np.argsort(probabilities, kind="stable")
-    return [g for g in np.array_split(order, n_bins) if len(g)]
-
-
-def calibration(labels: Integers, probabilities: Floats, n_bins: int = N_BINS) -> Calibration:
-    """How far probabilities are frequencies."""
-    groups = _groups(probabilities, n_bins)
-    predicted = np.array([probabilities[g].mean() for g in groups])
-    observed = np.array([labels[g].mean() for g in groups])
-    n = np.array([len(g) for g in groups])
-    error = float(np.sum(n * np.abs(predicted - observed)) / n.sum())
-    return Calibration(predicted, observed, n, error)
-
-
-class BinnedError:
-    """The expected calibration error with the windows weighed, in the bins of :func:`calibration`.
-
-    Parameters
-    ----------
-    labels, probabilities : numpy.ndarray
-        Shape ``(window,)``.
-    """
-
-    def __init__(self, labels: Integers, probabilities: Floats) -> None:
-        self._bins = np.empty(len(probabilities), dtype=np.int64)
-        for i, group in enumerate(_groups(probabilities, N_BINS)):
-            self._bins[group] = i
-        self._probabilities = probabilities
-        self._gap = probabilities - labels
-
-    def error(self, weights: Floats) -> float:
-        """With each window counted `weights` times, ``(window,)``."""
-        gaps = np.bincount(self._bins, weights * self._gap, N_BINS)
-        return float(np.abs(gaps).sum() / weights.sum())
-
-    def relabelled(self, labels: Integers | NDArray[np.bool_]) -> float:
-        """Of the same probabilities and bins with other labels, ``(window,)``."""
-        gaps = np.bincount(self._bins, self._probabilities - labels, N_BINS)
-        return float(np.abs(gaps).sum() / len(labels))
-
-
-def calibration_error(
-    labels: Integers,
-    probabilities: Floats,
-    rng: np.random.Generator,
-    n_resamples: int = N_RESAMPLES,
-) -> Estimate:
-    """The expected calibration error with its 95 % interval over resampled windows.
-
-    The error of a resample is larger than that of the windows themselves, since it is an absolute
-    difference: the interval leans upwards.
-    """
-    binned = BinnedError(labels, probabilities)
-    draws = [binned.error(w) for w in resamples(labels, rng, n_resamples)]
-    return estimate(binned.error(np.ones(len(labels))), np.array(draws))
-
-
-def calibration_floor(
-    probabilities: Floats, rng: np.random.Generator, n_draws: int = N_FLOOR
-) -> Estimate:
-    """The calibration error that these probabilities would have if they were exactly right.
-
-    The error is an absolute difference of means over finite bins, so that it is above zero for a
-    perfect model, too, and the more the fewer the windows are. Labels are drawn anew from the
-    probabilities (consistency resampling: Bröcker & Smith 2007, Weather and Forecasting 22:651).
-
-    Parameters
-    ----------
-    probabilities : numpy.ndarray
-        Shape ``(window,)``, in 0-1.
-    rng : numpy.random.Generator
-    n_draws : int
-        How often labels are drawn.
-
-    Returns
-    -------
-    Estimate
-        The mean, and the 2.5 and 97.5 percentiles. A model whose error lies below the upper one
-        cannot be told from a perfectly calibrated one on so many windows.
-    """
-    binned = BinnedError(np.zeros(len(probabilities), dtype=np.int8), probabilities)
-    draws = np.array(
-        [binned.relabelled(rng.random(len(probabilities)) < probabilities) for _ in range(n_draws)]
-    )
-    return estimate(float(draws.mean()), draws)
-
-
-def classification_metrics(truth: Integers, called: Integers, n_classes: int) -> dict[str, float]:
-    """Accuracy and macro-averaged F1 of classes.
-
-    Parameters
-    ----------
-    truth, called : numpy.ndarray
-        Shape ``(window,)``, class numbers.
-    n_classes : int
-
-    Returns
-    -------
-    dict
-        ``accuracy`` and ``macro_f1``, those of scikit-learn; a class that is neither there nor
-        called counts 0.
-    """
-    table = np.bincount(truth * n_classes + called, minlength=n_classes**2)
-    return _of_confusion(table.reshape(n_classes, n_classes).astype(np.float64))
-
-
-def _of_confusion(table: Floats) -> dict[str, float]:
-    hits = np.diag(table)
-    sums = table.sum(0) + table.sum(1)
-    f1 = np.divide(2 * hits, sums, out=np.zeros_like(hits), where=sums > 0)
-    return {"accuracy": float(hits.sum() / table.sum()), "macro_f1": float(f1.mean())}
-
-
-def correlations(values: Floats, predicted: Floats) -> dict[str, float]:
-    """How well numbers are predicted.
-
-    Returns
-    -------
-    dict
-        ``pearson`` and ``spearman``; ``r2``, the share of the variance that is explained; and
-        ``rmse``, in the unit of the values. Correlations with a constant are 0.
-    """
-    from scipy.stats import rankdata
-
-    error = predicted - values
-    spread = float(np.var(values))
-    return {
-        "pearson": _correlation(values, predicted),
-        "spearman": _correlation(rankdata(values), rankdata(predicted)),
-        "r2": 1 - float(np.mean(error**2)) / spread if spread else 0.0,
-        "rmse": float(np.sqrt(np.mean(error**2))),
-    }
-
-
-def _correlation(a: Floats, b: Floats) -> float:
-    scale = float(np.std(a) * np.std(b))
-    return float(np.mean((a - a.mean()) * (b - b.mean()))) / scale if scale else 0.0
-
-
-def evaluate_classes(
-    truth: Integers,
-    called: Integers,
-    n_classes: int,
-    rng: np.random.Generator,
-    n_resamples: int = N_RESAMPLES,
-) -> dict[str, Estimate]:
-    """:func:`classification_metrics` with 95 % intervals over resampled windows."""
-    n, cell = len(truth), truth * n_classes + called
-    draws: list[dict[str, float]] = []
-    for _ in range(n_resamples):
-        table = np.bincount(cell[rng.integers(0, n, n)], minlength=n_classes**2)
-        draws.append(_of_confusion(table.reshape(n_classes, n_classes).astype(np.float64)))
-    point = classification_metrics(truth, called, n_classes)
-    return {name: estimate(v, np.array([d[name] for d in draws])) for name, v in point.items()}
-
-
-def evaluate_numbers(
-    values: Floats,
-    predicted: Floats,
-    rng: np.random.Generator,
-    n_resamples: int = N_RESAMPLES,
-) -> dict[str, Estimate]:
-    """:func:`correlations` with 95 % intervals over resampled windows."""
-    n = len(values)
-    draws = []
-    for _ in range(n_resamples):
-        chosen = rng.integers(0, n, n)
-        draws.append(correlations(values[chosen], predicted[chosen]))
-    point = correlations(values, predicted)
-    return {name: estimate(v, np.array([d[name] for d in draws])) for name, v in point.items()}

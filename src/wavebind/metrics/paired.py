@@ -9,18 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.core.errors import InputError
-from wavebind.metrics.binary import (
-    METRICS,
-    BinnedError,
-    Estimate,
-    Ranked,
-    calibration_floor,
-    estimate,
-    resamples,
-)
-from wavebind.metrics.calibration import Calibration
+from wavebind.metrics.binary import METRICS, Estimate, Ranked, estimate, resamples
+from wavebind.metrics.platt import PlattScaling
+from wavebind.metrics.reliability import BinnedError, calibration_floor
 
-__all__ = ["ECE", "Contest", "Scores", "contest"]
+__all__ = ["ECE", "PairedResult", "Scores", "compare_paired"]
 
 Floats = NDArray[np.float64]
 N_RESAMPLES = 2000
@@ -36,14 +29,14 @@ class Scores:
     ----------
     scores : numpy.ndarray
         Shape ``(window,)``, higher for bound.
-    calibration : Calibration
+    calibration : PlattScaling
         From scores to probabilities, fitted on valid.
     threshold : float
         Probability from which a window is called bound, chosen on valid.
     """
 
     scores: Floats
-    calibration: Calibration
+    calibration: PlattScaling
     threshold: float
 
     @property
@@ -58,7 +51,7 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Contest:
+class PairedResult:
     """What one model scored, and how far the reference is above it.
 
     Attributes
@@ -81,14 +74,14 @@ class Contest:
     floor: Estimate
 
 
-def contest(
+def compare_paired(
     labels: NDArray[np.int8],
     models: Mapping[str, Sequence[Scores]],
     reference: str,
     rng: np.random.Generator,
     n_resamples: int = N_RESAMPLES,
     progress: Callable[[int], None] | None = None,
-) -> dict[str, Contest]:
+) -> dict[str, PairedResult]:
     """Score models on the same windows, resampled together.
 
     Parameters
@@ -108,7 +101,7 @@ def contest(
     Returns
     -------
     dict
-        :class:`Contest` by name.
+        :class:`PairedResult` by name.
 
     Raises
     ------
@@ -151,7 +144,7 @@ def contest(
     result = {}
     for name in models:
         gap = centre[reference] - centre[name]
-        result[name] = Contest(
+        result[name] = PairedResult(
             {m: estimate(centre[name][j], spread[name][:, j]) for j, m in enumerate(names)},
             {m: [row[j] for row in points[name]] for j, m in enumerate(names)},
             {

@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 
 from wavebind.core.errors import InputError
-from wavebind.metrics.calibration import Calibration
+from wavebind.metrics.platt import PlattScaling
 from wavebind.models.classifier import Classifier, ModelConfig
 from wavebind.models.registry import get_backbone
 
@@ -41,7 +41,7 @@ def require_ensemble(config: ModelConfig) -> None:
 
 
 def make_ensemble(
-    models: Sequence[Classifier], lines: Sequence[Sequence[Calibration]]
+    models: Sequence[Classifier], lines: Sequence[Sequence[PlattScaling]]
 ) -> Classifier:
     """One network that gives the mean of the calibrated logits of several.
 
@@ -49,7 +49,7 @@ def make_ensemble(
     ----------
     models : sequence of Classifier
         Two or more, of one configuration.
-    lines : sequence of sequence of Calibration
+    lines : sequence of sequence of PlattScaling
         For each network the calibration of each output. It becomes part of the weights of the
         network's last layer.
 
@@ -99,7 +99,7 @@ def _members(model: Classifier, state: dict[str, torch.Tensor]) -> list[dict[str
     ]
 
 
-def _calibrated(model: Classifier, lines: Sequence[Calibration]) -> dict[str, torch.Tensor]:
+def _calibrated(model: Classifier, lines: Sequence[PlattScaling]) -> dict[str, torch.Tensor]:
     """The state of a network whose last layer gives the calibrated logits."""
     state = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
     head = get_backbone(model.config.backbone).head

@@ -19,7 +19,7 @@ from wavebind.core.errors import InputError
 from wavebind.core.files import check_readable, replace_file
 from wavebind.core.settings import from_dict, to_dict
 from wavebind.core.versions import version, versions
-from wavebind.metrics.calibration import Calibration
+from wavebind.metrics.platt import PlattScaling
 from wavebind.models.classifier import Classifier, ModelConfig
 
 __all__ = ["ModelCard", "load_model", "save_model"]
@@ -39,7 +39,7 @@ class ModelCard:
     thresholds : tuple of float
         Of each output, the probability at or above which a window is called bound; chosen on
         valid. Of a regression the median of the training values.
-    calibration : tuple of Calibration
+    calibration : tuple of PlattScaling
         Of each output, from logits to probabilities; fitted on valid.
     seed : int
     epoch : int
@@ -68,7 +68,7 @@ class ModelCard:
     valid: dict[str, float] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
-    calibration: tuple[Calibration, ...] = ()
+    calibration: tuple[PlattScaling, ...] = ()
     labels: tuple[str, str] = ("unbound", "bound")
     versions: dict[str, str] = field(default_factory=versions)
     format: int = FORMAT
@@ -102,11 +102,11 @@ class ModelCard:
         return self.model.outputs.index(name)
 
     def at_prevalence(self, prevalence: float) -> ModelCard:
-        """The card where another fraction of the windows is bound; see :class:`Calibration`.
+        """The card where another fraction of the windows is bound; see :class:`PlattScaling`.
 
         The thresholds move with the probabilities, so that the same windows are called.
         """
-        lines = self.calibration or tuple(Calibration() for _ in self.thresholds)
+        lines = self.calibration or tuple(PlattScaling() for _ in self.thresholds)
         moved = tuple(line.at_prevalence(prevalence) for line in lines)
         thresholds = tuple(
             float(new.probabilities(old.logits(np.array([threshold])))[0])
@@ -132,7 +132,7 @@ class ModelCard:
 
     def probabilities(self, logits: NDArray[np.float64], output: int = 0) -> NDArray[np.float64]:
         """Calibrated probabilities of one output's logits; of a regression predicted values."""
-        line = self.calibration[output] if self.calibration else Calibration()
+        line = self.calibration[output] if self.calibration else PlattScaling()
         return line.probabilities(logits)
 
 

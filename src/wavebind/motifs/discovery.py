@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.core.errors import InputError
-from wavebind.genome.kmers import canonical_words
+from wavebind.genome.kmers import canonical_kmers
 from wavebind.genome.sequences import UNKNOWN, Codes, to_letters
 from wavebind.motifs.pwms import Hits, Motif, best_hits
 
@@ -96,7 +96,7 @@ def _word_presence(codes: Codes, k: int) -> NDArray[np.bool_]:
 
     Shape ``(window, 4 ** k)``.
     """
-    words, known = canonical_words(codes, k)
+    words, known = canonical_kmers(codes, k)
     present = np.zeros((len(codes), 4**k), dtype=bool)
     rows = np.broadcast_to(np.arange(len(codes))[:, None], words.shape)
     present[rows[known], words[known]] = True

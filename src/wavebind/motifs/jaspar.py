@@ -7,17 +7,23 @@ made by ``scripts/jaspar_table.py``.
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from functools import cache
 from importlib import resources
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wavebind.core.errors import InputError
-from wavebind.motifs.pwms import Motif
+from wavebind.genome.sequences import Codes
+from wavebind.metrics.binary import ranking_metrics
+from wavebind.motifs.pwms import Motif, letter_frequencies, motif_scores
 
-__all__ = ["all_motifs", "find_motif", "latest_motifs"]
+__all__ = ["all_motifs", "choose_motif", "find_motif", "latest_motifs"]
 
 _FILE = "jaspar_vertebrates.tsv.gz"
+#: Windows of each class on which all matrices are tried, and then the better ones.
+_N_FIRST, _N_SECOND, _N_KEPT = 750, 5000, 20
 
 
 @cache
@@ -72,3 +78,36 @@ def find_motif(name: str) -> Motif:
         f"motif {name!r} is not in JASPAR CORE vertebrates; name one as MA0139.1, MA0139 or CTCF, "
         f"or leave it to 'auto'"
     )
+
+
+def choose_motif(
+    sample: Callable[[int], tuple[Codes, NDArray[np.int8]]], codes: Codes
+) -> tuple[Motif, int]:
+    """The matrix whose best hits tell bound from unbound windows best.
+
+    All matrices are tried on a few windows, and the better ones on more.
+
+    Parameters
+    ----------
+    sample : callable
+        Takes a number of windows of each class to their codes ``(window, position)`` and labels
+        ``(window,)``, 1 for bound; as many as there are, if there are fewer.
+    codes : numpy.ndarray
+        ``uint8``, shape ``(window, position)``: windows whose letters are the background.
+
+    Returns
+    -------
+    tuple
+        The matrix, and the largest number of windows that it was chosen on.
+    """
+    background = letter_frequencies(codes)
+    motifs = [motif for motif in all_motifs() if motif.width <= codes.shape[1]]
+    n_windows = 0
+    for n_each, n_kept in ((_N_FIRST, _N_KEPT), (_N_SECOND, 1)):
+        windows, labels = sample(n_each)
+        n_windows = max(n_windows, len(windows))
+        scores = motif_scores(windows, motifs, background)
+        aurocs = [ranking_metrics(labels, column)[0] for column in scores.T]
+        best = np.argsort(-np.array(aurocs), kind="stable")[:n_kept]
+        motifs = [motifs[i] for i in best]
+    return motifs[0], n_windows

@@ -14,8 +14,7 @@ import numpy as np
 
 from wavebind.core.devices import resolve_device
 from wavebind.core.errors import InputError
-from wavebind.datasets.dataset import MAX_UNKNOWN
-from wavebind.genome.sequences import UNKNOWN, FastaRecord, read_fasta
+from wavebind.genome.sequences import MAX_UNKNOWN, UNKNOWN, FastaRecord, read_fasta
 from wavebind.models import Classifier, ModelCard, load_model
 from wavebind.models.prediction import predict_logits
 from wavebind.models.rundir import RunDir

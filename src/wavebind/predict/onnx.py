@@ -16,7 +16,7 @@ from wavebind.core.errors import InputError
 from wavebind.core.files import replace_file
 from wavebind.core.settings import to_dict
 from wavebind.models import Classifier, ModelCard
-from wavebind.models.prediction import both_strands
+from wavebind.models.strands import both_strands
 
 __all__ = ["OneHotModel", "export_onnx"]
 
@@ -64,9 +64,9 @@ class OneHotModel(nn.Module):
 
 
 def _identity() -> Any:
-    from wavebind.metrics.calibration import Calibration
+    from wavebind.metrics.platt import PlattScaling
 
-    return Calibration()
+    return PlattScaling()
 
 
 def export_onnx(model: Classifier, card: ModelCard, path: Path) -> None:

@@ -43,7 +43,7 @@ def write_benchmark_page(
                 "name": name,
                 "windows": len(one.labels),
                 "bound": int((one.labels == 1).sum()),
-                "contests": one.contests,
+                "results": one.results,
                 "reference": one.reference,
                 "shortcut": best,
                 "shortcut_word": WORDS[best["name"]],
@@ -80,7 +80,7 @@ def _verdict(found: Benchmark) -> str:
     ranking = found.ranking
     best = ranking.models[0]
     n_first = sum(
-        max(one.contests, key=lambda label: one.contests[label].metrics["auroc"].value) == best
+        max(one.results, key=lambda label: one.results[label].metrics["auroc"].value) == best
         for one in found.comparisons.values()
     )
     words = (

@@ -12,10 +12,12 @@ from wavebind.core.files import replace_file
 from wavebind.core.versions import versions
 from wavebind.datasets.audit import WORDS
 from wavebind.evaluate.compare import Comparison, to_json
-from wavebind.metrics.binary import calibration, curves
+from wavebind.metrics.binary import curves
 from wavebind.metrics.paired import N_RESAMPLES
+from wavebind.metrics.reliability import reliability_curve
+from wavebind.report.explanation_plots import draw_profiles
 from wavebind.report.html import png_text, render_page
-from wavebind.report.plots import draw_reliability, draw_rocs_and_precisions
+from wavebind.report.plots import draw_reliability, draw_rocs_and_precisions, to_png
 
 __all__ = ["write_comparison_page"]
 
@@ -43,12 +45,13 @@ def write_comparison_page(
     points = {
         entry.label: (
             curves(labels, entry.scores[0].scores),
-            f"{found.contests[entry.label].seeds['auroc'][0]:.3f}",
+            f"{found.results[entry.label].seeds['auroc'][0]:.3f}",
         )
         for entry in found.entries
     }
     bins = {
-        entry.label: calibration(labels, entry.scores[0].probabilities) for entry in found.entries
+        entry.label: reliability_curve(labels, entry.scores[0].probabilities)
+        for entry in found.entries
     }
     html = render_page(
         "comparison.html",
@@ -63,10 +66,23 @@ def write_comparison_page(
         settings=json.dumps(found.settings, indent=2),
         versions=versions(),
     )
+    _draw_profiles(out)
     path = out / "comparison.html"
     with replace_file(path) as temporary:
         temporary.write_text(html, encoding="utf-8")
     return path
+
+
+def _draw_profiles(out: Path) -> None:
+    """Beside the scores of bases that a model has left, their picture."""
+    for file in sorted((out / "models").glob("*/profiles.npz")):
+        with np.load(file, allow_pickle=False) as stored:
+            if "scores" not in stored:
+                # Of version 0.1, which drew it at once.
+                continue
+            figure = draw_profiles(stored["base_scores"], stored["scores"], "gapped k-mers")
+        with replace_file(file.with_suffix(".png")) as temporary:
+            temporary.write_bytes(to_png(figure))
 
 
 def _verdict(found: Comparison) -> str:
@@ -77,9 +93,9 @@ def _verdict(found: Comparison) -> str:
     for entry in found.entries:
         if entry.label == found.reference:
             continue
-        gap = found.contests[entry.label].behind["auroc"]
+        gap = found.results[entry.label].behind["auroc"]
         (above if gap.low > 0 else below if gap.high < 0 else level).append(entry.label)
-    auroc = found.contests[found.reference].metrics["auroc"]
+    auroc = found.results[found.reference].metrics["auroc"]
     best: dict[str, Any] = found.audit["best_shortcut"]
     words = [
         f"{found.reference} has an AUROC of {auroc.value:.3f} ({auroc.low:.3f} to {auroc.high:.3f})"

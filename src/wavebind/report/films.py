@@ -10,7 +10,8 @@ import numpy as np
 from wavebind.core.files import replace_file
 from wavebind.explain.attribution import explain_windows
 from wavebind.explain.gradcam import KINDS
-from wavebind.explain.run import Explained, file_name
+from wavebind.explain.run import Explained
+from wavebind.explain.tracks import file_name
 from wavebind.models.prediction import load_selected
 from wavebind.models.rundir import RunDir
 from wavebind.report.explanation_plots import draw_explanation

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.genome.sequences import Codes, to_letters
-from wavebind.metrics.binary import Calibration, Curves
+from wavebind.metrics.binary import Curves
+from wavebind.metrics.reliability import ReliabilityCurve
 from wavebind.wavelets.scalograms import Output, ScalogramConfig, cone_of_influence, wavelet_picture
 from wavebind.wavelets.synchrosqueezing import squeezed_picture
 
@@ -260,7 +261,7 @@ def draw_rocs_and_precisions(models: dict[str, tuple[Curves, str]], prevalence: 
     return figure
 
 
-def draw_reliability(models: dict[str, Calibration]) -> Figure:
+def draw_reliability(models: dict[str, ReliabilityCurve]) -> Figure:
     """Predicted probability against observed frequency, of several models."""
     from matplotlib import colormaps
 
@@ -274,7 +275,7 @@ def draw_reliability(models: dict[str, Calibration]) -> Figure:
     return figure
 
 
-def draw_calibration(bins: Calibration) -> Figure:
+def draw_calibration(bins: ReliabilityCurve) -> Figure:
     """Predicted probability against observed frequency."""
     figure, axes = _square("predicted probability", "fraction bound")
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="perfect")

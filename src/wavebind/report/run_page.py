@@ -11,15 +11,17 @@ import numpy as np
 
 from wavebind.core.errors import InputError
 from wavebind.core.files import replace_file
+from wavebind.core.jsonfiles import read_json
 from wavebind.core.versions import versions
 from wavebind.datasets.audit import WORDS
 from wavebind.datasets.dataset import Dataset, open_dataset
 from wavebind.evaluate.assess import read_scores, read_values
 from wavebind.explain.attribution import METHODS
 from wavebind.explain.run import CHECKS, Explained, explain_run, read_explained
-from wavebind.metrics.binary import METRICS, calibration, curves
+from wavebind.metrics.binary import METRICS, curves
+from wavebind.metrics.reliability import reliability_curve
 from wavebind.models import ModelCard, load_model
-from wavebind.models.rundir import RunDir, read_json
+from wavebind.models.rundir import RunDir
 from wavebind.motifs.pwms import Motif
 from wavebind.report.explanation_plots import (
     draw_explanation,
@@ -100,7 +102,7 @@ def write_report(
         (
             draw_numbers(*read_values(out, part))
             if metrics["numbers"]
-            else draw_calibration(calibration(labels, scores)),
+            else draw_calibration(reliability_curve(labels, scores)),
             f"measured and predicted, {part}" if metrics["numbers"] else f"calibration, {part}",
         ),
         (_training(run, card, settings), "training"),

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from wavebind.core.errors import InputError
 from wavebind.core.files import replace_file, sha256
 from wavebind.core.settings import to_dict
-from wavebind.core.shards import Arrays, PieceStore, Shard, parts_folder
-from wavebind.core.workers import Crew, run_pieces, silent
+from wavebind.core.shards import Arrays, ChunkStore, Shard, chunks_folder
+from wavebind.core.workers import WorkerPool, run_chunks, silent
 from wavebind.genome.genomes import Genome, open_genome
 from wavebind.genome.intervals import merged
 from wavebind.genome.peaks import place_on_genome
@@ -230,7 +230,7 @@ class _Plan:
             "genome": self.genome.checksum,
             "regions": sha256(Path(job.regions)) if job.regions else None,
         }
-        self.store = PieceStore(parts_folder(Path(job.out)), self.description)
+        self.store = ChunkStore(chunks_folder(Path(job.out)), self.description)
 
     def _decoys(self) -> list[Decoys]:
         """Stretches that begin anywhere in the tiles, each base as likely, few of it unknown."""
@@ -316,7 +316,7 @@ def scan_genome(
     job: ScanJob,
     *,
     shard: Shard | None = None,
-    crew: Crew | None = None,
+    pool: WorkerPool | None = None,
     note: Callable[[str], None] | None = None,
     total: Callable[[int], None] | None = None,
     progress: Callable[[int], None] | None = None,
@@ -331,7 +331,7 @@ def scan_genome(
     job : ScanJob
     shard : Shard, optional
         Do this share of the work only; :func:`merge_scan` joins the shares.
-    crew : Crew, optional
+    pool : WorkerPool, optional
         Who does the work.
     note : callable, optional
         Takes what a person should know.
@@ -348,7 +348,7 @@ def scan_genome(
     InputError
         If an input cannot be used, or the output cannot be written.
     """
-    share, workers = shard or Shard(), crew or Crew()
+    share, workers = shard or Shard(), pool or WorkerPool()
     plan = _Plan(job, None)
     for line in plan.notes:
         (note or silent)(line)
@@ -358,7 +358,7 @@ def scan_genome(
         total(n_decoys + sum(tile.end - tile.start for _, tile in pieces))
     step = progress or silent
     # Every share needs all decoys, because the threshold comes from them; they are few.
-    run_pieces(
+    run_chunks(
         partial(score_decoys, plan.task(0.0)),
         enumerate(plan.decoys),
         plan.store,
@@ -366,7 +366,7 @@ def scan_genome(
         lambda decoys: step(decoys.size * len(decoys.places)),
     )
     task = plan.task(plan.threshold() - job.config.screen)
-    run_pieces(
+    run_chunks(
         partial(score_tile, task),
         pieces,
         plan.store,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from wavebind.core.errors import InputError
+from wavebind.core.jsonfiles import read_json
 from wavebind.core.settings import from_dict
-from wavebind.core.shards import parts_folder
-from wavebind.datasets.dataset import DatasetSummary
+from wavebind.core.shards import chunks_folder
 from wavebind.datasets.from_peaks.job import PeakJob, merge_dataset
-from wavebind.models.rundir import read_json
+from wavebind.datasets.writing import DatasetSummary
 from wavebind.scan.genome import ScanJob, ScanSummary, merge_scan
 from wavebind.variants.score import VariantJob, VariantSummary, merge_variants
 
@@ -29,7 +29,7 @@ def merge_parts(out: Path) -> ScanSummary | VariantSummary | DatasetSummary:
     InputError
         If there are no pieces, one is missing, or an input is not what it was.
     """
-    folder = parts_folder(out)
+    folder = chunks_folder(out)
     path = folder / "job.json"
     if not path.is_file():
         raise InputError(

@@ -20,7 +20,7 @@ from wavebind.core.errors import InputError
 from wavebind.genome.sequences import UNKNOWN, Codes
 from wavebind.models import Classifier
 from wavebind.models.classifier import one_against_rest
-from wavebind.models.prediction import reverse_complement_batch
+from wavebind.models.strands import reverse_complement_batch
 from wavebind.wavelets.filters import time_spread
 from wavebind.wavelets.scalograms import Scalogram
 

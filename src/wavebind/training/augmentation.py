@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from wavebind.models.prediction import reverse_complement_batch
+from wavebind.models.strands import reverse_complement_batch, shift_windows
 
-__all__ = ["augment", "shift_windows"]
+__all__ = ["augment"]
 
 
 def augment(
@@ -50,20 +50,3 @@ def augment(
         step = torch.randint(1, 4, shape, generator=generator, dtype=torch.uint8)[mine]
         codes = torch.where(hit, (codes + step) % 4, codes)
     return codes
-
-
-def shift_windows(codes: torch.Tensor, shifts: torch.Tensor) -> torch.Tensor:
-    """Move each window to the right by its own number of bases; what comes in has code 4.
-
-    Parameters
-    ----------
-    codes : torch.Tensor
-        ``uint8``, shape ``(batch, position)``.
-    shifts : torch.Tensor
-        ``int64``, shape ``(batch,)``; negative moves to the left.
-    """
-    length = codes.shape[1]
-    source = torch.arange(length)[None, :] - shifts[:, None]
-    inside = (source >= 0) & (source < length)
-    moved = codes.gather(1, source.clamp(0, length - 1))
-    return torch.where(inside, moved, torch.full_like(moved, 4))

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 
 from wavebind.core.errors import InputError
 from wavebind.core.events import Message, OnEvent, ignore
+from wavebind.core.jsonfiles import read_json
 from wavebind.core.settings import to_dict
 from wavebind.datasets.dataset import Dataset
 from wavebind.metrics.binary import best_threshold, ranking_metrics
-from wavebind.metrics.calibration import Calibration
+from wavebind.metrics.platt import PlattScaling
 from wavebind.models import (
     ModelCard,
     ModelConfig,
@@ -33,7 +34,7 @@ from wavebind.models import (
     save_model,
 )
 from wavebind.models.prediction import load_run, predict_logits
-from wavebind.models.rundir import RunDir, read_json
+from wavebind.models.rundir import RunDir
 from wavebind.training.config import TrainingConfig
 from wavebind.training.runjson import start_run, stored_configuration
 from wavebind.training.train import Devices, train_once
@@ -194,7 +195,7 @@ def _join(
     scores = np.concatenate(logits)
     labels: NDArray[np.int64] = data.labels[np.concatenate(indices)].astype(np.int64)
     merged = make_ensemble(networks, [card.calibration for card in cards])
-    line = Calibration(prevalence=float(labels.mean()))
+    line = PlattScaling(prevalence=float(labels.mean()))
     auroc, auprc = ranking_metrics(labels, scores)
     card = replace(
         cards[0],

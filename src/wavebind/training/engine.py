@@ -21,8 +21,9 @@ from torch.utils.data import DataLoader
 from wavebind.core.devices import flush_denormals
 from wavebind.core.errors import InputError
 from wavebind.core.events import Advanced, Message, OnEvent, StageStarted
+from wavebind.core.jsonfiles import write_json
 from wavebind.models import Classifier
-from wavebind.models.rundir import RunDir, write_json
+from wavebind.models.rundir import RunDir
 from wavebind.training.batches import EpochBatches, ValidBatches
 from wavebind.training.checkpoints import WholeCheckpoints
 from wavebind.training.config import Devices, TrainingConfig

@@ -19,7 +19,7 @@ from wavebind.core.errors import InputError
 from wavebind.core.settings import from_dict
 from wavebind.datasets.dataset import Dataset
 from wavebind.genome.sequences import UNKNOWN, Codes, to_codes
-from wavebind.metrics.calibration import Calibration
+from wavebind.metrics.platt import PlattScaling
 from wavebind.models.prediction import predict_logits
 from wavebind.training.recipes import load_recipe
 from wavebind.training.train import Devices, TrainingConfig, train
@@ -146,7 +146,7 @@ class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         except InputError as error:
             raise ValueError(str(error)) from error
         assert card is not None  # noqa: S101 - one process
-        self.calibration_ = card.calibration[0] if card.calibration else Calibration()
+        self.calibration_ = card.calibration[0] if card.calibration else PlattScaling()
         self.n_iter_ = card.epoch
         return self
 

@@ -1,4 +1,9 @@
-"""What happens in a step and in an epoch: loss, moving average, validation."""
+"""What happens in a step and in an epoch: loss, moving average, validation.
+
+Of several processes every batch normalisation sees the joint batch, on any device (PyTorch's own
+needs GPUs): statistics are those of all processes' windows together, with gradients through the
+exchange (Ioffe & Szegedy 2015, ICML, PMLR 37:448).
+"""
 
 from __future__ import annotations
 
@@ -16,15 +21,15 @@ from torch import nn
 
 from wavebind.core.errors import InputError
 from wavebind.core.settings import to_dict
-from wavebind.metrics.binary import classification_metrics, correlations, ranking_metrics
+from wavebind.metrics.binary import ranking_metrics
+from wavebind.metrics.tasks import classification_metrics, correlations
 from wavebind.models import Classifier
-from wavebind.models.prediction import both_strands
+from wavebind.models.strands import both_strands
 from wavebind.training.augmentation import augment
 from wavebind.training.batches import process
 from wavebind.training.config import EpochReport, TrainingConfig
-from wavebind.training.syncnorm import use_joint_batches
 
-__all__ = ["MONITOR", "Fit"]
+__all__ = ["MONITOR", "Fit", "use_joint_batches"]
 
 #: What decides the best epoch, on valid.
 MONITOR = "valid_score"
@@ -272,3 +277,61 @@ def _mean_ranking(labels: NDArray[np.float32], logits: NDArray[np.float64]) -> t
             found.append(ranking_metrics(mine[known].astype(int), scores[known]))
     auroc, auprc = np.mean(found, axis=0)
     return float(auroc), float(auprc)
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over all processes; so is its gradient, since every process uses it."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        del ctx
+        total = x.clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
+        del ctx
+        total = gradients[0].clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+
+def _joint_forward(norm: nn.modules.batchnorm._BatchNorm, x: torch.Tensor) -> torch.Tensor:
+    axes = [i for i in range(x.ndim) if i != 1]
+    shape = [1, -1] + [1] * (x.ndim - 2)
+    values = x.float()
+    local = torch.stack([values.sum(axes), values.square().sum(axes)])
+    n = torch.full_like(local[:1], values.numel() / values.shape[1])
+    total: torch.Tensor = _Sum.apply(torch.cat([local, n]))  # type: ignore[no-untyped-call]
+    mean = total[0] / total[2]
+    variance = (total[1] / total[2] - mean.square()).clamp_min(0)
+    if norm.track_running_stats and norm.running_mean is not None and norm.running_var is not None:
+        momentum = 0.1 if norm.momentum is None else norm.momentum
+        unbiased = variance * total[2] / (total[2] - 1).clamp_min(1)
+        with torch.no_grad():
+            norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), momentum)
+            norm.running_var.lerp_(unbiased.to(norm.running_var.dtype), momentum)
+            if norm.num_batches_tracked is not None:
+                norm.num_batches_tracked.add_(1)
+    y = (values - mean.view(shape)) * torch.rsqrt(variance + norm.eps).view(shape)
+    if norm.affine:
+        y = y * norm.weight.view(shape) + norm.bias.view(shape)
+    result: torch.Tensor = y.to(x.dtype)
+    return result
+
+
+def use_joint_batches(network: nn.Module) -> None:
+    """Let every batch normalisation of a network see the joint batch while it trains."""
+
+    def patch(norm: nn.modules.batchnorm._BatchNorm) -> None:
+        own = norm.forward
+
+        def forward(x: torch.Tensor) -> torch.Tensor:
+            return _joint_forward(norm, x) if norm.training else own(x)
+
+        norm.forward = forward  # type: ignore[method-assign, assignment]
+
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            patch(module)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from wavebind.core.errors import InputError
 from wavebind.core.events import Advanced, Message, OnEvent, StageStarted
 from wavebind.datasets.dataset import Dataset
-from wavebind.metrics.calibration import Calibration
+from wavebind.metrics.platt import PlattScaling
 from wavebind.models import Classifier, ModelConfig
 from wavebind.models.images.featurecache import feature_bytes, frozen_features
 from wavebind.training.batches import Windows, epoch_windows, training_labels
@@ -39,7 +39,7 @@ class TrainingSet:
         Weight of a bound window in the loss.
     n_cached : int
         Segments of the network that the inputs have passed through.
-    line : Calibration
+    line : PlattScaling
         Of numbers, the line from what the network is trained towards back to values.
     median : float
         Of numbers, the median of the training values on the scale of training.
@@ -53,7 +53,7 @@ class TrainingSet:
     bound: NDArray[np.int8]
     bound_weight: float
     n_cached: int
-    line: Calibration
+    line: PlattScaling
     median: float
 
     @property
@@ -111,7 +111,7 @@ def prepare(
     )
 
 
-def training_targets(data: Dataset, model: ModelConfig) -> tuple[NDArray[Any], Calibration]:
+def training_targets(data: Dataset, model: ModelConfig) -> tuple[NDArray[Any], PlattScaling]:
     """What the outputs of a network are trained towards.
 
     Returns
@@ -132,7 +132,7 @@ def training_targets(data: Dataset, model: ModelConfig) -> tuple[NDArray[Any], C
                 f"'wavebind dataset --target COLUMN'"
             )
         known = data.values[data.indices("train")]
-        line = Calibration(float(np.std(known)), float(np.mean(known)), link="identity")
+        line = PlattScaling(float(np.std(known)), float(np.mean(known)), link="identity")
         return line.logits(data.values).astype(np.float32), line
     if model.task_name == "multiclass" and data.task != "multiclass":
         raise InputError(
@@ -140,16 +140,16 @@ def training_targets(data: Dataset, model: ModelConfig) -> tuple[NDArray[Any], C
             f"dataset of them with 'wavebind dataset --target COLUMN'"
         )
     if len(model.outputs) == 1:
-        return data.labels, Calibration()
+        return data.labels, PlattScaling()
     if model.outputs != data.outputs:
         raise InputError(
             f"the network has the outputs {', '.join(model.outputs)} and {data.path} the labels "
             f"{', '.join(data.outputs)}"
         )
-    return data.targets, Calibration()
+    return data.targets, PlattScaling()
 
 
-def _median(data: Dataset, line: Calibration) -> float:
+def _median(data: Dataset, line: PlattScaling) -> float:
     if data.values is None:
         return 0.0
     return float(line.logits(np.array([np.median(data.values[data.indices("train")])]))[0])

@@ -6,11 +6,12 @@ import shutil
 from typing import Any
 
 from wavebind.core.errors import InputError
+from wavebind.core.jsonfiles import read_json, write_json
 from wavebind.core.settings import from_dict, to_dict
 from wavebind.core.versions import versions
 from wavebind.datasets.dataset import Dataset
 from wavebind.models import ModelConfig
-from wavebind.models.rundir import RunDir, read_json, write_json
+from wavebind.models.rundir import RunDir
 from wavebind.training.config import TrainingConfig
 
 __all__ = ["start_run", "stored_configuration"]

@@ -19,7 +19,7 @@ from wavebind.core.events import Message, OnEvent, ignore
 from wavebind.core.settings import to_dict
 from wavebind.datasets.dataset import Dataset
 from wavebind.metrics.binary import best_threshold
-from wavebind.metrics.calibration import fit_calibration, fit_line
+from wavebind.metrics.platt import fit_calibration, fit_line
 from wavebind.models import ModelCard, ModelConfig, load_model, save_model
 from wavebind.models.rundir import RunDir
 from wavebind.training.checkpoints import stored_checkpoint, stored_weights

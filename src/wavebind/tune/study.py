@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wavebind.core.errors import InputError
-from wavebind.models.rundir import read_json
+from wavebind.core.jsonfiles import read_json
 
 if TYPE_CHECKING:
     import optuna

@@ -16,8 +16,8 @@ import numpy as np
 from wavebind.core.errors import InputError
 from wavebind.core.files import replace_file, sha256
 from wavebind.core.settings import to_dict
-from wavebind.core.shards import PieceStore, Shard, parts_folder
-from wavebind.core.workers import Crew, run_pieces, silent
+from wavebind.core.shards import ChunkStore, Shard, chunks_folder
+from wavebind.core.workers import WorkerPool, run_chunks, silent
 from wavebind.genome.genomes import Genome, open_genome
 from wavebind.genome.vcf import VcfHeader, read_header, read_records
 from wavebind.models import load_model
@@ -187,7 +187,7 @@ class _Plan:
             for changes in _groups(all_changes, _NULLS)
         ]
         self.n_pieces = -(-self.summary.n_records // _RECORDS)
-        self.store = PieceStore(parts_folder(Path(job.out)), self._description(run))
+        self.store = ChunkStore(chunks_folder(Path(job.out)), self._description(run))
 
     def _description(self, run: RunDir) -> dict[str, Any]:
         job = self.job
@@ -334,7 +334,7 @@ def score_variants(
     job: VariantJob,
     *,
     shard: Shard | None = None,
-    crew: Crew | None = None,
+    pool: WorkerPool | None = None,
     total: Callable[[int], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> VariantSummary | None:
@@ -348,7 +348,7 @@ def score_variants(
     job : VariantJob
     shard : Shard, optional
         Do this share of the work only; :func:`merge_variants` joins the shares.
-    crew : Crew, optional
+    pool : WorkerPool, optional
         Who does the work.
     total, progress : callable, optional
         Called once with the number of alleles to come, and then with those done since the last
@@ -365,7 +365,7 @@ def score_variants(
         If an input cannot be used, most REF alleles are not those of the genome, or the output
         cannot be written.
     """
-    share, workers = shard or Shard(), crew or Crew()
+    share, workers = shard or Shard(), pool or WorkerPool()
     plan = _Plan(job)
     step = progress or silent
     nulls = [(i, item) for i, item in enumerate(plan.nulls) if share.has(i)]
@@ -373,7 +373,7 @@ def score_variants(
         total(sum(len(c) for _, (_, c) in nulls) + plan.summary.n_scored // share.count)
     task = plan.task()
     if job.config.null == "shuffled":
-        run_pieces(
+        run_chunks(
             partial(score_shuffled, task),
             ((i, (i, changes)) for i, (_, changes) in nulls),
             plan.store,
@@ -381,14 +381,14 @@ def score_variants(
             lambda piece: step(len(piece[1])),
         )
     else:
-        run_pieces(
+        run_chunks(
             partial(score_changes, task),
             ((i, changes) for i, (_, changes) in nulls),
             plan.store,
             workers,
             lambda changes: step(len(changes)),
         )
-    run_pieces(
+    run_chunks(
         partial(score_changes, task),
         plan.pieces(share),
         plan.store,

@@ -5,9 +5,8 @@ import pytest
 
 from helpers import MOTIF, SHARED
 from wavebind.core.errors import InputError
-from wavebind.datasets.dataset import open_dataset
-from wavebind.evaluate.baselines import DEFAULT_MODELS, MODELS, make_rival, parse_model
-from wavebind.evaluate.baselines.baseline import balanced_sample
+from wavebind.datasets.dataset import balanced_sample, open_dataset
+from wavebind.evaluate.baselines import DEFAULT_MODELS, MODELS, make_baseline, parse_model
 from wavebind.evaluate.baselines.kmers import KmerRegression, kmer_counts
 from wavebind.evaluate.baselines.matrices import DiscoveredMatrix, JasparMatrix
 from wavebind.genome.sequences import reverse_complement, to_codes, to_letters
@@ -20,9 +19,11 @@ def data(trained):
     return open_dataset(trained[1])
 
 
-def auroc(rival, data, part="test"):
+def auroc(baseline, data, part="test"):
     indices = data.indices(part)
-    return ranking_metrics(data.labels[indices].astype(int), rival.predict(data.codes[indices]))[0]
+    return ranking_metrics(data.labels[indices].astype(int), baseline.predict(data.codes[indices]))[
+        0
+    ]
 
 
 def test_kmer_counts_by_a_loop():
@@ -42,30 +43,30 @@ def test_kmer_counts_by_a_loop():
 
 
 def test_kmer_regression_sees_both_strands_alike(data, tmp_path):
-    rival = KmerRegression(5)
-    fitted = rival.fit(data, tmp_path, 0)
+    baseline = KmerRegression(5)
+    fitted = baseline.fit(data, tmp_path, 0)
     assert fitted.n_windows == 300
-    assert auroc(rival, data) > 0.9
+    assert auroc(baseline, data) > 0.9
     codes = np.asarray(data.codes[:20])
     turned = np.stack([reverse_complement(row) for row in codes])
-    np.testing.assert_allclose(rival.predict(codes), rival.predict(turned), atol=1e-9)
+    np.testing.assert_allclose(baseline.predict(codes), baseline.predict(turned), atol=1e-9)
 
 
 def test_the_named_matrix_is_used(data, tmp_path):
-    rival = JasparMatrix("MA0139.1")
-    fitted = rival.fit(data, tmp_path, 0)
+    baseline = JasparMatrix("MA0139.1")
+    fitted = baseline.fit(data, tmp_path, 0)
     assert fitted.details == "MA0139.1 CTCF"
-    assert auroc(rival, data) > 0.95
+    assert auroc(baseline, data) > 0.95
     assert read_meme(tmp_path / "motif.meme")[0].identifier == "MA0139.1"
 
 
 def test_the_best_matrix_is_found(data, tmp_path):
-    rival = JasparMatrix()
-    fitted = rival.fit(data, tmp_path, 0)
+    baseline = JasparMatrix()
+    fitted = baseline.fit(data, tmp_path, 0)
     # The motif that was planted is the core of CTCF's.
     assert "CTCF" in fitted.details
     assert "the best of" in fitted.details
-    assert auroc(rival, data) > 0.95
+    assert auroc(baseline, data) > 0.95
 
 
 def test_a_matrix_wider_than_the_windows(data, tmp_path):
@@ -78,11 +79,11 @@ def test_a_matrix_wider_than_the_windows(data, tmp_path):
 
 def test_the_discovered_matrix_is_the_planted_motif(data, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    rival = DiscoveredMatrix()
-    fitted = rival.fit(data, tmp_path, 0)
+    baseline = DiscoveredMatrix()
+    fitted = baseline.fit(data, tmp_path, 0)
     assert "by the package's own search" in fitted.details
-    assert auroc(rival, data) > 0.97
-    letters = to_letters(rival.motif.counts.argmax(1).astype(np.uint8))
+    assert auroc(baseline, data) > 0.97
+    letters = to_letters(baseline.motif.counts.argmax(1).astype(np.uint8))
     core = MOTIF[2:-2]
     assert core in letters or to_letters(reverse_complement(to_codes(core))) in letters
 
@@ -105,14 +106,14 @@ def test_streme_is_used_where_it_is(data, tmp_path, monkeypatch, fail):
     program.write_text(STREME.format(python=sys.executable, fail=fail))
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    rival = DiscoveredMatrix()
+    baseline = DiscoveredMatrix()
     if fail:
         with pytest.raises(InputError, match="streme: ended with code 1: out of luck"):
-            rival.fit(data, tmp_path, 0)
+            baseline.fit(data, tmp_path, 0)
         return
-    assert "streme of the MEME suite" in rival.fit(data, tmp_path, 0).details
-    assert rival.motif.identifier == "1-CCAC"
-    assert rival.motif.width == 4
+    assert "streme of the MEME suite" in baseline.fit(data, tmp_path, 0).details
+    assert baseline.motif.identifier == "1-CCAC"
+    assert baseline.motif.width == 4
 
 
 def test_a_balanced_sample_is_balanced(data):
@@ -126,11 +127,11 @@ def test_a_balanced_sample_is_balanced(data):
 
 def test_every_listed_model_can_be_made():
     for name in MODELS:
-        make_rival(parse_model(name))
+        make_baseline(parse_model(name))
     assert set(DEFAULT_MODELS) == set(MODELS) - {"ruggeri2025"}
-    assert make_rival(parse_model("small")).config.epochs == 30
-    assert make_rival(parse_model("cnn", epochs=2)).config.epochs == 2
-    assert make_rival(parse_model("resnet18")).recipe.backbone == "resnet18"
+    assert make_baseline(parse_model("small")).config.epochs == 30
+    assert make_baseline(parse_model("cnn", epochs=2)).config.epochs == 2
+    assert make_baseline(parse_model("resnet18")).recipe.backbone == "resnet18"
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,12 @@ from safetensors.torch import save_file
 
 from helpers import Interrupting
 from wavebind.core.errors import InputError
+from wavebind.core.jsonfiles import read_json
 from wavebind.datasets.dataset import open_dataset
 from wavebind.models import ModelConfig, build_model
 from wavebind.models.images import featurecache
 from wavebind.models.images.featurecache import feature_key, frozen_features
-from wavebind.models.rundir import RunDir, read_json
+from wavebind.models.rundir import RunDir
 from wavebind.training.train import Devices, TrainingConfig, train
 from wavebind.wavelets.images import ImageConfig
 from wavebind.wavelets.scalograms import ScalogramConfig

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.core.shards import Arrays
-from wavebind.datasets.dataset import MAX_UNKNOWN
 from wavebind.datasets.from_peaks.backgrounds import Tiling
 from wavebind.datasets.splits import BlockSplit, ChromosomeSplit
 from wavebind.genome.composition import composition
 from wavebind.genome.genomes import Genome, Letters, open_genome
+from wavebind.genome.sequences import MAX_UNKNOWN
 
 __all__ = ["FIELDS", "ChromosomeCandidates", "CountTask", "count_chromosome", "count_letters"]
 

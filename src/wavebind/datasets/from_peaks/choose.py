@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from wavebind.core.errors import InputError
 from wavebind.core.shards import Arrays
-from wavebind.datasets.dataset import DROP_DUPLICATE, DROP_UNKNOWN, MAX_UNKNOWN
 from wavebind.datasets.from_peaks.backgrounds import (
     KINDS,
     BackgroundConfig,
@@ -39,11 +38,12 @@ from wavebind.datasets.from_peaks.candidates import (
 )
 from wavebind.datasets.splits import PARTS, BlockSplit, ChromosomeSplit
 from wavebind.datasets.tables import LabelledWindow
+from wavebind.datasets.writing import DROP_DUPLICATE, DROP_UNKNOWN
 from wavebind.genome.composition import sequence_hash
 from wavebind.genome.genomes import Genome
 from wavebind.genome.intervals import merged
 from wavebind.genome.peaks import bound_windows, place_on_genome, touching
-from wavebind.genome.sequences import letter_codes
+from wavebind.genome.sequences import MAX_UNKNOWN, letter_codes
 from wavebind.genome.shuffling import dinucleotide_shuffle
 
 if TYPE_CHECKING:

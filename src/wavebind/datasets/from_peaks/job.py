@@ -10,9 +10,8 @@ from pathlib import Path
 from wavebind.core.errors import InputError
 from wavebind.core.files import sha256
 from wavebind.core.settings import to_dict
-from wavebind.core.shards import Arrays, PieceStore, Shard, parts_folder
-from wavebind.core.workers import Crew, run_pieces
-from wavebind.datasets.dataset import DatasetSummary, write_dataset
+from wavebind.core.shards import Arrays, ChunkStore, Shard, chunks_folder
+from wavebind.core.workers import WorkerPool, run_chunks
 from wavebind.datasets.from_peaks.candidates import (
     ChromosomeCandidates,
     CountTask,
@@ -25,6 +24,7 @@ from wavebind.datasets.from_peaks.choose import (
     choose_windows,
     silent,
 )
+from wavebind.datasets.writing import DatasetSummary, write_dataset
 from wavebind.genome.genomes import Genome, open_genome
 
 __all__ = ["PeakJob", "build_dataset", "merge_dataset"]
@@ -64,13 +64,13 @@ def build_dataset(
     job: PeakJob,
     *,
     shard: Shard | None = None,
-    crew: Crew | None = None,
+    pool: WorkerPool | None = None,
     note: Callable[[str], None] | None = None,
     stages: Stages | None = None,
 ) -> DatasetSummary | None:
     """Make a dataset.
 
-    With a `shard` or a `crew` the candidates are counted in pieces, a chromosome each, that are
+    With a `shard` or a `pool` the candidates are counted in pieces, a chromosome each, that are
     kept in ``OUT.parts`` until the dataset is whole; without, by this process alone.
 
     Parameters
@@ -78,7 +78,7 @@ def build_dataset(
     job : PeakJob
     shard : Shard, optional
         Count this share of the chromosomes only; :func:`merge_dataset` goes on from there.
-    crew : Crew, optional
+    pool : WorkerPool, optional
         Who counts.
     note : callable, optional
         Takes what a person should know.
@@ -94,18 +94,18 @@ def build_dataset(
     ------
     InputError
         As :func:`wavebind.datasets.from_peaks.choose.choose_windows` and
-        :func:`wavebind.datasets.dataset.write_dataset`.
+        :func:`wavebind.datasets.writing.write_dataset`.
     """
     bars = stages or silent
     with bars("reading the genome", None) as advance:
         genome = open_genome(Path(job.genome), progress=advance)
-    store: PieceStore | None = None
+    store: ChunkStore | None = None
     count: Count | None = None
-    if shard is not None or crew is not None:
+    if shard is not None or pool is not None:
         if Path(job.out).exists() and not job.force:
             raise InputError(f"{job.out}: exists already; choose another name or pass --force")
         store = _store(job, genome)
-        count = _shared(store, shard, crew or Crew(1))
+        count = _shared(store, shard, pool or WorkerPool(1))
     try:
         summary = _write(job, genome, count, note or (lambda _: None), bars)
     except _ShareDone:
@@ -139,7 +139,7 @@ def merge_dataset(job: PeakJob) -> DatasetSummary:
     return summary
 
 
-def _store(job: PeakJob, genome: Genome) -> PieceStore:
+def _store(job: PeakJob, genome: Genome) -> ChunkStore:
     inputs = [*job.peaks, *job.accessible, *job.exclude]
     description = {
         "command": "dataset",
@@ -147,10 +147,10 @@ def _store(job: PeakJob, genome: Genome) -> PieceStore:
         "genome": genome.checksum,
         "inputs": [sha256(Path(path)) for path in inputs],
     }
-    return PieceStore(parts_folder(Path(job.out)), description)
+    return ChunkStore(chunks_folder(Path(job.out)), description)
 
 
-def _shared(store: PieceStore, shard: Shard | None, crew: Crew) -> Count:
+def _shared(store: ChunkStore, shard: Shard | None, pool: WorkerPool) -> Count:
     def count(
         task: CountTask,
         pieces: list[ChromosomeCandidates],
@@ -158,7 +158,7 @@ def _shared(store: PieceStore, shard: Shard | None, crew: Crew) -> Count:
     ) -> Iterator[Arrays]:
         share = shard or Shard()
         mine = [(i, piece) for i, piece in enumerate(pieces) if share.has(i)]
-        run_pieces(partial(count_chromosome, task), mine, store, crew, done)
+        run_chunks(partial(count_chromosome, task), mine, store, pool, done)
         if share.count > 1:
             raise _ShareDone
         return (store.read(i) for i in range(len(pieces)))

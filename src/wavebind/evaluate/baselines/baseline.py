@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.core.events import OnEvent, ignore
-from wavebind.datasets.dataset import Dataset, epoch_indices
+from wavebind.datasets.dataset import Dataset
 from wavebind.genome.sequences import Codes
 
-__all__ = ["Fitted", "Rival", "balanced_sample"]
+__all__ = ["Baseline", "Fitted"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Fitted:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-class Rival(ABC):
+class Baseline(ABC):
     """A model behind two calls.
 
     Attributes
@@ -67,29 +67,3 @@ class Rival(ABC):
     @abstractmethod
     def predict(self, codes: Codes) -> NDArray[np.float64]:
         """Scores, higher for bound, shape ``(window,)``, of windows ``(window, position)``."""
-
-
-def balanced_sample(
-    data: Dataset, rng: np.random.Generator, n_each: int | None
-) -> tuple[Codes, NDArray[np.int8]]:
-    """Training windows of both classes, as many of each.
-
-    Parameters
-    ----------
-    data : Dataset
-    rng : numpy.random.Generator
-    n_each : int or None
-        At most this many of each class; None for as many as the smaller class has.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Codes ``(window, position)`` and labels ``(window,)``.
-    """
-    train = data.indices("train")
-    bound = train[data.labels[train] == 1]
-    n = len(bound) if n_each is None else min(n_each, len(bound))
-    kept = rng.choice(bound, n, replace=False)
-    pool = np.concatenate([kept, train[data.labels[train] == 0]])
-    chosen = np.sort(epoch_indices(data.labels, pool, 1.0, rng))
-    return np.asarray(data.codes[chosen]), data.labels[chosen]

@@ -17,7 +17,7 @@ from wavebind.core.errors import InputError
 from wavebind.core.events import Message, OnEvent, ignore
 from wavebind.core.files import replace_file
 from wavebind.datasets.dataset import Dataset
-from wavebind.evaluate.baselines.baseline import Fitted, Rival
+from wavebind.evaluate.baselines.baseline import Baseline, Fitted
 from wavebind.evaluate.baselines.gkmkernel import GkmKernel
 from wavebind.genome.sequences import Codes
 from wavebind.metrics.binary import ranking_metrics
@@ -116,7 +116,7 @@ def _solve_active(
     return x, float((y - image).mean())
 
 
-class GkmAll(Rival):
+class GkmAll(Baseline):
     """A gapped k-mer SVM on every training window, both classes weighing alike.
 
     The kernel is LS-GKM's default; the loss is the squared hinge, its strength chosen on valid.
@@ -125,7 +125,7 @@ class GkmAll(Rival):
     def fit(self, data: Dataset, folder: Path, seed: int, on_event: OnEvent = ignore) -> Fitted:
         """Train at each strength; keep the best on valid.
 
-        Leaves ``profiles.npz`` and ``profiles.png``: what each base of the bound test windows
+        Leaves ``profiles.npz``: what each base of the bound test windows
         adds, those that score most on top.
         """
         del seed
@@ -162,7 +162,7 @@ class GkmAll(Rival):
             if auroc > best:
                 best, kept = auroc, (strength, len(used))
                 self._table, self._bias = table, bias
-        self._draw(data, folder)
+        self._keep_profiles(data, folder)
         return Fitted(
             kept[1] + 1,
             len(train),
@@ -199,18 +199,17 @@ class GkmAll(Rival):
             found[:, i : i + words.shape[1]] += shares
         return found
 
-    def _draw(self, data: Dataset, folder: Path) -> None:
-        """Keep the scores of bases of the bound test windows, and their picture."""
-        from wavebind.report.explanation_plots import draw_profiles
-        from wavebind.report.plots import to_png
-
+    def _keep_profiles(self, data: Dataset, folder: Path) -> None:
+        """Keep the scores of bases of the bound test windows."""
         part = next(p for p in ("test", "valid") if (data.parts == p).any())
         indices = data.indices(part)
         bound = indices[data.labels[indices] == 1]
         codes = np.asarray(data.codes[bound])
         scores = self.base_scores(codes)
         with replace_file(folder / "profiles.npz") as temporary, temporary.open("wb") as stream:
-            np.savez_compressed(stream, index=bound, base_scores=scores.astype(np.float32))
-        figure = draw_profiles(scores, self.predict(codes), "gapped k-mers")
-        with replace_file(folder / "profiles.png") as temporary:
-            temporary.write_bytes(to_png(figure))
+            np.savez_compressed(
+                stream,
+                index=bound,
+                base_scores=scores.astype(np.float32),
+                scores=self.predict(codes),
+            )

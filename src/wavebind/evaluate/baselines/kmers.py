@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from wavebind.core.errors import InputError
 from wavebind.core.events import OnEvent, ignore
 from wavebind.datasets.dataset import Dataset
-from wavebind.evaluate.baselines.baseline import Fitted, Rival
-from wavebind.genome.kmers import canonical_words
+from wavebind.evaluate.baselines.baseline import Baseline, Fitted
+from wavebind.genome.kmers import canonical_kmers
 from wavebind.genome.sequences import Codes
 from wavebind.metrics.binary import ranking_metrics
 
@@ -40,7 +40,7 @@ def kmer_counts(codes: Codes, k: int) -> Any:
     """
     from scipy.sparse import csr_array
 
-    words, known = canonical_words(codes, k)
+    words, known = canonical_kmers(codes, k)
     rows = np.broadcast_to(np.arange(len(codes))[:, None], words.shape)[known]
     ones = np.ones(len(rows), dtype=np.float32)
     counts = csr_array((ones, (rows, words[known])), shape=(len(codes), 4**k))
@@ -48,7 +48,7 @@ def kmer_counts(codes: Codes, k: int) -> Any:
     return counts
 
 
-class KmerRegression(Rival):
+class KmerRegression(Baseline):
     """Logistic regression on words of 1 to `k` bases, the penalty chosen on valid.
 
     Parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,42 +13,34 @@ from numpy.typing import NDArray
 
 from wavebind.core.errors import InputError
 from wavebind.core.events import Message, OnEvent, ignore
-from wavebind.datasets.dataset import Dataset
-from wavebind.evaluate.baselines.baseline import Fitted, Rival, balanced_sample
+from wavebind.datasets.dataset import Dataset, balanced_sample
+from wavebind.evaluate.baselines.baseline import Baseline, Fitted
 from wavebind.genome.sequences import Codes, to_letters
-from wavebind.metrics.binary import ranking_metrics
 from wavebind.motifs.discovery import discover_motifs
-from wavebind.motifs.jaspar import all_motifs, find_motif
-from wavebind.motifs.pwms import Motif, best_hits, read_meme, write_meme
+from wavebind.motifs.jaspar import choose_motif, find_motif
+from wavebind.motifs.pwms import (
+    Motif,
+    letter_frequencies,
+    motif_scores,
+    read_meme,
+    write_meme,
+)
 
 __all__ = ["DiscoveredMatrix", "JasparMatrix", "write_fasta"]
 
-#: Steadier than FIMO's 0.1 where a matrix was made of few sites.
-_PSEUDOCOUNT = 1.0
-#: Windows of each class on which all matrices are tried, and then the better ones.
-_N_FIRST, _N_SECOND, _N_KEPT = 750, 5000, 20
 _N_DISCOVERY = 4000
 _TIMEOUT = 4 * 3600
 
 
-class _Matrix(Rival):
+class _Matrix(Baseline):
     """The log-odds of the best hit of a matrix, over positions and both strands."""
 
     motif: Motif
     background: tuple[float, ...]
 
-    def _set_background(self, data: Dataset) -> None:
-        train = data.indices("train")
-        counts = np.bincount(np.asarray(data.codes[train]).ravel(), minlength=5)[:4] + 1.0
-        self.background = tuple((counts / counts.sum()).tolist())
-
-    def _scores(self, codes: Codes, motifs: list[Motif]) -> NDArray[np.float64]:
-        hits = best_hits(codes, motifs, pseudocount=_PSEUDOCOUNT, background=self.background)
-        return hits.score
-
     def predict(self, codes: Codes) -> NDArray[np.float64]:
         """Bits of the best hit."""
-        return self._scores(codes, [self.motif])[:, 0]
+        return motif_scores(codes, [self.motif], self.background)[:, 0]
 
 
 class JasparMatrix(_Matrix):
@@ -66,28 +59,15 @@ class JasparMatrix(_Matrix):
     def fit(self, data: Dataset, folder: Path, seed: int, on_event: OnEvent = ignore) -> Fitted:
         """Find the matrix."""
         del seed
-        fitted = self.choose(data, on_event)
-        write_meme(folder / "motif.meme", [self.motif])
-        return fitted
-
-    def choose(self, data: Dataset, on_event: OnEvent = ignore) -> Fitted:
-        """Find the matrix, and leave nothing on disk."""
-        self._set_background(data)
-        n_windows, n_tried = 0, 1
+        codes = np.asarray(data.codes[data.indices("train")])
+        self.background = letter_frequencies(codes)
+        n_windows, how = 0, ""
         if self.name == "auto":
-            motifs = [m for m in all_motifs() if m.width <= data.length]
-            n_tried = len(motifs)
-            on_event(Message(f"trying {n_tried:,} matrices of JASPAR on training windows"))
+            on_event(Message("trying the matrices of JASPAR on training windows"))
             # The same windows whatever the seed: there is one answer.
-            rng = np.random.default_rng(0)
-            for n_each, n_kept in ((_N_FIRST, _N_KEPT), (_N_SECOND, 1)):
-                codes, labels = balanced_sample(data, rng, n_each)
-                n_windows = max(n_windows, len(codes))
-                scores = self._scores(codes, motifs)
-                aurocs = [ranking_metrics(labels, column)[0] for column in scores.T]
-                best = np.argsort(-np.array(aurocs), kind="stable")[:n_kept]
-                motifs = [motifs[i] for i in best]
-            self.motif = motifs[0]
+            sample = partial(balanced_sample, data, np.random.default_rng(0))
+            self.motif, n_windows = choose_motif(sample, codes)
+            how = ", the best of JASPAR on train"
         else:
             self.motif = find_motif(self.name)
             if self.motif.width > data.length:
@@ -95,7 +75,7 @@ class JasparMatrix(_Matrix):
                     f"motif {self.motif.label} is {self.motif.width} bp wide, and the windows of "
                     f"{data.path} have {data.length} bp"
                 )
-        how = f", the best of {n_tried:,} on train" if n_tried > 1 else ""
+        write_meme(folder / "motif.meme", [self.motif])
         return Fitted(0, n_windows, f"{self.motif.label}{how}", {"motif": self.motif.identifier})
 
 
@@ -115,7 +95,7 @@ class DiscoveredMatrix(_Matrix):
 
     def fit(self, data: Dataset, folder: Path, seed: int, on_event: OnEvent = ignore) -> Fitted:
         """Search."""
-        self._set_background(data)
+        self.background = letter_frequencies(np.asarray(data.codes[data.indices("train")]))
         codes, labels = balanced_sample(data, np.random.default_rng(seed), self.n_each)
         bound, unbound = codes[labels == 1], codes[labels == 0]
         program = shutil.which("streme")

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from wavebind.core.devices import resolve_device
 from wavebind.core.events import OnEvent, ignore
+from wavebind.core.jsonfiles import read_json
 from wavebind.core.settings import from_dict
 from wavebind.datasets.dataset import Dataset
-from wavebind.evaluate.baselines.baseline import Fitted, Rival
+from wavebind.evaluate.baselines.baseline import Baseline, Fitted
 from wavebind.genome.sequences import Codes
 from wavebind.models import Classifier, load_model
 from wavebind.models.prediction import predict_logits
-from wavebind.models.rundir import RunDir, read_json
+from wavebind.models.rundir import RunDir
 from wavebind.training.config import TrainingConfig
 from wavebind.training.recipes import Recipe
 from wavebind.training.train import Devices, train_once
@@ -24,7 +25,7 @@ from wavebind.training.train import Devices, train_once
 __all__ = ["Network"]
 
 
-class Network(Rival):
+class Network(Baseline):
     """A recipe, trained.
 
     Parameters

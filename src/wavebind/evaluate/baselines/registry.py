@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wavebind.core.errors import InputError
-from wavebind.evaluate.baselines.baseline import Rival
+from wavebind.evaluate.baselines.baseline import Baseline
 from wavebind.evaluate.baselines.gkmall import GkmAll
 from wavebind.evaluate.baselines.kmers import KmerRegression
 from wavebind.evaluate.baselines.matrices import DiscoveredMatrix, JasparMatrix
@@ -15,7 +15,7 @@ from wavebind.models import BACKBONES
 from wavebind.motifs.jaspar import find_motif
 from wavebind.training.recipes import load_recipe, recipe_names
 
-__all__ = ["DEFAULT_MODELS", "MODELS", "ModelSpec", "make_rival", "parse_model"]
+__all__ = ["DEFAULT_MODELS", "MODELS", "ModelSpec", "make_baseline", "parse_model"]
 
 #: What is said of each in lists.
 MODELS: dict[str, str] = {
@@ -82,11 +82,11 @@ def parse_model(text: str, epochs: int | None = None) -> ModelSpec:
         raise InputError(f"model {text!r}: only jaspar takes something behind a colon, its matrix")
     if argument and argument != "auto":
         find_motif(argument)
-    make_rival(spec)
+    make_baseline(spec)
     return spec
 
 
-def make_rival(spec: ModelSpec, device: str = "auto") -> Rival:
+def make_baseline(spec: ModelSpec, device: str = "auto") -> Baseline:
     """The model itself, not yet fitted.
 
     Raises

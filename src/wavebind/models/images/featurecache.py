@@ -25,7 +25,7 @@ from wavebind.core.files import replace_file
 from wavebind.core.settings import to_dict
 from wavebind.datasets.dataset import Dataset
 from wavebind.models import Classifier
-from wavebind.models.prediction import reverse_complement_batch
+from wavebind.models.strands import reverse_complement_batch
 
 __all__ = ["feature_bytes", "feature_key", "frozen_features"]
 

@@ -1,4 +1,4 @@
-"""Convolutional networks on encoded sequences, without a transform: the rivals.
+"""Convolutional networks on encoded sequences, without a transform: the baselines.
 
 They are built after published ones, at sizes near that of scalenet:
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from wavebind.core.errors import InputError
 
-__all__ = ["Calibration", "fit_calibration", "fit_line"]
+__all__ = ["PlattScaling", "fit_calibration", "fit_line"]
 
 
 @dataclass(frozen=True)
-class Calibration:
+class PlattScaling:
     """A line through the logits (Platt 1999, Advances in Large Margin Classifiers, p. 61).
 
     Attributes
@@ -49,7 +49,7 @@ class Calibration:
                 f"a prevalence lies between 0 and 1, both excluded; found {self.prevalence!r}"
             )
 
-    def at_prevalence(self, prevalence: float) -> Calibration:
+    def at_prevalence(self, prevalence: float) -> PlattScaling:
         """The calibration where another fraction of the windows is bound.
 
         The odds are multiplied by the ratio of the prior odds (Saerens, Latinne & Decaestecker
@@ -78,7 +78,7 @@ class Calibration:
                 f"a prevalence lies between 0 and 1, both excluded; found {prevalence!r}"
             )
         shift = _log_odds(prevalence) - _log_odds(self.prevalence)
-        return Calibration(self.slope, self.intercept + shift, prevalence)
+        return PlattScaling(self.slope, self.intercept + shift, prevalence)
 
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Logistic function of the calibrated logits, without overflow; any shape."""
@@ -99,7 +99,7 @@ def _log_odds(share: float) -> float:
     return math.log(share / (1 - share))
 
 
-def fit_calibration(labels: NDArray[np.int8], logits: NDArray[np.float64]) -> Calibration:
+def fit_calibration(labels: NDArray[np.int8], logits: NDArray[np.float64]) -> PlattScaling:
     """The calibration that makes these labels most likely.
 
     Training sees fewer unbound windows than there are; this puts the proportion of the windows it
@@ -130,24 +130,24 @@ def fit_calibration(labels: NDArray[np.int8], logits: NDArray[np.float64]) -> Ca
         return float(value), np.array([np.mean(error * x), np.mean(error)])
 
     if not np.std(logits) or not n_bound or not n_unbound:
-        return Calibration()
+        return PlattScaling()
     slope, intercept = minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS").x
     slope, intercept = slope / scale, intercept - slope * centre / scale
     if not (1e-6 < slope < 1e5 and abs(intercept) < 1e5):
-        return Calibration()
-    return Calibration(float(slope), float(intercept), n_bound / len(labels))
+        return PlattScaling()
+    return PlattScaling(float(slope), float(intercept), n_bound / len(labels))
 
 
 def fit_line(
-    values: NDArray[np.float64], scores: NDArray[np.float64], start: Calibration
-) -> Calibration:
+    values: NDArray[np.float64], scores: NDArray[np.float64], start: PlattScaling
+) -> PlattScaling:
     """The line from a regression's scores to values, by least squares.
 
     Parameters
     ----------
     values, scores : numpy.ndarray
         Shape ``(window,)``.
-    start : Calibration
+    start : PlattScaling
         The line that training used; taken where the scores do not rise with the values.
     """
     spread = float(np.var(scores))
@@ -155,4 +155,4 @@ def fit_line(
     if not spread or not 1e-3 * start.slope < slope < math.inf:
         return start
     intercept = float(values.mean() - slope * scores.mean())
-    return Calibration(slope, intercept, link="identity")
+    return PlattScaling(slope, intercept, link="identity")

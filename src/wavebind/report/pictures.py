@@ -1,0 +1,80 @@
+"""The pictures of explanations and of learnt motifs, as files in a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from wavebind.core.files import replace_file
+from wavebind.explain.learned_motifs import FoundMotif
+from wavebind.explain.run import Explained
+from wavebind.explain.tracks import file_name
+from wavebind.models import ModelConfig
+from wavebind.models.rundir import RunDir
+from wavebind.report.explanation_plots import (
+    draw_explanation,
+    draw_mean_map,
+    draw_motif,
+    draw_profiles,
+)
+from wavebind.report.plots import to_png
+
+__all__ = ["write_logos", "write_pictures"]
+
+
+def write_pictures(
+    out: Path,
+    explained: Explained,
+    config: ModelConfig,
+    progress: Callable[[int], None] | None = None,
+) -> list[Path]:
+    """Draw each explained window, the mean map and all profiles, as PNG files in ``explain/``."""
+    folder = RunDir(out).explanations
+    written = []
+    for i, name in enumerate(explained.names):
+        figure = draw_explanation(
+            name,
+            explained.codes[i],
+            explained.maps[i],
+            explained.base_scores[i],
+            config.scalogram,
+            float(explained.probability[i]),
+            start=max(int(explained.start[i]), 0),
+            method=explained.method,
+        )
+        written.append(folder / f"{file_name(i, name)}.png")
+        with replace_file(written[-1]) as temporary:
+            temporary.write_bytes(to_png(figure))
+        if progress:
+            progress(1)
+    means = {
+        "mean_map": draw_mean_map(
+            explained.mean_map,
+            explained.mean_profile,
+            explained.periods,
+            explained.n_mean,
+            explained.method,
+        ),
+        "profiles": draw_profiles(explained.profiles, explained.profile_logits, explained.method),
+    }
+    for name, figure in means.items():
+        written.append(folder / f"{name}.png")
+        with replace_file(written[-1]) as temporary:
+            temporary.write_bytes(to_png(figure))
+    return written
+
+
+def write_logos(out: Path, motifs: Sequence[FoundMotif]) -> list[Path]:
+    """Draw each motif that :func:`wavebind.explain.learned_motifs.find_motifs` found, as PNG."""
+    written = []
+    for found in motifs:
+        best = found.matches[0]
+        words = f"{best.identifier} {best.name}, q {best.q:.1g}" if best.q < 0.05 else "no match"
+        title = (
+            f"{found.motif.identifier}: {words}; {found.n_sites:,} sites in {found.share:.0%} of "
+            f"the windows"
+        )
+        written.append(RunDir(out).motifs / f"{found.motif.identifier}.png")
+        with replace_file(written[-1]) as temporary:
+            temporary.write_bytes(to_png(draw_motif(found.motif, found.contributions, title)))
+    return written
