@@ -2,7 +2,6 @@ import json
 
 import numpy as np
 import pytest
-from scipy.stats import false_discovery_control
 
 from helpers import LENGTH, MOTIF
 from wavebind.cli.main import run as run_cli
@@ -13,13 +12,8 @@ from wavebind.explain.learned_motifs import find_motifs
 from wavebind.explain.modisco import find_patterns, trim_bounds
 from wavebind.genome.sequences import reverse_complement, to_codes, to_letters
 from wavebind.motifs.jaspar import find_motif
-from wavebind.motifs.matches import adjusted, match_motifs
+from wavebind.motifs.matches import match_motifs
 from wavebind.motifs.pwms import Motif, read_meme
-
-
-def test_adjusted_p_values_are_those_of_scipy():
-    p = np.random.default_rng(0).random(200) ** 3
-    np.testing.assert_allclose(adjusted(p), false_discovery_control(p))
 
 
 def test_a_matrix_is_its_own_best_match():

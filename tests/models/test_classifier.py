@@ -77,16 +77,16 @@ def test_configurations_are_resolved_and_checked():
     [
         (
             lambda: ModelConfig(48, backbone="vgg"),
-            "model 'vgg' is not known; choose one of: scalenet, pyramidnet, resnet18",
+            "model 'vgg' is not known; choose one of: scalenet, pyramidnet, cnn",
         ),
         (lambda: ModelConfig(10), "windows of 10 bp are shorter than a binding site"),
         (lambda: ModelConfig(48, options={"size": 3}), "options of scalenet: size: "),
         (lambda: ModelConfig(48, options={"kernel": "x"}), "options of scalenet: kernel: "),
-        (lambda: ScaleNetConfig(kernel=4), "scalenet kernel must be odd; found 4"),
-        (lambda: ScaleNetConfig(dropout=1.0), "scalenet dropout must be from 0 to below 1"),
-        (lambda: ScaleNetConfig(pool=0), "scalenet pool must be 1 or more"),
-        (lambda: ScaleNetConfig(band_blocks=-1), "scalenet band_blocks must be 0 or more"),
-        (lambda: ScaleNetConfig(dilations=()), "scalenet dilations must be 1 or more"),
+        (lambda: ScaleNetConfig(kernel=4), "kernel must be odd; found 4"),
+        (lambda: ScaleNetConfig(dropout=1.0), "dropout must be below 1"),
+        (lambda: ScaleNetConfig(pool=0), "pool must be 1 or more"),
+        (lambda: ScaleNetConfig(band_blocks=-1), "band_blocks must be 0 or more"),
+        (lambda: ScaleNetConfig(dilations=()), "dilations must be 1 or more"),
         (
             lambda: ScaleNet(ScaleNetConfig(), (8, 3, 100)),
             "at least 4 scales and 4 positions; found 3",

@@ -251,12 +251,12 @@ def test_divergence_is_an_error_and_leaves_no_model(data, tmp_path, monkeypatch)
     ("options", "message"),
     [
         ({"epochs": 0}, "epochs must be 1 or more; found 0"),
-        ({"seed": -1}, "seed must be from 0"),
+        ({"seed": -1}, "seed must be 0 or more"),
         ({"learning_rate": 0.0}, "learning_rate must be above 0"),
         ({"unbound_ratio": 0.0}, "unbound_ratio must be above 0"),
         ({"batch_size": 1}, "batch_size must be 2 or more"),
         ({"patience": 0}, "patience must be 1 or more"),
-        ({"averaging": 1.0}, "averaging must be from 0 to below 1"),
+        ({"averaging": 1.0}, "averaging must be below 1"),
         ({"max_shift": -1}, "max_shift must be 0 or more"),
     ],
 )

@@ -16,10 +16,10 @@ def models() -> None:
     """List the networks: what they read, how large they are, and which weights there are."""
     import torch
 
-    from wavebind.models import BACKBONES, ModelConfig, build_model
+    from wavebind.models import ModelConfig, all_backbones, build_model
 
     typer.echo(f"{'name':<20}{'weights':>12}  about")
-    for name, backbone in BACKBONES.items():
+    for name, backbone in all_backbones().items():
         network = build_model(ModelConfig(200, backbone=name), torch.Generator().manual_seed(0))
         typer.echo(f"{name:<20}{network.n_weights:>12,}  {backbone.about}")
         typer.echo(f"{'':<34}reads {backbone.inputs}")

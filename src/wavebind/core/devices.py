@@ -52,11 +52,10 @@ def has_fast_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
-        # PyTorch has no public question for this; an absent one counts as no.
-        for question in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
-            ask = getattr(torch.cpu, question, None)
-            if ask is not None and ask():
-                return True
+        # An older PyTorch cannot be asked; that counts as no.
+        ask = getattr(torch.cpu, "get_capabilities", dict)
+        found: dict[str, object] = ask()
+        return bool(found.get("avx512_bf16") or found.get("amx_tile"))
     return False
 
 

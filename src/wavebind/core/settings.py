@@ -1,15 +1,44 @@
-"""Settings to dictionaries and back, every field checked."""
+"""Settings: frozen dataclasses that check themselves, to dictionaries and back, by name and value.
+
+A settings class inherits from :class:`Settings` and gives the bounds of its fields as annotations,
+``Annotated[int, Field(ge=1)]``. What a field means stands in the docstring of the class.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, TypeVar
+import difflib
+import functools
+import inspect
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, get_type_hints
 
 from wavebind.core.errors import InputError
 
-__all__ = ["Removed", "from_dict", "to_dict"]
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+    from pydantic_core import ErrorDetails
+
+__all__ = [
+    "Removed",
+    "Setting",
+    "Settings",
+    "UnknownSettingError",
+    "describe",
+    "from_dict",
+    "names_of",
+    "to_dict",
+    "with_values",
+]
 
 T = TypeVar("T")
+
+_RULES = {
+    "greater_than_equal": "{ge} or more",
+    "greater_than": "above {gt}",
+    "less_than_equal": "at most {le}",
+    "less_than": "below {lt}",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +58,59 @@ class Removed:
 
     neutral: tuple[Any, ...] | None
     remedy: str
+
+
+class UnknownSettingError(InputError):
+    """A setting that is named does not exist."""
+
+
+class Settings:
+    """Base of settings classes, which are frozen dataclasses.
+
+    Raises
+    ------
+    InputError
+        If a field is not within the bounds of its annotation.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    REMOVED: ClassVar[dict[str, Removed]] = {}
+
+    def __post_init__(self) -> None:
+        from pydantic import ValidationError
+
+        for name, adapter in _adapters(cast("Hashable", type(self))).items():
+            value = getattr(self, name)
+            try:
+                adapter.validate_python(value)
+            except ValidationError as error:
+                raise InputError(_words(error.errors(include_url=False)[0], name)) from error
+
+
+@functools.cache
+def _adapters(kind: Any) -> dict[str, TypeAdapter[Any]]:
+    """What checks each field of plain values; nested settings have checked themselves."""
+    from pydantic import TypeAdapter
+
+    hints = get_type_hints(kind, include_extras=True)
+    names = [field.name for field in dataclasses.fields(kind)]
+    return {name: TypeAdapter(hints[name]) for name in names if not _nested(hints[name])}
+
+
+def _nested(hint: Any) -> bool:
+    parts = getattr(hint, "__args__", (hint,))
+    return any(dataclasses.is_dataclass(part) for part in (hint, *parts))
+
+
+def _words(error: ErrorDetails, name: str = "") -> str:
+    """An error of pydantic in the words of this package."""
+    place = [str(part) for part in error["loc"] if part != "__root__"]
+    where = ".".join([name, *place] if name else place) or "settings"
+    rule = _RULES.get(error["type"])
+    if rule is None:
+        return f"{where}: {error['msg']}"
+    bound = {key: f"{value:g}" for key, value in error["ctx"].items()}
+    return f"{where} must be {rule.format(**bound)}; found {error['input']!r}"
 
 
 def to_dict(settings: Any) -> dict[str, Any]:
@@ -77,9 +159,7 @@ def from_dict(kind: type[T], data: object, name: str) -> T:
             raise
         raise InputError(f"{name}: {error}") from error
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise InputError(f"{name}: {where}: {first['msg']}") from error
+        raise InputError(f"{name}: {_words(error.errors(include_url=False)[0])}") from error
 
 
 def _without_removed(kind: type[Any], data: object, name: str) -> object:
@@ -95,3 +175,133 @@ def _without_removed(kind: type[Any], data: object, name: str) -> object:
                 f"{removed[key].remedy}"
             )
     return {key: value for key, value in data.items() if key not in removed}
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """One setting of a settings class.
+
+    Attributes
+    ----------
+    name : str
+        Its place, ``background.ratio``.
+    default : object
+        None where it has none.
+    meaning : str
+        From the docstring of the class.
+    """
+
+    name: str
+    default: Any
+    meaning: str
+
+
+def describe(settings: Any, prefix: str = "") -> Iterator[Setting]:
+    """Every setting of an instance of a settings class, those of nested classes after their place.
+
+    Parameters
+    ----------
+    settings : Settings
+        Its values are given as defaults.
+    prefix : str
+        What all names begin with.
+    """
+    meanings = _meanings(cast("Hashable", type(settings)))
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from describe(value, f"{prefix}{field.name}.")
+        else:
+            yield Setting(f"{prefix}{field.name}", value, meanings.get(field.name, ""))
+
+
+@functools.cache
+def _meanings(kind: Any) -> Mapping[str, str]:
+    """What each field means, from the section Attributes of the docstring."""
+    found: dict[str, str] = {}
+    names: list[str] = []
+    lines = (inspect.getdoc(kind) or "").split("\n")
+    section = False
+    for line, rule in zip(lines, [*lines[1:], ""], strict=True):
+        if rule and not rule.strip("-"):
+            section = line == "Attributes"
+        elif section and line and not line.startswith((" ", "-")):
+            names = [name.strip() for name in line.partition(" : ")[0].split(",")]
+        elif section and line.startswith(" "):
+            for name in names:
+                found[name] = f"{found.get(name, '')} {line.strip()}".strip()
+    return found
+
+
+def with_values(settings: T, values: Sequence[str], kinds: Mapping[str, type[Any]] = {}) -> T:
+    """Settings with some of their values replaced.
+
+    Parameters
+    ----------
+    settings : Settings
+    values : sequence of str
+        ``NAME=VALUE``, with the name as :func:`describe` gives it. A comma stands between the
+        entries of a list; ``none`` is no value.
+    kinds : mapping
+        For entries that are dictionaries of settings, the class that they belong to.
+
+    Raises
+    ------
+    UnknownSettingError
+        If there is no setting of that name; the message has the nearest one.
+    InputError
+        If a value is not one that the setting can have.
+    """
+    table = to_dict(settings)
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UnknownSettingError(f"{text!r}: give a setting as NAME=VALUE")
+        *outer, last = name.strip().split(".")
+        inner: Any = table
+        for part in outer:
+            inner = inner.get(part) if isinstance(inner, dict) else None
+        kind = kinds.get(".".join(outer))
+        known = inner if kind is None else {field.name for field in dataclasses.fields(kind)}
+        if not isinstance(inner, dict) or last not in known:
+            raise UnknownSettingError(_unknown(name.strip(), settings, kinds))
+        inner[last] = _value(value.strip(), _hint(type(settings), [*outer, last], kinds))
+    return from_dict(type(settings), table, "the settings")
+
+
+def _unknown(name: str, settings: Any, kinds: Mapping[str, type[Any]]) -> str:
+    known = [setting.name for setting in describe(settings)]
+    for place, kind in kinds.items():
+        known += [f"{place}.{field.name}" for field in dataclasses.fields(kind)]
+    near = difflib.get_close_matches(name, known, 1, 0.0)
+    # A setting of another place, called by its last name alone.
+    same = [other for other in known if other.rpartition(".")[2] == name.rpartition(".")[2]]
+    return f"there is no setting {name!r}; did you mean {(same or near)[0]!r}?"
+
+
+def _hint(kind: type[Any], place: list[str], kinds: Mapping[str, type[Any]]) -> Any:
+    for i, name in enumerate(place):
+        at = ".".join(place[:i])
+        if at in kinds:
+            kind = kinds[at]
+        hint = get_type_hints(kind).get(name, str)
+        parts = [p for p in (hint, *getattr(hint, "__args__", ())) if dataclasses.is_dataclass(p)]
+        if parts and isinstance(parts[0], type):
+            kind = parts[0]
+    return hint
+
+
+def _value(text: str, hint: Any) -> Any:
+    """A value from its text; numbers and truth values are read by the settings class itself."""
+    options = (hint, *getattr(hint, "__args__", ()))
+    if text.lower() == "none" and type(None) in options:
+        return None
+    origins = {getattr(option, "__origin__", option) for option in options}
+    if tuple in origins or list in origins:
+        return names_of(text)
+    return text
+
+
+def names_of(text: str) -> list[str]:
+    """The entries of a list with commas between them."""
+    return [name.strip() for name in text.split(",") if name.strip()]

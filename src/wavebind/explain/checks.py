@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from wavebind.core.errors import InputError
 from wavebind.explain.attribution import explain_windows
 from wavebind.explain.tracks import best_stretch
-from wavebind.genome.sequences import UNKNOWN, Codes
+from wavebind.genome.sequences import UNKNOWN, Codes, onehot
 from wavebind.metrics.binary import Estimate, estimate
 from wavebind.models import Classifier, build_model
 from wavebind.models.prediction import predict_logits
@@ -81,9 +81,8 @@ def find_sites(codes: Codes, motif: Motif, p_value: float = P_VALUE) -> Sites:
     """
     from memelite import fimo
 
-    onehot = np.stack([codes == base for base in range(4)], axis=1).astype(np.int8)
     table = {motif.identifier: motif.probabilities().T}
-    hits = fimo(table, onehot, threshold=p_value, reverse_complement=True)[0]
+    hits = fimo(table, onehot(codes), threshold=p_value, reverse_complement=True)[0]
     hits = hits.sort_values(["sequence_name", "score"], ascending=[True, False], kind="stable")
     best = hits.drop_duplicates("sequence_name")
     return Sites(

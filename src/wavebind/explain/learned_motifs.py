@@ -24,6 +24,7 @@ from wavebind.datasets.dataset import Dataset
 from wavebind.explain.attribution import explain_windows
 from wavebind.explain.modisco import Pattern, find_patterns, trim_bounds
 from wavebind.explain.run import default_method
+from wavebind.genome.sequences import onehot
 from wavebind.models.prediction import load_output
 from wavebind.models.rundir import RunDir
 from wavebind.motifs.matches import Match, match_motifs
@@ -141,9 +142,9 @@ def find_motifs(
     contributions = np.concatenate([p.contributions for p in pieces if p.contributions is not None])
     if clustering:
         clustering()
-    onehot = np.stack([data.codes[bound] == base for base in range(4)], axis=2).astype(np.int8)
+    letters = onehot(np.asarray(data.codes[bound])).transpose(0, 2, 1)
     patterns, _ = run_isolated(
-        find_patterns, (onehot, contributions, min(_LEAST, len(bound))), lambda *_: None
+        find_patterns, (letters, contributions, min(_LEAST, len(bound))), lambda *_: None
     )
     if not patterns:
         raise InputError(

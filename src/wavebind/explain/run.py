@@ -19,7 +19,7 @@ from wavebind.datasets.dataset import Dataset
 from wavebind.explain.attribution import check_method, explain_windows
 from wavebind.explain.gradcam import KINDS, default_stages
 from wavebind.explain.tracks import write_tracks
-from wavebind.genome.sequences import Codes, to_letters
+from wavebind.genome.sequences import Codes, onehot, to_letters
 from wavebind.models import Classifier, ModelConfig
 from wavebind.models.prediction import load_output, predict_logits
 from wavebind.models.rundir import RunDir
@@ -318,8 +318,7 @@ def _write(run: RunDir, explained: Explained, settings: dict[str, object], data:
         if len(explained.contributions):
             # tf-modisco takes (window, base, position): one-hot windows, and what each base there
             # would contribute.
-            onehot = np.stack([explained.codes == base for base in range(4)], axis=1)
-            np.savez_compressed(folder / "modisco_sequences.npz", onehot.astype(np.int8))
+            np.savez_compressed(folder / "modisco_sequences.npz", onehot(explained.codes))
             scores = explained.contributions.transpose(0, 2, 1).astype(np.float32)
             np.savez_compressed(folder / "modisco_scores.npz", scores)
         write_tracks(

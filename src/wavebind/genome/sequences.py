@@ -25,6 +25,7 @@ __all__ = [
     "gc_fraction",
     "letter_codes",
     "lower_fraction",
+    "onehot",
     "parse_locus",
     "read_fasta",
     "reverse_complement",
@@ -286,3 +287,19 @@ def read_fasta(path: Path) -> Iterator[FastaRecord]:
 
 #: A window with more unknown bases than this fraction is dropped.
 MAX_UNKNOWN = 0.10
+
+
+def onehot(codes: Codes) -> NDArray[np.int8]:
+    """One-hot windows.
+
+    Parameters
+    ----------
+    codes : numpy.ndarray
+        ``uint8``, shape ``(window, position)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``int8``, shape ``(window, 4, position)``, bases A, C, G, T; zero where a base is unknown.
+    """
+    return np.stack([codes == base for base in range(4)], axis=1).astype(np.int8)

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from wavebind.core.errors import InputError
 
@@ -84,7 +85,7 @@ class PlattScaling:
         """Logistic function of the calibrated logits, without overflow; any shape."""
         if self.link == "identity":
             return np.asarray(self.slope * logits + self.intercept)
-        return 0.5 * (1 + np.tanh(0.5 * (self.slope * logits + self.intercept)))
+        return np.asarray(expit(self.slope * logits + self.intercept))
 
     def logits(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         """The logits that these probabilities are of; 0 and 1 are those of the ends of float64."""
@@ -125,7 +126,7 @@ def fit_calibration(labels: NDArray[np.int8], logits: NDArray[np.float64]) -> Pl
 
     def loss(line: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         z = line[0] * x + line[1]
-        error = 0.5 * (1 + np.tanh(0.5 * z)) - wanted
+        error = expit(z) - wanted
         value = np.mean(np.logaddexp(0, z) - wanted * z)
         return float(value), np.array([np.mean(error * x), np.mean(error)])
 

@@ -3,14 +3,14 @@
 from wavebind.models.classifier import Classifier, ModelConfig, build_model
 from wavebind.models.ensemble import make_ensemble, require_ensemble
 from wavebind.models.modelfile import ModelCard, load_model, save_model
-from wavebind.models.registry import BACKBONES, Backbone, get_backbone
+from wavebind.models.registry import Backbone, all_backbones, get_backbone
 
 __all__ = [
-    "BACKBONES",
     "Backbone",
     "Classifier",
     "ModelCard",
     "ModelConfig",
+    "all_backbones",
     "build_model",
     "get_backbone",
     "load_model",

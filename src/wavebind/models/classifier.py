@@ -49,7 +49,7 @@ class ModelConfig:
         Window length in base pairs.
     scalogram : ScalogramConfig
     backbone : str
-        A name of :data:`wavebind.models.registry.BACKBONES`.
+        A name of :func:`wavebind.models.registry.all_backbones`.
     options : dict
         The backbone's own settings, those that differ from its defaults.
     image : ImageConfig or None

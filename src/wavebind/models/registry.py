@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from wavebind.core.errors import InputError
-from wavebind.models.images.efficientnet import EfficientNetConfig, EfficientNetLite0
-from wavebind.models.images.pretrained import LITE0_IMAGENET, RESNET_IMAGENET, Pretrained
-from wavebind.models.images.resnet import ResNet, ResNetConfig
-from wavebind.models.images.timmnet import TimmConfig, TimmNet, check_name
+from wavebind.models.networks.cnn import CNN, CNNConfig
+from wavebind.models.networks.danq import DanQ, DanQConfig
+from wavebind.models.networks.deepbind import DeepBind, DeepBindConfig
 from wavebind.models.networks.pyramidnet import PyramidNet, PyramidNetConfig
 from wavebind.models.networks.scalenet import ScaleNet, ScaleNetConfig
 from wavebind.models.networks.segments import SegmentedNetwork
-from wavebind.models.networks.sequencenets import (
-    CNN,
-    CNNConfig,
-    DanQ,
-    DanQConfig,
-    DeepBind,
-    DeepBindConfig,
-)
 
-__all__ = ["BACKBONES", "Backbone", "get_backbone"]
+if TYPE_CHECKING:
+    from wavebind.models.images.pretrained import Pretrained
+
+__all__ = ["Backbone", "all_backbones", "get_backbone"]
 
 
 @dataclass(frozen=True)
@@ -72,9 +66,8 @@ _SEQUENCE_NETWORKS: tuple[tuple[str, type[Any], Any, str], ...] = (
     ("deepbind", DeepBindConfig, DeepBind, "one layer of motif detectors, of the kind of DeepBind"),
     ("danq", DanQConfig, DanQ, "motif detectors read by an LSTM, of the kind of DanQ"),
 )
-_IMAGES = "images or scalograms, any number of channels"
-
-BACKBONES: dict[str, Backbone] = {
+#: The networks of this package but those of :mod:`wavebind.models.images`.
+_OWN: dict[str, Backbone] = {
     backbone.name: backbone
     for backbone in (
         Backbone(
@@ -90,34 +83,11 @@ BACKBONES: dict[str, Backbone] = {
             "pyramidnet",
             PyramidNetConfig,
             PyramidNet,
-            "network over octaves of a scalogram, for windows of 1 to 10 kb",
+            "network over octaves of a scalogram, for windows of 1 to 10 kb (experimental)",
             "scalograms of several resolutions",
             head="head.",
             own_normalisation=True,
             front="pyramid",
-        ),
-        *(
-            Backbone(
-                f"resnet{depth}",
-                ResNetConfig,
-                partial(ResNet, depth),
-                f"ResNet-{depth} under torchvision's names",
-                _IMAGES,
-                first="conv1.weight",
-                head="fc.",
-                pretrained=RESNET_IMAGENET[depth],
-            )
-            for depth in (18, 34, 50)
-        ),
-        Backbone(
-            "efficientnet-lite0",
-            EfficientNetConfig,
-            EfficientNetLite0,
-            "EfficientNet-Lite0 under the names of its published weights",
-            _IMAGES,
-            first="_conv_stem.weight",
-            head="_fc.",
-            pretrained=LITE0_IMAGENET,
         ),
         *(
             Backbone(
@@ -136,18 +106,12 @@ BACKBONES: dict[str, Backbone] = {
 }
 
 
-@dataclass(frozen=True)
-class _NoSettings:
-    """A network of timm is built as timm builds it."""
+@cache
+def all_backbones() -> dict[str, Backbone]:
+    """Every network of this package, by name; those that read images among them."""
+    from wavebind.models.images import BACKBONES
 
-    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
-
-
-def _build_timm(
-    name: str, settings: Any, shape: tuple[int, int, int], n_outputs: int
-) -> SegmentedNetwork:
-    del settings
-    return TimmNet(TimmConfig(name), shape, n_outputs)
+    return {**_OWN, **BACKBONES}
 
 
 def get_backbone(name: str) -> Backbone:
@@ -158,13 +122,16 @@ def get_backbone(name: str) -> Backbone:
     InputError
         If there is none of that name; the message lists those there are.
     """
+    if name in _OWN:
+        return _OWN[name]
     if name.startswith("timm:"):
-        inner = name.removeprefix("timm:")
-        check_name(inner)
-        return Backbone(name, _NoSettings, partial(_build_timm, inner), f"{inner} of timm", _IMAGES)
+        from wavebind.models.images import timm_backbone
+
+        return timm_backbone(name.removeprefix("timm:"))
     try:
-        return BACKBONES[name]
+        return all_backbones()[name]
     except KeyError:
+        known = ", ".join(all_backbones())
         raise InputError(
-            f"model {name!r} is not known; choose one of: {', '.join(BACKBONES)}, or timm:NAME"
+            f"model {name!r} is not known; choose one of: {known}, or timm:NAME"
         ) from None

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wavebind.motifs.jaspar import latest_motifs
 from wavebind.motifs.pwms import Motif
 
-__all__ = ["Match", "adjusted", "match_motifs"]
+__all__ = ["Match", "match_motifs"]
 
 
 @dataclass(frozen=True)
@@ -37,16 +36,6 @@ class Match:
     q: float
 
 
-def adjusted(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Benjamini and Hochberg's adjusted p-values, shape ``(test,)``."""
-    order = np.argsort(p, kind="stable")
-    ranked = p[order] * len(p) / np.arange(1, len(p) + 1)
-    monotone = np.minimum.accumulate(ranked[::-1])[::-1]
-    found = np.empty_like(monotone)
-    found[order] = np.minimum(monotone, 1.0)
-    return found
-
-
 def match_motifs(
     motifs: Sequence[Motif], known: Sequence[Motif] | None = None, n: int = 5
 ) -> list[list[Match]]:
@@ -66,6 +55,7 @@ def match_motifs(
         Of each motif, best first.
     """
     from memelite import tomtom
+    from scipy.stats import false_discovery_control
 
     targets = list(latest_motifs() if known is None else known)
     if not motifs:
@@ -82,7 +72,7 @@ def match_motifs(
     found = []
     for row in p_values:
         row = np.clip(row, 0.0, 1.0)
-        q = adjusted(row)
+        q = false_discovery_control(row)
         best = np.argsort(row, kind="stable")[:n]
         found.append(
             [

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from wavebind.core.errors import InputError
 from wavebind.core.files import replace_file, sha256
-from wavebind.core.settings import to_dict
+from wavebind.core.settings import Settings, to_dict
 from wavebind.core.shards import Arrays, ChunkStore, Shard, chunks_folder
 from wavebind.core.workers import WorkerPool, run_chunks, silent
 from wavebind.genome.genomes import Genome, open_genome
@@ -55,7 +56,7 @@ _DIGITS = 4
 
 
 @dataclass(frozen=True)
-class ScanConfig:
+class ScanConfig(Settings):
     """How a genome is scanned.
 
     Attributes
@@ -83,38 +84,24 @@ class ScanConfig:
         Decides the shuffles.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
-
-    stride: int | None = None
+    stride: Annotated[int, Field(ge=1)] | None = None
     mode: str = "auto"
     threshold: float | None = None
-    false_positives: float | None = None
-    decoys: float = 5.0
+    false_positives: Annotated[float, Field(gt=0)] | None = None
+    decoys: Annotated[float, Field(ge=0.01, le=10_000)] = 5.0
     count_decoys: bool = False
     prevalence: float | None = None
-    screen: float = 3.0
-    seed: int = 0
+    screen: Annotated[float, Field(ge=0, le=1000)] = 3.0
+    seed: Annotated[int, Field(ge=0)] = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.mode not in MODES:
             raise InputError(f"mode {self.mode!r} is not known; choose one of: {', '.join(MODES)}")
+        if self.threshold is not None and not math.isfinite(self.threshold):
+            raise InputError(f"threshold must be a number; found {self.threshold!r}")
         if self.threshold is not None and self.false_positives is not None:
             raise InputError("give a threshold or a rate of false positives, not both")
-        rules = (
-            ("stride", self.stride is None or self.stride >= 1, "1 or more"),
-            ("threshold", self.threshold is None or math.isfinite(self.threshold), "a number"),
-            (
-                "false_positives",
-                self.false_positives is None or self.false_positives > 0,
-                "above 0",
-            ),
-            ("decoys", 0.01 <= self.decoys <= 10_000, "from 0.01 to 10,000 Mb"),
-            ("screen", 0 <= self.screen <= 1000, "0 or more"),
-            ("seed", self.seed >= 0, "0 or more"),
-        )
-        for name, holds, rule in rules:
-            if not holds:
-                raise InputError(f"{name} must be {rule}; found {getattr(self, name)!r}")
 
     @property
     def uses_decoys(self) -> bool:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 
 from wavebind.core.devices import has_fast_bf16, resolve_device
 from wavebind.core.errors import InputError
 from wavebind.core.events import Event
-from wavebind.core.settings import Removed
+from wavebind.core.settings import Removed, Settings
 from wavebind.datasets.targets import Task
 
 __all__ = ["SCORES", "Devices", "EpochReport", "TrainingConfig", "score_words"]
 
-LOGS = ("csv", "tensorboard")
 MAX_FOLDS = 32
 #: What decides the best epoch, the first of these that the task has.
 SCORES = ("pearson", "macro_f1", "auroc")
@@ -28,7 +28,7 @@ def score_words(task: Task) -> str:
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
+class TrainingConfig(Settings):
     """How a network is trained.
 
     Attributes
@@ -85,7 +85,6 @@ class TrainingConfig:
         beyond 0.5 is a leak.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
     REMOVED: ClassVar[dict[str, Removed]] = {
         "smoothing": Removed((0, 0.0), "train again without label smoothing"),
         "teachers": Removed(((),), "train again without teachers"),
@@ -94,55 +93,35 @@ class TrainingConfig:
         "teacher_weight": Removed(None, "train again without teachers"),
     }
 
-    epochs: int = 20
-    seed: int = 0
-    batch_size: int = 128
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.02
-    warmup: float = 0.15
-    unbound_ratio: float | None = 3.0
+    epochs: Annotated[int, Field(ge=1)] = 20
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    batch_size: Annotated[int, Field(ge=2)] = 128
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.02
+    warmup: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    unbound_ratio: Annotated[float, Field(gt=0)] | None = 3.0
     redraw: bool = True
     class_weights: bool = False
-    max_shift: int = 4
+    max_shift: Annotated[int, Field(ge=0)] = 4
     strand: bool = True
-    mutation: float = 0.0
-    crossfit: int = 0
-    averaging: float = 0.998
-    clip: float = 1.0
-    accumulate: int = 1
-    patience: int = 4
+    mutation: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    crossfit: Annotated[int, Field(ge=0, le=MAX_FOLDS)] = 0
+    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.998
+    clip: Annotated[float, Field(gt=0)] = 1.0
+    accumulate: Annotated[int, Field(ge=1)] = 1
+    patience: Annotated[int, Field(ge=1)] = 4
     weights: str = "none"
     train: tuple[str, ...] = ("all",)
     cache: bool = True
-    log: tuple[str, ...] = ()
+    log: tuple[Literal["csv", "tensorboard"], ...] = ()
     shuffle_labels: bool = False
 
     def __post_init__(self) -> None:
-        rules = (
-            ("epochs", self.epochs >= 1, "1 or more"),
-            ("seed", 0 <= self.seed < 2**31, "from 0 to 2147483647"),
-            ("batch_size", self.batch_size >= 2, "2 or more"),
-            ("learning_rate", 0 < self.learning_rate <= 1, "above 0 and at most 1"),
-            ("weight_decay", 0 <= self.weight_decay <= 1, "from 0 to 1"),
-            ("warmup", 0 < self.warmup < 1, "between 0 and 1"),
-            ("unbound_ratio", self.unbound_ratio is None or self.unbound_ratio > 0, "above 0"),
-            ("max_shift", self.max_shift >= 0, "0 or more"),
-            ("mutation", 0 <= self.mutation <= 0.5, "from 0 to 0.5"),
-            (
-                "crossfit",
-                self.crossfit == 0 or 2 <= self.crossfit <= MAX_FOLDS,
-                f"0, or from 2 to {MAX_FOLDS}",
-            ),
-            ("averaging", 0 <= self.averaging < 1, "from 0 to below 1"),
-            ("clip", self.clip > 0, "above 0"),
-            ("accumulate", self.accumulate >= 1, "1 or more"),
-            ("patience", self.patience >= 1, "1 or more"),
-            ("train", bool(self.train), "the names of segments, or all"),
-            ("log", set(self.log) <= set(LOGS), f"among {', '.join(LOGS)}"),
-        )
-        for name, holds, rule in rules:
-            if not holds:
-                raise InputError(f"{name} must be {rule}; found {getattr(self, name)!r}")
+        super().__post_init__()
+        if self.crossfit == 1:
+            raise InputError("crossfit must be 0, or 2 or more; found 1")
+        if not self.train:
+            raise InputError("train must be the names of segments, or all; found none")
 
     def fold(self, number: int) -> TrainingConfig:
         """How network `number` (from 1) of a cross-fit is trained: with a seed of its own."""

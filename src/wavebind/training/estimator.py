@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import GroupShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils import check_random_state
@@ -169,7 +170,7 @@ class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Probabilities of both classes, shape ``(window, 2)``."""
-        bound = 0.5 * (1 + np.tanh(0.5 * self.decision_function(X)))
+        bound = expit(self.decision_function(X))
         return np.stack([1 - bound, bound], axis=1)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:

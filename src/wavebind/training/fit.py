@@ -18,6 +18,7 @@ import torch
 import torch.distributed
 from numpy.typing import NDArray
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from wavebind.core.errors import InputError
 from wavebind.core.settings import to_dict
@@ -191,7 +192,8 @@ class Fit(pl.LightningModule):
         decay = min(self.config.averaging, (1 + step) / (10 + step))
         new, old = self.model.state_dict(), self.average.state_dict()
         floats = [k for k, t in old.items() if t.is_floating_point()]
-        torch._foreach_lerp_([old[k] for k in floats], [new[k] for k in floats], 1 - decay)
+        move = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        move([old[k] for k in floats], [new[k] for k in floats], step)
         for name in old.keys() - set(floats):
             old[name].copy_(new[name])
 
@@ -279,6 +281,10 @@ def _mean_ranking(labels: NDArray[np.float32], logits: NDArray[np.float64]) -> t
     return float(auroc), float(auprc)
 
 
+#: The batch normalisations that networks here have.
+_Norm = nn.BatchNorm1d | nn.BatchNorm2d
+
+
 class _Sum(torch.autograd.Function):
     """The sum over all processes; so is its gradient, since every process uses it."""
 
@@ -297,7 +303,7 @@ class _Sum(torch.autograd.Function):
         return total
 
 
-def _joint_forward(norm: nn.modules.batchnorm._BatchNorm, x: torch.Tensor) -> torch.Tensor:
+def _joint_forward(norm: _Norm, x: torch.Tensor) -> torch.Tensor:
     axes = [i for i in range(x.ndim) if i != 1]
     shape = [1, -1] + [1] * (x.ndim - 2)
     values = x.float()
@@ -324,7 +330,7 @@ def _joint_forward(norm: nn.modules.batchnorm._BatchNorm, x: torch.Tensor) -> to
 def use_joint_batches(network: nn.Module) -> None:
     """Let every batch normalisation of a network see the joint batch while it trains."""
 
-    def patch(norm: nn.modules.batchnorm._BatchNorm) -> None:
+    def patch(norm: _Norm) -> None:
         own = norm.forward
 
         def forward(x: torch.Tensor) -> torch.Tensor:
@@ -333,5 +339,5 @@ def use_joint_batches(network: nn.Module) -> None:
         norm.forward = forward  # type: ignore[method-assign, assignment]
 
     for module in network.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+        if isinstance(module, _Norm):
             patch(module)

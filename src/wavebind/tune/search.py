@@ -12,14 +12,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from wavebind.core.errors import InputError
 from wavebind.core.events import Advanced, Event, Message, OnEvent, StageStarted, ignore
 from wavebind.core.files import replace_file
-from wavebind.core.settings import from_dict, to_dict
+from wavebind.core.settings import Settings, from_dict, to_dict
 from wavebind.datasets.dataset import Dataset
 from wavebind.models import Classifier
 from wavebind.models.rundir import RunDir
@@ -50,7 +51,7 @@ _PRUNE_FROM, _PRUNE_AFTER = 5, 2
 
 
 @dataclass(frozen=True)
-class TuneConfig:
+class TuneConfig(Settings):
     """A search.
 
     Attributes
@@ -80,30 +81,17 @@ class TuneConfig:
         See :func:`wavebind.core.devices.resolve_device`.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
-
-    trials: int = 30
-    time_limit: float | None = None
+    trials: Annotated[int, Field(ge=1)] = 30
+    time_limit: Annotated[float, Field(gt=0)] | None = None
     search: tuple[str, ...] = tuple(GROUPS)
     backbones: tuple[str, ...] = ()
     recipe: str = "default"
-    epochs: int = 6
-    seed: int = 0
-    max_weights: int = 2_000_000
-    max_epoch_seconds: float | None = None
-    train_bound: int | None = None
+    epochs: Annotated[int, Field(ge=1)] = 6
+    seed: Annotated[int, Field(ge=0)] = 0
+    max_weights: Annotated[int, Field(ge=1)] = 2_000_000
+    max_epoch_seconds: Annotated[float, Field(gt=0)] | None = None
+    train_bound: Annotated[int, Field(ge=2)] | None = None
     device: str = "auto"
-
-    def __post_init__(self) -> None:
-        for name in ("trials", "epochs", "max_weights"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be 1 or more; found {getattr(self, name)}")
-        for name in ("time_limit", "max_epoch_seconds"):
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise InputError(f"{name} must be above 0; found {value}")
-        if self.seed < 0:
-            raise InputError(f"seed must be 0 or more; found {self.seed}")
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from wavebind.core.errors import InputError
 from wavebind.core.files import replace_file, sha256
-from wavebind.core.settings import to_dict
+from wavebind.core.settings import Settings, to_dict
 from wavebind.core.shards import ChunkStore, Shard, chunks_folder
 from wavebind.core.workers import WorkerPool, run_chunks, silent
 from wavebind.genome.genomes import Genome, open_genome
@@ -47,7 +48,7 @@ _RECORDS, _NULLS = 64, 32
 
 
 @dataclass(frozen=True)
-class VariantConfig:
+class VariantConfig(Settings):
     """How variants are scored.
 
     Attributes
@@ -73,29 +74,18 @@ class VariantConfig:
         Decides the shuffles and which variants they are of.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
-
-    step: int = 10
+    step: Annotated[int, Field(ge=1)] = 10
     null: str = "shuffled"
-    n_null: int = 1000
-    alpha: float = 0.05
-    max_allele: int = 10_000
+    n_null: Annotated[int, Field(ge=19, le=1_000_000)] = 1000
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    max_allele: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     haplotypes: bool = False
     sample: str | None = None
     prevalence: float | None = None
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
 
     def __post_init__(self) -> None:
-        rules = (
-            ("step", self.step >= 1, "1 or more"),
-            ("n_null", 19 <= self.n_null <= 1_000_000, "from 19 to 1,000,000"),
-            ("alpha", 0 < self.alpha < 1, "between 0 and 1"),
-            ("max_allele", 1 <= self.max_allele <= 1_000_000, "from 1 to 1,000,000"),
-            ("seed", self.seed >= 0, "0 or more"),
-        )
-        for name, holds, rule in rules:
-            if not holds:
-                raise InputError(f"{name} must be {rule}; found {getattr(self, name)!r}")
+        super().__post_init__()
         if self.sample is not None and not self.haplotypes:
             raise InputError("a sample is looked at for its haplotypes only; add --haplotypes")
 

@@ -143,9 +143,10 @@ def mirror(tmp_path, monkeypatch):
     server.documents[f"/models/{name}"] = server.data
     monkeypatch.setenv("WAVEBIND_CACHE", str(tmp_path / "cache"))
     published = replace(pretrained.RESNET_IMAGENET[18], find=pretrained._from_torchvision(name))
-    from wavebind.models.registry import BACKBONES
+    from wavebind.models.registry import all_backbones
 
-    monkeypatch.setitem(BACKBONES, "resnet18", replace(BACKBONES["resnet18"], pretrained=published))
+    known = all_backbones()
+    monkeypatch.setitem(known, "resnet18", replace(known["resnet18"], pretrained=published))
     with serving(server) as url:
         monkeypatch.setenv("WAVEBIND_WEIGHTS_URL", f"{url}/models")
         yield server

@@ -112,7 +112,7 @@ def test_what_does_not_go_together_is_refused():
             ModelConfig(200, CONFIG, "scalenet", front="pyramid"), torch.Generator().manual_seed(0)
         )
     for options, message in (
-        ({"width": 0}, "pyramidnet width must be 1 or more; found 0"),
+        ({"width": 0}, "width must be 1 or more; found 0"),
         ({"max_width": 8}, "pyramidnet max_width must be the width or more; found 8"),
         ({"kernel": 4}, "pyramidnet kernel must be odd; found 4"),
         ({"dilations": ()}, "pyramidnet dilations must be 1 or more"),

@@ -2,8 +2,10 @@ import pytest
 import torch
 
 from wavebind.core.errors import InputError
-from wavebind.models import BACKBONES, Classifier, ModelConfig, build_model
-from wavebind.models.networks.sequencenets import CNNConfig, DanQConfig, DeepBindConfig
+from wavebind.models import Classifier, ModelConfig, build_model, get_backbone
+from wavebind.models.networks.cnn import CNNConfig
+from wavebind.models.networks.danq import DanQConfig
+from wavebind.models.networks.deepbind import DeepBindConfig
 from wavebind.training.recipes import load_recipe
 
 NETWORKS = ("cnn", "deepbind", "danq")
@@ -80,7 +82,7 @@ def test_a_recipe_changes_network_and_front_together(name):
     model = recipe.model(200)
     assert model.resolved().front == "signal"
     assert model.image is None
-    assert BACKBONES[name].front == "signal"
+    assert get_backbone(name).front == "signal"
 
 
 @pytest.mark.parametrize(
@@ -92,9 +94,9 @@ def test_a_recipe_changes_network_and_front_together(name):
         ),
         (lambda: build("danq", 20), "danq needs windows of 26 bp or more with these settings"),
         (lambda: CNNConfig(widths=(3, 4)), "one entry a layer each; found 2, 3 and 3"),
-        (lambda: CNNConfig(hidden=0), "cnn hidden must be 1 or more; found 0"),
-        (lambda: DeepBindConfig(width=0), "deepbind width must be 1 or more; found 0"),
-        (lambda: DanQConfig(dropout=1.0), "danq dropout must be from 0 to below 1; found 1.0"),
+        (lambda: CNNConfig(hidden=0), "hidden must be 1 or more; found 0"),
+        (lambda: DeepBindConfig(width=0), "width must be 1 or more; found 0"),
+        (lambda: DanQConfig(dropout=1.0), "dropout must be below 1; found 1.0"),
     ],
 )
 def test_errors_say_what_to_do(make, message):

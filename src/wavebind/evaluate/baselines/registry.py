@@ -11,7 +11,7 @@ from wavebind.evaluate.baselines.gkmall import GkmAll
 from wavebind.evaluate.baselines.kmers import KmerRegression
 from wavebind.evaluate.baselines.matrices import DiscoveredMatrix, JasparMatrix
 from wavebind.evaluate.baselines.networks import Network
-from wavebind.models import BACKBONES
+from wavebind.models import all_backbones
 from wavebind.motifs.jaspar import find_motif
 from wavebind.training.recipes import load_recipe, recipe_names
 
@@ -106,13 +106,13 @@ def make_baseline(spec: ModelSpec, device: str = "auto") -> Baseline:
         return Network(load_recipe("default"), spec.epochs, device)
     if spec.name in recipe_names() or Path(spec.name).suffix == ".toml":
         return Network(load_recipe(spec.name), spec.epochs, device)
-    if spec.name in BACKBONES or spec.name.startswith("timm:"):
+    if spec.name in all_backbones() or spec.name.startswith("timm:"):
         return Network(load_recipe("default").with_backbone(spec.name), spec.epochs, device)
     if spec.name in _REMOVED:
         raise InputError(
             f"model {spec.name!r} was removed after version 0.1; {_REMOVED[spec.name]}"
         )
-    known = dict.fromkeys([*MODELS, *recipe_names(), *BACKBONES])
+    known = dict.fromkeys([*MODELS, *recipe_names(), *all_backbones()])
     raise InputError(
         f"model {spec.name!r} is not known; choose among {', '.join(known)}, timm:NAME, or the "
         f"path of a recipe (.toml)"

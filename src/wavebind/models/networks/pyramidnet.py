@@ -10,21 +10,24 @@ the head, so that a short motif is not lost among long periods.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
 from wavebind.core.errors import InputError
+from wavebind.core.settings import Settings
 from wavebind.models.networks.dropout import Dropout
-from wavebind.models.networks.residual import Residual
+from wavebind.models.networks.residual import Residual, check_dilations, check_odd
 from wavebind.models.networks.segments import Segment, SegmentedNetwork
 
 __all__ = ["PyramidNet", "PyramidNetConfig"]
 
 
 @dataclass(frozen=True)
-class PyramidNetConfig:
+class PyramidNetConfig(Settings):
     """Size and regularisation of pyramidnet.
 
     Attributes
@@ -41,31 +44,23 @@ class PyramidNetConfig:
         Within the blocks, and before the last layer.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
-
-    width: int = 48
+    width: Annotated[int, Field(ge=1)] = 48
     max_width: int = 128
-    blocks: int = 1
-    stem_kernel: int = 5
-    kernel: int = 5
+    blocks: Annotated[int, Field(ge=1)] = 1
+    stem_kernel: Annotated[int, Field(ge=1)] = 5
+    kernel: Annotated[int, Field(ge=1)] = 5
     dilations: tuple[int, ...] = (1,)
-    dropout: float = 0.1
-    head_dropout: float = 0.3
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    head_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
 
     def __post_init__(self) -> None:
-        rules = (
-            ("width", self.width >= 1, "1 or more"),
-            ("max_width", self.max_width >= self.width, "the width or more"),
-            ("blocks", self.blocks >= 1, "1 or more"),
-            ("stem_kernel", self.stem_kernel >= 1 and self.stem_kernel % 2 == 1, "odd"),
-            ("kernel", self.kernel >= 1 and self.kernel % 2 == 1, "odd"),
-            ("dilations", bool(self.dilations) and min(self.dilations) >= 1, "1 or more"),
-            ("dropout", 0 <= self.dropout < 1, "from 0 to below 1"),
-            ("head_dropout", 0 <= self.head_dropout < 1, "from 0 to below 1"),
-        )
-        for name, holds, rule in rules:
-            if not holds:
-                raise InputError(f"pyramidnet {name} must be {rule}; found {getattr(self, name)}")
+        super().__post_init__()
+        if self.max_width < self.width:
+            raise InputError(
+                f"max_width must be the width, {self.width}, or more; found {self.max_width}"
+            )
+        check_odd(stem_kernel=self.stem_kernel, kernel=self.kernel)
+        check_dilations(self.dilations)
 
 
 class _Octave(nn.Module):

@@ -9,9 +9,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from wavebind.core.errors import InputError
 from wavebind.models.networks.dropout import Dropout
 
-__all__ = ["Residual"]
+__all__ = ["Residual", "check_dilations", "check_odd"]
 
 
 class Residual(nn.Module):
@@ -39,3 +40,28 @@ class Residual(nn.Module):
         y = self.conv2(self.dropout(functional.gelu(self.norm2(y))))
         result: torch.Tensor = x + y
         return result
+
+
+def check_odd(**kernels: int) -> None:
+    """Refuse kernels, by their names, that have no middle.
+
+    Raises
+    ------
+    InputError
+        If one is even.
+    """
+    for name, kernel in kernels.items():
+        if kernel % 2 == 0:
+            raise InputError(f"{name} must be odd; found {kernel}")
+
+
+def check_dilations(dilations: tuple[int, ...]) -> None:
+    """Refuse dilations that a block cannot have.
+
+    Raises
+    ------
+    InputError
+        If there is none, or one is below 1.
+    """
+    if not dilations or min(dilations) < 1:
+        raise InputError(f"dilations must be 1 or more; found {dilations}")

@@ -11,16 +11,17 @@ positions: Ilse et al. 2018, ICML, PMLR 80:2127.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
 from wavebind.core.errors import InputError
-from wavebind.core.settings import Removed
+from wavebind.core.settings import Removed, Settings
 from wavebind.models.networks.dropout import Dropout
-from wavebind.models.networks.residual import Residual
+from wavebind.models.networks.residual import Residual, check_dilations, check_odd
 from wavebind.models.networks.segments import Segment, SegmentedNetwork
 
 __all__ = ["ScaleNet", "ScaleNetConfig"]
@@ -34,7 +35,7 @@ _SEVERAL = (
 
 
 @dataclass(frozen=True)
-class ScaleNetConfig:
+class ScaleNetConfig(Settings):
     """Size and regularisation of scalenet.
 
     Attributes
@@ -57,41 +58,27 @@ class ScaleNetConfig:
         Within the blocks, and before the last layer.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
     REMOVED: ClassVar[dict[str, Removed]] = {
         "members": Removed((1,), _SEVERAL),
         "inputs": Removed((1,), _SEVERAL),
     }
 
-    band: int = 4
-    stem_kernel: int = 5
-    band_width: int = 32
-    position_width: int = 128
-    band_blocks: int = 1
-    position_blocks: int = 3
-    kernel: int = 5
+    band: Annotated[int, Field(ge=1)] = 4
+    stem_kernel: Annotated[int, Field(ge=1)] = 5
+    band_width: Annotated[int, Field(ge=1)] = 32
+    position_width: Annotated[int, Field(ge=1)] = 128
+    band_blocks: Annotated[int, Field(ge=0)] = 1
+    position_blocks: Annotated[int, Field(ge=0)] = 3
+    kernel: Annotated[int, Field(ge=1)] = 5
     dilations: tuple[int, ...] = (1, 2, 4)
-    pool: int = 2
-    dropout: float = 0.1
-    head_dropout: float = 0.3
+    pool: Annotated[int, Field(ge=1)] = 2
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    head_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
 
     def __post_init__(self) -> None:
-        for name in ("band", "band_width", "position_width", "pool"):
-            if getattr(self, name) < 1:
-                raise InputError(f"scalenet {name} must be 1 or more; found {getattr(self, name)}")
-        for name in ("band_blocks", "position_blocks"):
-            if getattr(self, name) < 0:
-                raise InputError(f"scalenet {name} must be 0 or more; found {getattr(self, name)}")
-        for name in ("stem_kernel", "kernel"):
-            if getattr(self, name) < 1 or getattr(self, name) % 2 == 0:
-                raise InputError(f"scalenet {name} must be odd; found {getattr(self, name)}")
-        for name in ("dropout", "head_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(
-                    f"scalenet {name} must be from 0 to below 1; found {getattr(self, name)}"
-                )
-        if not self.dilations or min(self.dilations) < 1:
-            raise InputError(f"scalenet dilations must be 1 or more; found {self.dilations}")
+        super().__post_init__()
+        check_odd(stem_kernel=self.stem_kernel, kernel=self.kernel)
+        check_dilations(self.dilations)
 
 
 def _sliding_sum(x: torch.Tensor, width: int) -> torch.Tensor:
