@@ -12,13 +12,8 @@ from helpers import planted_rows, write_table
 from wavebind.core.errors import InputError
 from wavebind.datasets.dataset import open_dataset
 from wavebind.evaluate.baselines import parse_model
-from wavebind.evaluate.benchmark import (
-    BenchmarkConfig,
-    benchmark,
-    benchmark_datasets,
-    critical_difference,
-    rank_models,
-)
+from wavebind.evaluate.benchmark import BenchmarkConfig, benchmark, benchmark_datasets
+from wavebind.evaluate.ranking import critical_difference, rank_models
 from wavebind.report.benchmark_page import cliques
 
 MODELS = "jaspar:CTCF,kmers,cnn"

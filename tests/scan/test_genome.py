@@ -25,7 +25,8 @@ from wavebind.genome.sequences import to_codes
 from wavebind.genome.tiles import grid, tiles_of
 from wavebind.models import load_model
 from wavebind.models.prediction import predict_logits
-from wavebind.scan.genome import ScanConfig, ScanJob, merge_scan, scan_genome
+from wavebind.scan.genome import merge_scan, scan_genome
+from wavebind.scan.settings import ScanConfig, ScanJob
 
 CLI = Callable[..., tuple[int, str, str]]
 HERE = WorkerPool(1)
@@ -160,8 +161,8 @@ def test_the_same_bytes_whoever_does_the_work(
     trained: tuple[Path, Path], genome: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, _ = genome
-    monkeypatch.setattr("wavebind.scan.genome._TILE", 1000)
-    monkeypatch.setattr("wavebind.scan.genome._DECOY_PIECE", 10_000)
+    monkeypatch.setattr("wavebind.scan.plan._TILE", 1000)
+    monkeypatch.setattr("wavebind.scan.plan._DECOY_PIECE", 10_000)
     results = []
 
     def job(name: str) -> ScanJob:

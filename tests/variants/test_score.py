@@ -20,7 +20,8 @@ from wavebind.core.workers import WorkerPool
 from wavebind.genome.sequences import to_codes
 from wavebind.models import load_model
 from wavebind.models.prediction import predict_logits
-from wavebind.variants.score import VariantConfig, VariantJob, merge_variants, score_variants
+from wavebind.variants.score import merge_variants, score_variants
+from wavebind.variants.settings import VariantConfig, VariantJob
 
 CLI = Callable[..., tuple[int, str, str]]
 HEAD = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
@@ -292,7 +293,7 @@ def test_the_same_bytes_whoever_does_the_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr("wavebind.variants.score._RECORDS", 4)
+    monkeypatch.setattr("wavebind.variants.plan._RECORDS", 4)
     vcf = write_vcf(tmp_path / "in.vcf", rows)
 
     def job(name: str) -> VariantJob:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from wavebind.core.errors import InputError
 from wavebind.wavelets import scalograms
 from wavebind.wavelets.filters import Wavelet, filter_bank, log_periods
+from wavebind.wavelets.operators import padded_length, wavelet_operator
 from wavebind.wavelets.scalograms import (
     Scalogram,
     ScalogramConfig,
@@ -16,7 +17,6 @@ from wavebind.wavelets.scalograms import (
     cone_of_influence,
     wavelet_picture,
 )
-from wavebind.wavelets.transforms import padded_length, wavelet_operator
 
 LENGTH = 60
 CONFIG = ScalogramConfig(wavelet=Wavelet(beta=6.0), n_scales=10, norm="l1")

@@ -4,6 +4,7 @@ import torch
 
 from wavebind.core.errors import InputError
 from wavebind.wavelets.filters import Wavelet, filter_bank, log_periods
+from wavebind.wavelets.operators import wavelet_operator
 from wavebind.wavelets.transforms import (
     METHODS,
     PADDINGS,
@@ -11,7 +12,6 @@ from wavebind.wavelets.transforms import (
     MatrixTransform,
     choose_method,
     make_transform,
-    wavelet_operator,
 )
 
 WAVELETS = [Wavelet(beta=4.0), Wavelet(beta=60.0), Wavelet("morlet"), Wavelet("dog", order=2)]

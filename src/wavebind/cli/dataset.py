@@ -244,7 +244,7 @@ def dataset(
                 "--peaks needs a --background: accessible, gc, flank or shuffle"
             )
         from wavebind.datasets.from_peaks.backgrounds import BackgroundConfig
-        from wavebind.datasets.from_peaks.choose import PeakDatasetConfig
+        from wavebind.datasets.from_peaks.settings import PeakDatasetConfig
 
         config = PeakDatasetConfig(
             length=length,

@@ -106,7 +106,8 @@ def scan(
     device: Device = "auto",
 ) -> None:
     """Score a genome: probabilities along it, both strands averaged, and called sites."""
-    from wavebind.scan.genome import ScanConfig, ScanJob, scan_genome
+    from wavebind.scan.genome import scan_genome
+    from wavebind.scan.settings import ScanConfig, ScanJob
 
     config = ScanConfig(
         stride=stride,

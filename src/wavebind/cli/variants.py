@@ -20,7 +20,7 @@ from wavebind.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from wavebind.variants.score import VariantSummary
+    from wavebind.variants.settings import VariantSummary
 
 __all__ = ["register", "say_variants"]
 
@@ -102,7 +102,8 @@ def variants(
     device: Device = "auto",
 ) -> None:
     """Score variants: does an allele make or break a site? Every record is kept."""
-    from wavebind.variants.score import VariantConfig, VariantJob, choose_motifs, score_variants
+    from wavebind.variants.score import choose_motifs, score_variants
+    from wavebind.variants.settings import VariantConfig, VariantJob
 
     config = VariantConfig(
         step=step,

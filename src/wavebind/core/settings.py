@@ -233,7 +233,9 @@ def _meanings(kind: Any) -> Mapping[str, str]:
     return found
 
 
-def with_values(settings: T, values: Sequence[str], kinds: Mapping[str, type[Any]] = {}) -> T:
+def with_values(
+    settings: T, values: Sequence[str], kinds: Mapping[str, type[Any]] | None = None
+) -> T:
     """Settings with some of their values replaced.
 
     Parameters
@@ -252,7 +254,7 @@ def with_values(settings: T, values: Sequence[str], kinds: Mapping[str, type[Any
     InputError
         If a value is not one that the setting can have.
     """
-    table = to_dict(settings)
+    table, kinds = to_dict(settings), kinds or {}
     for text in values:
         name, equals, value = text.partition("=")
         if not equals:

@@ -26,7 +26,6 @@ from wavebind.metrics.binary import ranking_metrics
 
 __all__ = ["DatasetSummary", "write_dataset"]
 
-
 _BUFFER = 4096
 #: Length of the header of ``codes.npy``; a multiple of 64, as the format asks.
 _NPY_HEADER = 128

@@ -15,8 +15,8 @@ from wavebind.explain.contributions import integrated_gradients, mutagenesis, oc
 from wavebind.explain.gradcam import KINDS, default_stages, grad_cam
 from wavebind.genome.sequences import Codes
 from wavebind.models import Classifier
+from wavebind.wavelets.operators import wavelet_operator
 from wavebind.wavelets.scalograms import ScalogramConfig
-from wavebind.wavelets.transforms import wavelet_operator
 
 __all__ = ["METHODS", "Explanation", "base_weights", "check_method", "explain_windows"]
 

@@ -19,7 +19,6 @@ __all__ = [
     "reliability_curve",
 ]
 
-
 N_BINS = 15
 #: Draws of labels behind a calibration error's floor.
 N_FLOOR = 1000

@@ -10,7 +10,8 @@ import numpy as np
 from wavebind.core.files import replace_file
 from wavebind.core.versions import versions
 from wavebind.datasets.audit import WORDS
-from wavebind.evaluate.benchmark import Benchmark, BenchmarkConfig, Ranking, folder_of
+from wavebind.evaluate.benchmark import Benchmark, BenchmarkConfig, folder_of
+from wavebind.evaluate.ranking import Ranking
 from wavebind.report.comparison_page import write_comparison_page
 from wavebind.report.html import png_text, render_page
 from wavebind.report.plots import new_figure

@@ -10,8 +10,10 @@ from wavebind.core.settings import from_dict
 from wavebind.core.shards import chunks_folder
 from wavebind.datasets.from_peaks.job import PeakJob, merge_dataset
 from wavebind.datasets.writing import DatasetSummary
-from wavebind.scan.genome import ScanJob, ScanSummary, merge_scan
-from wavebind.variants.score import VariantJob, VariantSummary, merge_variants
+from wavebind.scan.genome import ScanSummary, merge_scan
+from wavebind.scan.settings import ScanJob
+from wavebind.variants.score import merge_variants
+from wavebind.variants.settings import VariantJob, VariantSummary
 
 __all__ = ["merge_parts"]
 

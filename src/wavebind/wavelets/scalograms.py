@@ -18,14 +18,8 @@ from torch import nn
 from wavebind.core.errors import InputError
 from wavebind.wavelets.encodings import EncodingChoice, encode, encoding_table, get_encoding
 from wavebind.wavelets.filters import Norm, Wavelet, frequency_periods, log_periods, time_spread
-from wavebind.wavelets.transforms import (
-    METHODS,
-    PADDINGS,
-    Method,
-    Padding,
-    choose_method,
-    make_transform,
-)
+from wavebind.wavelets.operators import Padding
+from wavebind.wavelets.transforms import METHODS, PADDINGS, Method, choose_method, make_transform
 
 __all__ = [
     "Output",

@@ -17,8 +17,8 @@ from sklearn.metrics import roc_auc_score
 from genome_files import random_genome, write_genome
 from wavebind.core.errors import InputError
 from wavebind.datasets.dataset import open_dataset
-from wavebind.datasets.from_peaks.choose import PeakDatasetConfig
 from wavebind.datasets.from_peaks.matching import Tolerance, match_composition
+from wavebind.datasets.from_peaks.settings import PeakDatasetConfig
 from wavebind.datasets.splits import PARTS, BlockSplit, ChromosomeSplit
 from wavebind.genome.peaks import not_overlapping
 from wavebind.genome.sequences import to_letters

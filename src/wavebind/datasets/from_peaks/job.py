@@ -17,13 +17,8 @@ from wavebind.datasets.from_peaks.candidates import (
     CountTask,
     count_chromosome,
 )
-from wavebind.datasets.from_peaks.choose import (
-    Count,
-    PeakDatasetConfig,
-    Stages,
-    choose_windows,
-    silent,
-)
+from wavebind.datasets.from_peaks.choose import Count, Stages, choose_windows, silent
+from wavebind.datasets.from_peaks.settings import PeakDatasetConfig
 from wavebind.datasets.writing import DatasetSummary, write_dataset
 from wavebind.genome.genomes import Genome, open_genome
 

@@ -1,0 +1,101 @@
+"""What decides a scan, and where it goes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import Field
+
+from wavebind.core.errors import InputError
+from wavebind.core.settings import Settings
+from wavebind.scan.tile_scores import MODES
+
+__all__ = ["ScanConfig", "ScanJob"]
+
+
+@dataclass(frozen=True)
+class ScanConfig(Settings):
+    """How a genome is scanned.
+
+    Attributes
+    ----------
+    stride : int or None
+        Base pairs between two windows; by default 10, or the multiple of what the network steps by
+        that comes nearest below.
+    mode : {"auto", "windows", "sliding"}
+        See :mod:`wavebind.scan.tile_scores`.
+    threshold : float or None
+        Probability at or above which a window is called; by default the model's, chosen on valid.
+        Of a model that predicts numbers, a number; by default the median of its training values.
+    false_positives : float or None
+        Instead: sites a megabase that may be called in shuffled sequence.
+    decoys : float
+        Megabases of shuffled sequence; used where `false_positives` is given, or `count_decoys`.
+    count_decoys : bool
+        Whether to scan shuffled sequence, for q-values, with a given threshold too.
+    prevalence : float or None
+        Fraction of bound windows to expect, for the probabilities.
+    screen : float
+        In mode ``auto``, windows whose sliding logit is at most this far below the threshold are
+        scored by themselves.
+    seed : int
+        Decides the shuffles.
+    """
+
+    stride: Annotated[int, Field(ge=1)] | None = None
+    mode: str = "auto"
+    threshold: float | None = None
+    false_positives: Annotated[float, Field(gt=0)] | None = None
+    decoys: Annotated[float, Field(ge=0.01, le=10_000)] = 5.0
+    count_decoys: bool = False
+    prevalence: float | None = None
+    screen: Annotated[float, Field(ge=0, le=1000)] = 3.0
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.mode not in MODES:
+            raise InputError(f"mode {self.mode!r} is not known; choose one of: {', '.join(MODES)}")
+        if self.threshold is not None and not math.isfinite(self.threshold):
+            raise InputError(f"threshold must be a number; found {self.threshold!r}")
+        if self.threshold is not None and self.false_positives is not None:
+            raise InputError("give a threshold or a rate of false positives, not both")
+
+    @property
+    def uses_decoys(self) -> bool:
+        """Whether shuffled sequence is scanned."""
+        return self.count_decoys or self.false_positives is not None
+
+
+@dataclass(frozen=True)
+class ScanJob:
+    """Everything that decides a scan, and where it goes.
+
+    Attributes
+    ----------
+    run, genome : str
+        Paths.
+    out : str
+        The bigWig.
+    peaks : str or None
+        The narrowPeak.
+    regions : str or None
+        BED file: windows whose middle lies there.
+    output : str or None
+        Of a model of several outputs; the first by default.
+    device : str
+    config : ScanConfig
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+
+    run: str
+    genome: str
+    out: str
+    peaks: str | None = None
+    regions: str | None = None
+    output: str | None = None
+    device: str = "auto"
+    config: ScanConfig = field(default_factory=ScanConfig)

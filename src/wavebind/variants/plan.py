@@ -1,0 +1,193 @@
+"""The scoring of a VCF laid out: the same for every worker, shard and merge."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wavebind.core.errors import InputError
+from wavebind.core.files import sha256
+from wavebind.core.settings import to_dict
+from wavebind.core.shards import ChunkStore, Shard, chunks_folder
+from wavebind.genome.genomes import Genome, open_genome
+from wavebind.genome.vcf import VcfHeader, read_header, read_records
+from wavebind.models import load_model
+from wavebind.models.rundir import RunDir
+from wavebind.variants.checks import CheckedRecord, VariantChecker, with_neighbours
+from wavebind.variants.effects import (
+    Change,
+    EffectTask,
+    read_motifs,
+)
+from wavebind.variants.settings import VariantJob, VariantSummary
+
+__all__ = ["KINDS", "VariantPlan", "kind_of"]
+
+#: Alleles of one length, and those that change it: their effects differ by nature.
+KINDS = ("substitution", "length")
+#: Records of a piece, and shuffled or common alleles of one.
+RECORDS_A_CHUNK, _NULLS_A_CHUNK = 64, 32
+
+
+class VariantPlan:
+    """The work laid out: the same for every worker, shard and merge."""
+
+    def __init__(self, job: VariantJob) -> None:
+        self.job, config = job, job.config
+        run = RunDir(Path(job.run)).require_model()
+        model, card = load_model(run.model)
+        self.length = card.model.length
+        if config.step > self.length:
+            raise InputError(
+                f"a step of {config.step} bp is longer than a window, {self.length} bp"
+            )
+        self.which = card.output(job.output)
+        self.card = card if config.prevalence is None else card.at_prevalence(config.prevalence)
+        del model
+        self.motifs = read_motifs(job.motifs)
+        self.header = read_header(Path(job.vcf))
+        self.sample = _sample(job, self.header)
+        self.genome: Genome = open_genome(Path(job.genome))
+        with self.genome:
+            #: Length of each chromosome of the VCF; None where the genome does not have it.
+            self.chromosomes: dict[str, int | None] = {}
+            self.summary, chosen = self._survey(Path(job.vcf), sampling=config.null == "shuffled")
+            if config.null not in ("shuffled", "none"):
+                read_header(Path(config.null))
+                _, chosen = self._survey(Path(config.null), sampling=True)
+                if not chosen:
+                    raise InputError(f"{config.null}: holds no allele that can be scored")
+        self.nulls = [
+            (kind, changes)
+            for kind, all_changes in sorted(chosen.items())
+            for changes in _groups(all_changes, _NULLS_A_CHUNK)
+        ]
+        self.n_pieces = -(-self.summary.n_records // RECORDS_A_CHUNK)
+        self.store = ChunkStore(chunks_folder(Path(job.out)), self._description(run))
+
+    def _description(self, run: RunDir) -> dict[str, Any]:
+        job = self.job
+        null = job.config.null
+        return {
+            "command": "variants",
+            "job": to_dict(job),
+            "model": sha256(run.model),
+            "vcf": sha256(Path(job.vcf)),
+            "genome": self.genome.checksum,
+            "motifs": [[m.label, m.counts.tolist()] for m in self.motifs],
+            "null": None if null in ("shuffled", "none") else sha256(Path(null)),
+        }
+
+    def checked(self, path: Path, checker: VariantChecker) -> Iterator[CheckedRecord]:
+        """Records of a VCF with what can be scored of them; the genome must be open."""
+        mine = path == Path(self.job.vcf)
+        records = read_records(path, self.sample if mine else None)
+        if mine and self.job.config.haplotypes:
+            for record, neighbours in with_neighbours(records, self.length, path):
+                yield checker.check(record, neighbours)
+        else:
+            for record in records:
+                yield checker.check(record)
+
+    def checker(self, path: Path) -> VariantChecker:
+        """A checker of a file's records."""
+        return VariantChecker(self.genome, self.job.config.max_allele, path)
+
+    def _survey(
+        self, path: Path, *, sampling: bool
+    ) -> tuple[VariantSummary, dict[str, list[Change]]]:
+        """Count, refuse what is of another genome, and draw alleles for the null."""
+        checker = self.checker(path)
+        left_out: Counter[str] = Counter()
+        n_alleles = 0
+        draws = {kind: _Reservoir(self.job.config.n_null, self.job.config.seed) for kind in KINDS}
+        for item in self.checked(path, checker):
+            n_alleles += len(item.changes)
+            left_out.update(reason for reason in item.reasons if reason)
+            for change in item.changes:
+                if sampling and change is not None:
+                    draws[kind_of(change)].offer(change)
+        checker.raise_if_wrong()
+        if path == Path(self.job.vcf):
+            self.chromosomes = checker.chromosomes
+        if not checker.n_records:
+            raise InputError(f"{path}: holds no record")
+        n_scored = n_alleles - sum(left_out.values())
+        summary = VariantSummary(
+            checker.n_records, n_alleles, n_scored, dict(left_out), {}, checker.unsorted
+        )
+        return summary, {kind: draw.filled() for kind, draw in draws.items() if draw.items}
+
+    def task(self) -> EffectTask:
+        """What workers must know."""
+        job = self.job
+        return EffectTask(
+            job.run,
+            job.genome,
+            self.genome.checksum,
+            job.config.step,
+            job.motifs,
+            job.config.seed,
+            job.output,
+            job.device,
+        )
+
+    def pieces(self, share: Shard) -> Iterator[tuple[int, tuple[Change, ...]]]:
+        """The records in groups, numbered after the null; read as the work goes on."""
+        path = Path(self.job.vcf)
+        with open_genome(Path(self.job.genome), checksum=self.genome.checksum) as genome:
+            self.genome = genome
+            items = self.checked(path, self.checker(path))
+            number = len(self.nulls)
+            while group := list(islice(items, RECORDS_A_CHUNK)):
+                if share.has(number):
+                    yield number, tuple(c for item in group for c in item.changes if c is not None)
+                number += 1
+
+
+def kind_of(change: Change) -> str:
+    """One of :data:`KINDS`."""
+    return KINDS[len(change.ref) != len(change.alt)]
+
+
+class _Reservoir:
+    """A uniform sample of a stream (Vitter 1985, ACM Trans. Math. Softw. 11:37)."""
+
+    def __init__(self, size: int, seed: int) -> None:
+        self._size, self._seen = size, 0
+        self._rng = np.random.default_rng([seed, 2])
+        self.items: list[Change] = []
+
+    def offer(self, item: Change) -> None:
+        self._seen += 1
+        if len(self.items) < self._size:
+            self.items.append(item)
+        elif (at := int(self._rng.integers(self._seen))) < self._size:
+            self.items[at] = item
+
+    def filled(self) -> list[Change]:
+        """As many as were asked for, each as often as needed."""
+        return [self.items[i % len(self.items)] for i in range(self._size)]
+
+
+def _groups(items: list[Change], size: int) -> Iterator[tuple[Change, ...]]:
+    for at in range(0, len(items), size):
+        yield tuple(items[at : at + size])
+
+
+def _sample(job: VariantJob, header: VcfHeader) -> int | None:
+    if not job.config.haplotypes:
+        return None
+    if not header.samples:
+        raise InputError(f"{job.vcf}: has no samples, so no haplotypes; leave out --haplotypes")
+    name = job.config.sample or header.samples[0]
+    if name not in header.samples:
+        raise InputError(
+            f"{job.vcf}: has no sample {name!r}; it has {', '.join(header.samples[:5])}"
+        )
+    return header.samples.index(name)

@@ -1,0 +1,109 @@
+"""What decides the scores of variants, where they go, and what became of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import Field
+
+from wavebind.core.errors import InputError
+from wavebind.core.settings import Settings
+
+__all__ = ["VariantConfig", "VariantJob", "VariantSummary"]
+
+
+@dataclass(frozen=True)
+class VariantConfig(Settings):
+    """How variants are scored.
+
+    Attributes
+    ----------
+    step : int
+        Base pairs between the windows that see an allele.
+    null : str
+        What an effect is held against: ``shuffled``, the path of a VCF of common variants, or
+        ``none``.
+    n_null : int
+        Effects of the null, of substitutions and of changes of length each.
+    alpha : float
+        A p-value at or below which an effect is said to be one.
+    max_allele : int
+        Longest REF or ALT that is scored, in base pairs.
+    haplotypes : bool
+        Whether each allele is put among the sample's other alleles on the same haplotype.
+    sample : str or None
+        Which sample; the first by default.
+    prevalence : float or None
+        Fraction of bound windows to expect, for the probabilities.
+    seed : int
+        Decides the shuffles and which variants they are of.
+    """
+
+    step: Annotated[int, Field(ge=1)] = 10
+    null: str = "shuffled"
+    n_null: Annotated[int, Field(ge=19, le=1_000_000)] = 1000
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    max_allele: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    haplotypes: bool = False
+    sample: str | None = None
+    prevalence: float | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sample is not None and not self.haplotypes:
+            raise InputError("a sample is looked at for its haplotypes only; add --haplotypes")
+
+
+@dataclass(frozen=True)
+class VariantJob:
+    """Everything that decides the scores of a VCF, and where they go.
+
+    Attributes
+    ----------
+    run, vcf, genome, out : str
+        Paths. The output is a table where its name ends in ``.tsv`` or ``.tsv.gz``, otherwise a
+        VCF, bgzipped where its name ends in ``.gz``.
+    motifs : str or None
+        MEME file, or a matrix of JASPAR as :func:`wavebind.motifs.jaspar.find_motif` knows it,
+        whose best hits are given.
+    output : str or None
+        Of a model of several outputs; the first by default.
+    device : str
+    config : VariantConfig
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+
+    run: str
+    vcf: str
+    genome: str
+    out: str
+    motifs: str | None = None
+    output: str | None = None
+    device: str = "auto"
+    config: VariantConfig = field(default_factory=VariantConfig)
+
+
+@dataclass(frozen=True)
+class VariantSummary:
+    """What became of the variants.
+
+    Attributes
+    ----------
+    n_records, n_alleles, n_scored : int
+    left_out : dict
+        How many alleles were not scored, by reason in words.
+    verdicts : dict
+        How many alleles have each verdict.
+    unsorted : int
+        Line of the first record that lies before the one above it; 0 if none does.
+    """
+
+    n_records: int
+    n_alleles: int
+    n_scored: int
+    left_out: dict[str, int]
+    verdicts: dict[str, int]
+    unsorted: int
