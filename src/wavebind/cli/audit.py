@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from wavebind.cli.console import audit_table, progress_bar
+from wavebind.cli.console import TerminalProgress
+from wavebind.cli.options import DataArgument, Split
 
-__all__ = ["audit_dataset", "register"]
+__all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
@@ -17,31 +17,19 @@ def register(app: typer.Typer) -> None:
     app.command(name="audit", epilog="Example: wavebind audit ctcf")(audit)
 
 
-def audit_dataset(path: Path, split: str, seed: int) -> dict[str, Any]:
-    """Audit a dataset and write ``audit.json`` into it."""
-    import numpy as np
-
-    from wavebind.core.jsonfiles import write_json
-    from wavebind.datasets.audit import WORDS, to_plain
-    from wavebind.datasets.audit import audit as look
-    from wavebind.datasets.dataset import open_dataset
-
-    with progress_bar("auditing", len(WORDS) + 1) as advance:
-        found = to_plain(look(open_dataset(path), split, np.random.default_rng(seed), advance))
-    write_json(path / "audit.json", found)
-    return found
-
-
 def audit(
-    data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="A dataset, made with 'wavebind dataset'.")
-    ],
-    split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
-    seed: Annotated[int, typer.Option(min=0, help="Of the intervals' resamples.")] = 0,
+    data: DataArgument,
+    split: Split = "test",
+    seed: Annotated[int, typer.Option(min=0, help="Seed for the resamples of intervals.")] = 0,
 ) -> None:
     """Say what a model could cheat with: length, composition, place, and duplicates across splits.
 
     Writes audit.json into the dataset.
     """
-    typer.echo(audit_table(audit_dataset(data, split, seed)))
+    from wavebind.api.dataset import audit_dataset
+    from wavebind.report.text import audit_table
+
+    with TerminalProgress() as on_event:
+        found = audit_dataset(data, split, seed, on_event)
+    typer.echo(audit_table(found))
     typer.echo(f"written: {data / 'audit.json'}")

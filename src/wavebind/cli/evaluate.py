@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-from wavebind.cli.console import Device, Output, metrics_table, progress_bar
+from wavebind.cli.console import TerminalProgress
+from wavebind.cli.options import DataArgument, Device, RunArgument, Split, Target
 
 __all__ = ["register"]
 
@@ -20,21 +18,16 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run, made with 'wavebind train'.")],
-    data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="A dataset, made with 'wavebind dataset'.")
-    ],
-    split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
-    output: Output = None,
+    run: RunArgument,
+    data: DataArgument,
+    split: Split = "test",
+    target: Target = None,
     device: Device = "auto",
 ) -> None:
     """Score a run on one split; writes metrics.json with 95 % intervals into the run."""
-    from wavebind.datasets.dataset import open_dataset
-    from wavebind.evaluate.assess import assess
+    from wavebind.api.run import load
 
-    opened = open_dataset(data)
-    total = len(opened.indices(split))
-    with progress_bar("scoring windows", total) as advance:
-        metrics = assess(run, opened, split, output=output, device=device, progress=advance)
-    typer.echo(metrics_table(metrics))
+    with TerminalProgress() as on_event:
+        metrics = load(run, device).evaluate(data, split, target=target, on_event=on_event)
+    typer.echo(repr(metrics))
     typer.echo(f"written: {run / 'metrics.json'}")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from wavebind.cli.options import RunArgument
+
 __all__ = ["register"]
 
 
@@ -16,21 +18,17 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run, made with 'wavebind train'.")],
+    run: RunArgument,
     onnx: Annotated[
         Path,
         typer.Option(
             "--onnx",
-            help="The file: one-hot sequences (batch, 4, position) in, logits and probabilities of "
-            "both strands out, the transform inside.",
+            help="The file to write: one-hot sequences (batch, 4, position) in, logits and "
+            "probabilities of both strands out.",
         ),
     ],
 ) -> None:
-    """Write a trained model for other programs."""
-    from wavebind.models import load_model
-    from wavebind.models.rundir import RunDir
-    from wavebind.predict.onnx import export_onnx
+    """Write a trained model for other programs, with the transform inside."""
+    from wavebind.api.run import load
 
-    model, card = load_model(RunDir(run).require_model().model)
-    export_onnx(model, card, onnx)
-    typer.echo(f"written: {onnx}")
+    typer.echo(f"written: {load(run, 'cpu').export(onnx)}")

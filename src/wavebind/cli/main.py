@@ -31,7 +31,8 @@ from wavebind.cli import (
     variants,
 )
 from wavebind.cli.console import note
-from wavebind.core.errors import WavebindError
+from wavebind.cli.options import MOVED
+from wavebind.core.errors import UsageError, WavebindError
 from wavebind.core.memory import keep_memory
 
 __all__ = ["app", "main", "run"]
@@ -99,10 +100,17 @@ def run(arguments: list[str]) -> int:
     int
         0 done, 1 the input is wrong, 2 the command line is wrong, 130 interrupted.
     """
+    moved = _moved(arguments)
+    if moved:
+        note(f"wavebind: error: {moved}")
+        return 2
     try:
         app(args=arguments, prog_name="wavebind")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except UsageError as error:
+        note(f"wavebind: error: {error}")
+        return 2
     except WavebindError as error:
         note(f"wavebind: error: {error}")
         return 1
@@ -119,6 +127,16 @@ def run(arguments: list[str]) -> int:
         note(f"wavebind: error: {name}{error.strerror or error}")
         return 1
     return 0
+
+
+def _moved(arguments: list[str]) -> str:
+    """What is said of an option that an earlier version spelt otherwise; empty if there is none."""
+    spellings = MOVED.get(arguments[0], {}) if arguments else {}
+    for argument in arguments[1:]:
+        old = argument.partition("=")[0]
+        if old in spellings:
+            return f"{arguments[0]} {old} is now {spellings[old]}"
+    return ""
 
 
 def main() -> None:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from wavebind.cli.console import TerminalProgress
+
 __all__ = ["register"]
 
 
@@ -20,23 +22,17 @@ def merge(
         Path,
         typer.Argument(
             metavar="OUT",
-            help="The --out of 'wavebind scan', 'wavebind variants' or 'wavebind dataset' run "
-            "with --shard; its pieces lie in OUT.parts.",
+            help="The --out of 'wavebind scan', 'wavebind variants' or 'wavebind dataset' that was "
+            "done in shares; its pieces lie in OUT.parts.",
         ),
     ],
 ) -> None:
-    """Join the shares of work that was run with --shard."""
-    from wavebind.cli.dataset import say_dataset
-    from wavebind.cli.scan import say_scan
-    from wavebind.cli.variants import say_variants
-    from wavebind.datasets.writing import DatasetSummary
-    from wavebind.scan.genome import ScanSummary
-    from wavebind.scan.merge import merge_parts
+    """Join the shares of work that was shared out."""
+    from wavebind.api.genome import merge as join
+    from wavebind.report.text import audited_table
 
-    summary = merge_parts(out)
-    if isinstance(summary, ScanSummary):
-        say_scan(summary, out)
-    elif isinstance(summary, DatasetSummary):
-        say_dataset(summary, out)
-    else:
-        say_variants(summary, out)
+    with TerminalProgress() as on_event:
+        data = join(out, on_event=on_event)
+    if data is not None:
+        typer.echo(audited_table(data))
+        typer.echo(f"written: {out}")

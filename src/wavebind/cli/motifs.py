@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from wavebind.cli.console import Device, Output, note, progress_bar
+from wavebind.cli.console import TerminalProgress
+from wavebind.cli.options import DataArgument, Device, RunArgument, Split, Target
 
 __all__ = ["register"]
 
@@ -18,48 +18,35 @@ def register(app: typer.Typer) -> None:
 
 
 def motifs(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run, made with 'wavebind train'.")],
-    data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="A dataset, made with 'wavebind dataset'.")
-    ],
+    run: RunArgument,
+    data: DataArgument,
     method: Annotated[
         str | None,
-        typer.Option(help="ig or ism. (default: ig, or ism of a network that reads images)"),
+        typer.Option(help="Method: ig or ism. (default: ig, or ism of a network on images)"),
     ] = None,
-    split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
+    split: Split = "test",
     n: Annotated[
-        int | None, typer.Option("--n", help="At most so many bound windows. (default: 5000)")
+        int | None, typer.Option("--n", help="Largest number of bound windows. (default: 5000)")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Decides which windows, if there are more.")] = 0,
-    output: Output = None,
+    seed: Annotated[
+        int, typer.Option(help="Seed for the choice of windows, if there are more.")
+    ] = 0,
+    target: Target = None,
     device: Device = "auto",
 ) -> None:
     """Find the motifs that a network has learnt, as matrices with names from JASPAR."""
-    from wavebind.datasets.dataset import open_dataset
-    from wavebind.explain.learned_motifs import find_motifs
-    from wavebind.report.pictures import write_logos
+    from wavebind.api.run import load
+    from wavebind.report.text import motifs_table
 
-    opened = open_dataset(data)
-    with progress_bar("explaining windows", None) as advance:
-        found = find_motifs(
-            run,
-            opened,
+    with TerminalProgress() as on_event:
+        found = load(run, device).motifs(
+            data,
             method=method,
-            part=split,
-            n_windows=n,
+            split=split,
+            n=n,
             seed=seed,
-            output=output,
-            device=device,
-            progress=advance,
-            clustering=lambda: note("clustering; this has no progress to show"),
+            target=target,
+            on_event=on_event,
         )
-    write_logos(run, found)
-    typer.echo(f"{'motif':<10}{'sites':>7}{'windows':>9}  {'best match':<28}{'q':>9}  consensus")
-    for item in found:
-        best = item.matches[0]
-        letters = "".join("ACGT"[i] for i in item.motif.counts.argmax(axis=1))
-        typer.echo(
-            f"{item.motif.identifier:<10}{item.n_sites:>7,}{item.share:>9.1%}  "
-            f"{best.identifier + ' ' + best.name:<28}{best.q:>9.1e}  {letters}"
-        )
+    typer.echo(motifs_table([motif.found for motif in found]))
     typer.echo(f"written: {run / 'motifs'}")

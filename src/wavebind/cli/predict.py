@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from wavebind.cli.console import Device, note, progress_bar
+from wavebind.cli.console import TerminalProgress, note
+from wavebind.cli.options import Device, RunArgument
 
 __all__ = ["register"]
 
@@ -20,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run, made with 'wavebind train'.")],
+    run: RunArgument,
     fasta: Annotated[
         Path,
         typer.Argument(
@@ -28,7 +29,7 @@ def predict(
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option(help="The table. Without it, standard output.")
+        Path | None, typer.Option(help="The table to write. (default: standard output)")
     ] = None,
     prevalence: Annotated[
         float | None,
@@ -43,18 +44,18 @@ def predict(
     import contextlib
     import sys
 
+    from wavebind.api.run import load
     from wavebind.core.files import replace_file
-    from wavebind.predict.fasta import score_fasta
 
     with contextlib.ExitStack() as stack:
-        advance = stack.enter_context(progress_bar("scoring sequences", None))
+        on_event = stack.enter_context(TerminalProgress())
         if out is None:
             stream = sys.stdout
         else:
             temporary = stack.enter_context(replace_file(out))
             stream = stack.enter_context(temporary.open("w", encoding="utf-8"))
-        summary = score_fasta(
-            run, fasta, stream, prevalence=prevalence, device=device, progress=advance
+        summary = load(run, device).predict_fasta(
+            fasta, stream, prevalence=prevalence, on_event=on_event
         )
     if summary.n_unknown:
         note(

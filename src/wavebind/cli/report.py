@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from wavebind.cli.console import Device, progress_bar
+from wavebind.cli.console import TerminalProgress
+from wavebind.cli.options import Device
 
 __all__ = ["register"]
 
@@ -22,8 +23,8 @@ def report(
     device: Device = "auto",
 ) -> None:
     """Write one HTML page about a run: data, metrics, curves, explanations, configuration."""
-    from wavebind.report.run_page import write_report
+    from wavebind.api.run import load
 
-    with progress_bar("drawing", None) as advance:
-        page = write_report(run, device=device, progress=advance)
+    with TerminalProgress() as on_event:
+        page = load(run, device).report(on_event=on_event)
     typer.echo(f"written: {page}")

@@ -5,7 +5,7 @@ Everything may import this module; it imports nothing of wavebind.
 
 from __future__ import annotations
 
-__all__ = ["InputError", "WavebindError"]
+__all__ = ["InputError", "UsageError", "WavebindError"]
 
 
 class WavebindError(Exception):
@@ -18,3 +18,7 @@ class WavebindError(Exception):
 
 class InputError(WavebindError):
     """A file, a value or a folder that wavebind was given cannot be used as it is."""
+
+
+class UsageError(InputError):
+    """Arguments or options do not go together. The command line exits with code 2."""

@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, get_type_hints
 
-from wavebind.core.errors import InputError
+from wavebind.core.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -60,7 +60,7 @@ class Removed:
     remedy: str
 
 
-class UnknownSettingError(InputError):
+class UnknownSettingError(UsageError):
     """A setting that is named does not exist."""
 
 
@@ -217,16 +217,24 @@ def describe(settings: Any, prefix: str = "") -> Iterator[Setting]:
 
 @functools.cache
 def _meanings(kind: Any) -> Mapping[str, str]:
-    """What each field means, from the section Attributes of the docstring."""
+    """What each field means, from the section Attributes of the docstrings."""
+    found: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        if dataclasses.is_dataclass(base):
+            found |= _attributes(inspect.getdoc(base) or "")
+    return found
+
+
+def _attributes(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     names: list[str] = []
-    lines = (inspect.getdoc(kind) or "").split("\n")
+    lines = text.split("\n")
     section = False
     for line, rule in zip(lines, [*lines[1:], ""], strict=True):
         if rule and not rule.strip("-"):
             section = line == "Attributes"
         elif section and line and not line.startswith((" ", "-")):
-            names = [name.strip() for name in line.partition(" : ")[0].split(",")]
+            names = names_of(line.partition(" : ")[0])
         elif section and line.startswith(" "):
             for name in names:
                 found[name] = f"{found.get(name, '')} {line.strip()}".strip()
@@ -234,16 +242,18 @@ def _meanings(kind: Any) -> Mapping[str, str]:
 
 
 def with_values(
-    settings: T, values: Sequence[str], kinds: Mapping[str, type[Any]] | None = None
+    settings: T,
+    values: Sequence[str] | Mapping[str, Any],
+    kinds: Mapping[str, type[Any]] | None = None,
 ) -> T:
     """Settings with some of their values replaced.
 
     Parameters
     ----------
     settings : Settings
-    values : sequence of str
+    values : sequence of str, or mapping
         ``NAME=VALUE``, with the name as :func:`describe` gives it. A comma stands between the
-        entries of a list; ``none`` is no value.
+        entries of a list; ``none`` or ``all`` is no limit. Or values by their names.
     kinds : mapping
         For entries that are dictionaries of settings, the class that they belong to.
 
@@ -255,20 +265,30 @@ def with_values(
         If a value is not one that the setting can have.
     """
     table, kinds = to_dict(settings), kinds or {}
-    for text in values:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise UnknownSettingError(f"{text!r}: give a setting as NAME=VALUE")
-        *outer, last = name.strip().split(".")
+    for name, value in _pairs(values):
+        *outer, last = name.split(".")
         inner: Any = table
         for part in outer:
             inner = inner.get(part) if isinstance(inner, dict) else None
         kind = kinds.get(".".join(outer))
         known = inner if kind is None else {field.name for field in dataclasses.fields(kind)}
         if not isinstance(inner, dict) or last not in known:
-            raise UnknownSettingError(_unknown(name.strip(), settings, kinds))
-        inner[last] = _value(value.strip(), _hint(type(settings), [*outer, last], kinds))
+            raise UnknownSettingError(_unknown(name, settings, kinds))
+        if isinstance(value, str):
+            value = _value(value.strip(), _hint(type(settings), [*outer, last], kinds))
+        inner[last] = _plain(value)
     return from_dict(type(settings), table, "the settings")
+
+
+def _pairs(values: Sequence[str] | Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    if isinstance(values, Mapping):
+        yield from values.items()
+        return
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise UnknownSettingError(f"{text!r}: give a setting as NAME=VALUE")
+        yield name.strip(), value
 
 
 def _unknown(name: str, settings: Any, kinds: Mapping[str, type[Any]]) -> str:
@@ -296,7 +316,7 @@ def _hint(kind: type[Any], place: list[str], kinds: Mapping[str, type[Any]]) -> 
 def _value(text: str, hint: Any) -> Any:
     """A value from its text; numbers and truth values are read by the settings class itself."""
     options = (hint, *getattr(hint, "__args__", ()))
-    if text.lower() == "none" and type(None) in options:
+    if text.lower() in ("none", "all") and type(None) in options:
         return None
     origins = {getattr(option, "__origin__", option) for option in options}
     if tuple in origins or list in origins:

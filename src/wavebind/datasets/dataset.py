@@ -195,7 +195,7 @@ class Dataset:
         ]
 
 
-def open_dataset(path: Path) -> Dataset:
+def open_dataset(path: str | Path) -> Dataset:
     """Open a dataset; the sequences stay on disk.
 
     Raises
@@ -206,6 +206,7 @@ def open_dataset(path: Path) -> Dataset:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    path = Path(path)
     if not path.exists():
         raise InputError(f"{path}: no such folder; make a dataset with 'wavebind dataset'")
     file = path / "dataset.json"

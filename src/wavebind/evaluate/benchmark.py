@@ -127,6 +127,11 @@ class Benchmark:
     cross: dict[str, dict[tuple[str, str], Estimate]] = field(default_factory=dict)
     shared: dict[tuple[str, str], int] = field(default_factory=dict)
 
+    @property
+    def models(self) -> list[str]:
+        """Labels of the models, in the order in which they were asked for."""
+        return [entry.label for entry in next(iter(self.comparisons.values())).entries]
+
 
 def benchmark_datasets(name: str, data: Dataset) -> list[BenchmarkDataset]:
     """The datasets that a dataset makes: itself, or one a label."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-from wavebind.core.download import MAX_SIZE, RemoteFile, check_address, read_document
-from wavebind.core.errors import InputError
+from wavebind.core.download import MAX_SIZE, RemoteFile, check_address, download, read_document
+from wavebind.core.errors import InputError, UsageError
+from wavebind.core.events import Advanced, Message, OnEvent, StageStarted, ignore
 
-__all__ = ["ENCODE_URL", "UCSC_URL", "encode_file", "ucsc_genome"]
+__all__ = ["ENCODE_URL", "UCSC_URL", "encode_file", "fetch_files", "ucsc_genome"]
 
 ENCODE_URL = "https://www.encodeproject.org"
 UCSC_URL = "https://hgdownload.soe.ucsc.edu"
@@ -104,3 +107,59 @@ def ucsc_genome(assembly: str, base_url: str = UCSC_URL, *, kind: str = "2bit") 
 
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
+
+
+def fetch_files(
+    names: Sequence[str],
+    out: Path,
+    *,
+    genome_format: str = "2bit",
+    encode_url: str = ENCODE_URL,
+    ucsc_url: str = UCSC_URL,
+    attempts: int = 5,
+    on_event: OnEvent = ignore,
+) -> Iterator[Path]:
+    """Download files of ENCODE, or genomes of UCSC, one after the other.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Accessions; or ``genome`` and the names of assemblies.
+    out : pathlib.Path
+        The folder.
+    genome_format : {"2bit", "fa.gz"}
+    encode_url, ucsc_url : str
+    attempts : int
+        Times that a transfer may break off at one place.
+    on_event : callable
+
+    Yields
+    ------
+    pathlib.Path
+        Each file when it is whole.
+
+    Raises
+    ------
+    InputError
+        As :func:`encode_file`, :func:`ucsc_genome` and :func:`wavebind.core.download.download`.
+    """
+    genomes = names[0] == "genome"
+    wanted = names[1:] if genomes else names
+    if not wanted:
+        raise UsageError("'genome' needs the name of an assembly, such as hg38")
+    for name in wanted:
+        if genomes:
+            file = ucsc_genome(name, ucsc_url, kind=genome_format)
+        else:
+            file = encode_file(name, encode_url)
+        on_event(Message(f"wavebind: {file.url}"))
+        on_event(StageStarted(f"{file.name} (bytes)", file.size))
+        last = 0
+
+        def report(done: int, total: int | None) -> None:
+            nonlocal last
+            del total
+            on_event(Advanced(done - last))
+            last = done
+
+        yield download(file, out, attempts=attempts, progress=report)

@@ -1,0 +1,158 @@
+"""Explanations of windows, in memory or kept in the run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from wavebind.api.frames import PathLike, Windows, opened_dataset
+from wavebind.api.progress import advancing, noting
+from wavebind.api.results import Explanations
+from wavebind.api.settings import ExplainSettings, GivenSettings
+from wavebind.core.errors import UsageError
+from wavebind.core.events import Message, OnEvent, ignore
+from wavebind.core.jsonfiles import write_json
+from wavebind.core.settings import with_values
+from wavebind.datasets.dataset import Dataset
+from wavebind.datasets.given import given_windows
+from wavebind.explain.attribution import explain_windows
+from wavebind.explain.run import Explained, default_method, explain_run, explanation_size
+from wavebind.explain.signal import compare_with_signal, read_signal
+from wavebind.explain.verdicts import N_CHECKED, check_explanations
+from wavebind.models.prediction import load_selected
+from wavebind.models.rundir import RunDir
+from wavebind.report.films import write_films
+from wavebind.report.pictures import write_pictures
+
+__all__ = ["check", "explain", "save"]
+
+
+def explain(
+    run: Path,
+    read: Windows,
+    method: str | None,
+    *,
+    target: str | None,
+    device: str,
+    on_event: OnEvent,
+) -> Explanations:
+    """See :meth:`wavebind.api.run.Run.explain`."""
+    model, card = load_selected(run, device, target)
+    chosen = method or default_method(card.model)
+    rows = np.arange(len(read.codes))
+    advance = advancing(on_event, "explaining windows", len(rows))
+    found = list(explain_windows(model, read.codes, rows, method=chosen, progress=advance))
+    maps = [part.maps for part in found if part.maps is not None]
+    letters = [part.contributions for part in found if part.contributions is not None]
+    return Explanations(
+        scores=np.concatenate([part.base_scores for part in found]),
+        names=read.names,
+        codes=read.codes,
+        chrom=read.chrom,
+        start=read.start,
+        method=chosen,
+        contributions=np.concatenate(letters) if letters else None,
+        maps=np.concatenate(maps) if maps else None,
+        periods=model.periods,
+    )
+
+
+def save(
+    run: Path,
+    length: int,
+    data: PathLike | Dataset,
+    *,
+    method: str | None = None,
+    n: int = 20,
+    split: str = "test",
+    select: Literal["random", "top"] = "random",
+    genome: PathLike | None = None,
+    film: bool = False,
+    signal: PathLike | None = None,
+    target: str | None = None,
+    device: str = "auto",
+    settings: GivenSettings = (),
+    on_event: OnEvent = ignore,
+) -> Explained:
+    """See :meth:`wavebind.api.run.Run.save_explanations`."""
+    chosen = with_values(ExplainSettings(), settings)
+    opened = _windows(data, length, genome, on_event)
+    # What the method will be is known when the run is open; the bar is of the longer way.
+    size = explanation_size(opened, split, n, method or "ig", chosen.n_mean)
+    explained, config = explain_run(
+        run,
+        opened,
+        method=method,
+        n_mean=chosen.n_mean,
+        part=split,
+        n=n,
+        select=select,
+        seed=chosen.seed,
+        stages=chosen.stages or None,
+        output=target,
+        device=device,
+        progress=advancing(on_event, "explaining windows", size),
+    )
+    found = len(explained.names)
+    write_pictures(run, explained, config, advancing(on_event, "drawing", found))
+    if found < n:
+        on_event(Message(f"the {split} split has only {found} bound windows; all are explained"))
+    if film:
+        advance = advancing(on_event, "drawing films", found)
+        write_films(run, explained, output=target, device=device, progress=advance)
+    if signal is not None:
+        _compare_signal(run, opened, explained, Path(signal), chosen.seed, on_event)
+    return explained
+
+
+def _windows(data: PathLike | Dataset, length: int, genome: Any, on_event: OnEvent) -> Dataset:
+    """A dataset, or the windows of a file as one."""
+    path = data.path if isinstance(data, Dataset) else Path(data)
+    if isinstance(data, Dataset) or path.is_dir() or not path.exists():
+        if genome is not None:
+            raise UsageError("--genome is for regions; a dataset has its sequences")
+        return opened_dataset(data)
+    place = None if genome is None else Path(genome)
+    return given_windows(path, length, place, noting(on_event))
+
+
+def _compare_signal(
+    run: Path, data: Dataset, explained: Explained, signal: Path, seed: int, on_event: OnEvent
+) -> None:
+    levels = read_signal(signal, data, explained.profile_index)
+    advance = advancing(on_event, "pairing windows at random", 1000)
+    found = compare_with_signal(explained.profiles, levels, np.random.default_rng(seed), advance)
+    write_json(RunDir(run).explanations / "signal.json", {"signal": str(signal), **found.to_dict()})
+    on_event(Message(found.words))
+
+
+def check(
+    run: Path,
+    data: PathLike | Dataset,
+    *,
+    methods: Sequence[str] = (),
+    n: int = N_CHECKED,
+    split: str = "test",
+    target: str | None = None,
+    device: str = "auto",
+    settings: GivenSettings = (),
+    on_event: OnEvent = ignore,
+) -> dict[str, Any]:
+    """See :meth:`wavebind.api.run.Run.check_explanations`."""
+    chosen = with_values(ExplainSettings(), settings)
+    return check_explanations(
+        run,
+        opened_dataset(data),
+        methods=methods,
+        motif=chosen.motif,
+        control=None if chosen.control is None else Path(chosen.control),
+        part=split,
+        n=n,
+        seed=chosen.seed,
+        output=target,
+        device=device,
+        progress=advancing(on_event, "explaining windows", None),
+    )

@@ -1,0 +1,43 @@
+"""Scores of windows as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wavebind.api.frames import Windows
+from wavebind.genome.sequences import MAX_UNKNOWN, UNKNOWN
+from wavebind.models import Classifier, ModelCard
+from wavebind.models.prediction import predict_logits
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["predictions"]
+
+
+def predictions(model: Classifier, card: ModelCard, read: Windows) -> pd.DataFrame:
+    """See :meth:`wavebind.api.run.Run.predict`."""
+    import pandas as pd
+
+    known = (read.codes == UNKNOWN).sum(axis=1) <= MAX_UNKNOWN * read.codes.shape[1]
+    n = len(card.model.outputs)
+    logits = np.full((len(read.codes), n), np.nan)
+    logits[known] = predict_logits(model, read.codes, np.flatnonzero(known)).reshape(-1, n)
+    columns: dict[str, Any] = {"name": read.names}
+    if card.model.task_name == "multiclass":
+        best = np.nan_to_num(logits, nan=-np.inf).argmax(axis=1)
+        columns["class"] = [
+            card.model.outputs[i] if there else None for i, there in zip(best, known, strict=True)
+        ]
+    for j, name in enumerate(card.model.outputs):
+        suffix = "" if n == 1 else f":{name}"
+        predicted = card.probabilities(logits[:, j], j)
+        columns[f"logit{suffix}"] = logits[:, j]
+        columns[f"{card.quantity}{suffix}"] = predicted
+        if card.quantity == "probability":
+            called = pd.array(predicted >= card.thresholds[j], dtype="boolean")
+            called[~known] = pd.NA
+            columns[f"bound{suffix}"] = called
+    return pd.DataFrame(columns)

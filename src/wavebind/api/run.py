@@ -1,0 +1,398 @@
+"""A run: a trained network and everything that can be asked of it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from wavebind.api import explanations
+from wavebind.api import genome as on_genome
+from wavebind.api.frames import PathLike, opened_dataset, read_windows
+from wavebind.api.predictions import predictions
+from wavebind.api.progress import advancing
+from wavebind.api.results import Explanations, LearnedMotif, Metrics, ScalogramArray
+from wavebind.api.scalogram import scalogram
+from wavebind.core.devices import resolve_device
+from wavebind.core.events import Message, OnEvent, ignore
+from wavebind.core.files import replace_file
+from wavebind.datasets.dataset import Dataset
+from wavebind.evaluate.assess import assess
+from wavebind.explain.learned_motifs import find_motifs
+from wavebind.explain.run import Explained
+from wavebind.models import Classifier, ModelCard, load_model
+from wavebind.models.rundir import RunDir
+from wavebind.predict.fasta import FastaSummary, score_fasta
+from wavebind.predict.onnx import export_onnx
+from wavebind.report.pictures import write_logos
+from wavebind.report.run_page import write_report
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Run", "load"]
+
+
+class Run:
+    """A trained run, opened.
+
+    Parameters
+    ----------
+    path : path
+        The folder that ``wavebind train --out`` made.
+    device : str
+        Where it computes: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+
+    Raises
+    ------
+    InputError
+        If it is not a run, or its training has not ended.
+    """
+
+    def __init__(self, path: PathLike, device: str = "auto") -> None:
+        self.path = Path(path)
+        self.device = device
+        self._folder = RunDir(self.path).require_model()
+
+    def __repr__(self) -> str:
+        card = self.card
+        metrics = ", ".join(f"{name} {value:.4f}" for name, value in card.valid.items())
+        return (
+            f"run {self.path}: {card.model.backbone} on windows of {self.length} bp, epoch "
+            f"{card.epoch}; valid: {metrics}"
+        )
+
+    @cached_property
+    def _loaded(self) -> tuple[Classifier, ModelCard]:
+        return load_model(self._folder.model, resolve_device(self.device))
+
+    @property
+    def card(self) -> ModelCard:
+        """What is known of the model beside its weights."""
+        return self._loaded[1]
+
+    @property
+    def length(self) -> int:
+        """Window length in base pairs."""
+        return self.card.model.length
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the outputs; ``bound`` alone of a network for bound and unbound."""
+        return self.card.model.outputs
+
+    def predict(
+        self,
+        windows: Any,
+        *,
+        genome: PathLike | None = None,
+        split: str | None = None,
+        prevalence: float | None = None,
+    ) -> pd.DataFrame:
+        """Score windows, both strands averaged.
+
+        Parameters
+        ----------
+        windows : sequence of str, pandas.DataFrame, Dataset or pathlib.Path
+            See :func:`wavebind.api.frames.read_windows`.
+        genome : path, optional
+            Where regions lie.
+        split : {"train", "valid", "test"}, optional
+            Of a dataset; all windows by default.
+        prevalence : float, optional
+            Fraction of bound windows to expect, for the probabilities.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``name``, ``logit``, ``probability`` and ``bound``, whether the probability reaches the
+            threshold that was chosen on valid. Of several outputs ``logit:NAME`` and so on; of
+            numbers ``value`` in place of ``probability`` and ``bound``. Missing where more than
+            10 % of the bases are unknown.
+
+        Raises
+        ------
+        InputError
+            If a window cannot be used.
+        """
+        read = read_windows(windows, self.length, genome=genome, split=split)
+        model, card = self._loaded
+        return predictions(
+            model, card if prevalence is None else card.at_prevalence(prevalence), read
+        )
+
+    def predict_fasta(
+        self,
+        fasta: PathLike,
+        stream: TextIO,
+        *,
+        prevalence: float | None = None,
+        on_event: OnEvent = ignore,
+    ) -> FastaSummary:
+        """Score a FASTA file of any size; see :func:`wavebind.predict.fasta.score_fasta`."""
+        return score_fasta(
+            self.path,
+            Path(fasta),
+            stream,
+            prevalence=prevalence,
+            device=self.device,
+            progress=advancing(on_event, "scoring sequences", None),
+        )
+
+    def evaluate(
+        self,
+        data: PathLike | Dataset,
+        split: str = "test",
+        *,
+        target: str | None = None,
+        on_event: OnEvent = ignore,
+    ) -> Metrics:
+        """Score the run on one split; writes ``metrics.json`` and the scores into the run.
+
+        Parameters
+        ----------
+        data : path or Dataset
+        split : {"train", "valid", "test"}
+        target : str, optional
+            Of a model of several outputs, the one that stands first.
+        on_event : callable
+
+        Returns
+        -------
+        Metrics
+            With 95 % intervals, beside the shortcut audit of the same windows.
+
+        Raises
+        ------
+        InputError
+            As :func:`wavebind.evaluate.assess.assess`.
+        """
+        opened = opened_dataset(data)
+        return Metrics(
+            assess(
+                self.path,
+                opened,
+                split,
+                output=target,
+                device=self.device,
+                progress=advancing(on_event, "scoring windows", len(opened.indices(split))),
+            )
+        )
+
+    def explain(
+        self,
+        windows: Any,
+        *,
+        method: str | None = None,
+        target: str | None = None,
+        genome: PathLike | None = None,
+        split: str | None = None,
+        on_event: OnEvent = ignore,
+    ) -> Explanations:
+        """Say how much each base of some windows speaks for binding; writes nothing.
+
+        Parameters
+        ----------
+        windows : sequence of str, pandas.DataFrame, Dataset or pathlib.Path
+            See :func:`wavebind.api.frames.read_windows`.
+        method : str, optional
+            ``ig``, ``ism``, ``occlusion``, ``gradcam``, ``gradcam++`` or ``layercam``. By default
+            ``ig``, or ``gradcam`` of a network that reads images.
+        target : str, optional
+            Of a model of several outputs, which one.
+        genome : path, optional
+            Where regions lie.
+        split : {"train", "valid", "test"}, optional
+            Of a dataset; all windows by default.
+        on_event : callable
+
+        Raises
+        ------
+        InputError
+            If a window, or the method, cannot be used.
+        """
+        read = read_windows(windows, self.length, genome=genome, split=split)
+        return explanations.explain(
+            self.path, read, method, target=target, device=self.device, on_event=on_event
+        )
+
+    def save_explanations(self, data: PathLike | Dataset, **options: Any) -> Explained:
+        """Explain bound windows of a dataset, and keep scores and pictures in the run.
+
+        Parameters
+        ----------
+        data : path or Dataset
+            A dataset; a FASTA file with windows of the model's length; or with ``genome`` a BED or
+            narrowPeak file.
+        **options
+            ``method`` as for :meth:`explain`. ``n`` (20): bound windows to explain one by one.
+            ``split`` (``test``). ``select``: ``random`` or ``top``. ``genome`` (path). ``film``:
+            also a film of each window. ``signal`` (path): a bigWig that scores are compared with.
+            ``target``, ``settings`` and ``on_event``; see
+            :class:`wavebind.api.settings.ExplainSettings`.
+
+        Raises
+        ------
+        InputError
+            As :func:`wavebind.explain.run.explain_run`.
+        """
+        return explanations.save(self.path, self.length, data, device=self.device, **options)
+
+    def check_explanations(self, data: PathLike | Dataset, **options: Any) -> dict[str, Any]:
+        """Check the explanations, and keep what is found in the run.
+
+        Parameters
+        ----------
+        data : path or Dataset
+        **options
+            ``methods`` (sequence of str), ``n``, ``split``, ``target``, ``settings`` and
+            ``on_event``; see :func:`wavebind.explain.verdicts.check_explanations`.
+        """
+        return explanations.check(self.path, data, device=self.device, **options)
+
+    def scalogram(self, window: str) -> ScalogramArray:
+        """The scalogram of a sequence, with the transform that the run's recipe has.
+
+        Parameters
+        ----------
+        window : str
+            Letters, of any length that holds a period.
+        """
+        return scalogram(window, self.card.model.scalogram)
+
+    def motifs(
+        self,
+        data: PathLike | Dataset,
+        *,
+        method: str | None = None,
+        split: str = "test",
+        n: int | None = None,
+        seed: int = 0,
+        target: str | None = None,
+        on_event: OnEvent = ignore,
+    ) -> list[LearnedMotif]:
+        """Find the motifs that the network has learnt, and keep them in the run.
+
+        Parameters
+        ----------
+        data : path or Dataset
+        method : {"ig", "ism"}, optional
+        split : {"train", "valid", "test"}
+            Whose bound windows are explained.
+        n : int, optional
+            At most so many of them; 5,000 by default.
+        seed : int
+            Decides which, if there are more.
+        target : str, optional
+        on_event : callable
+
+        Raises
+        ------
+        InputError
+            As :func:`wavebind.explain.learned_motifs.find_motifs`.
+        """
+        found = find_motifs(
+            self.path,
+            opened_dataset(data),
+            method=method,
+            part=split,
+            n_windows=n,
+            seed=seed,
+            output=target,
+            device=self.device,
+            progress=advancing(on_event, "explaining windows", None),
+            clustering=lambda: on_event(Message("clustering; this has no progress to show")),
+        )
+        write_logos(self.path, found)
+        return [LearnedMotif(one) for one in found]
+
+    def scan(self, genome: PathLike, **options: Any) -> pd.DataFrame | None:
+        """Score a genome: probabilities along it, and called sites.
+
+        Parameters
+        ----------
+        genome : path
+            FASTA or 2bit.
+        **options
+            ``regions`` (path, or table with ``chrom``, ``start`` and ``end``): only windows whose
+            middle lies there. ``out`` and ``peaks`` (paths): a bigWig of probabilities and a
+            narrowPeak of sites to write. ``stride``, ``threshold``, ``false_positives``,
+            ``target``, ``workers``, ``shard``, ``settings`` and ``on_event`` as in
+            ``wavebind scan``; see :class:`wavebind.api.settings.ScanSettings`.
+
+        Returns
+        -------
+        pandas.DataFrame or None
+            Called sites: ``chrom``, ``start``, ``end``, ``name``, ``logit``, ``q``, ``summit``
+            (0-based) and ``probability``. None where only `out` was asked for, or a share.
+
+        Raises
+        ------
+        InputError
+            If an input cannot be used.
+        """
+        return on_genome.scan(self.path, genome, device=self.device, **options)
+
+    def score_variants(
+        self, variants: PathLike | pd.DataFrame, genome: PathLike, **options: Any
+    ) -> pd.DataFrame | None:
+        """Score every allele against the reference.
+
+        Parameters
+        ----------
+        variants : path, or pandas.DataFrame
+            A VCF; or a table with ``chrom``, ``position`` (1-based), ``ref`` and ``alt``.
+        genome : path
+            FASTA or 2bit.
+        **options
+            ``out`` (path): a VCF or table to write. ``motif``, ``null``, ``haplotypes``,
+            ``sample``, ``target``, ``workers``, ``shard``, ``settings`` and ``on_event`` as in
+            ``wavebind variants``; see :class:`wavebind.api.settings.VariantSettings`.
+
+        Returns
+        -------
+        pandas.DataFrame or None
+            A row an allele, with the columns of :data:`wavebind.variants.files.COLUMNS`. None
+            where a file was written.
+
+        Raises
+        ------
+        InputError
+            If an input cannot be used.
+        """
+        return on_genome.variants(self.path, variants, genome, device=self.device, **options)
+
+    def report(self, page: PathLike | None = None, *, on_event: OnEvent = ignore) -> Path:
+        """Write one HTML page about the run, which must have been evaluated.
+
+        Parameters
+        ----------
+        page : path, optional
+            ``report.html`` in the run by default.
+        on_event : callable
+        """
+        written = write_report(
+            self.path, device=self.device, progress=advancing(on_event, "drawing", None)
+        )
+        if page is None:
+            return written
+        with replace_file(Path(page)) as temporary:
+            temporary.write_bytes(written.read_bytes())
+        return Path(page)
+
+    def export(self, onnx: PathLike) -> Path:
+        """Write the model for other programs, as ONNX; see :mod:`wavebind.predict.onnx`."""
+        model, card = load_model(self._folder.model)
+        export_onnx(model, card, Path(onnx))
+        return Path(onnx)
+
+
+def load(run: PathLike, device: str = "auto") -> Run:
+    """Open a trained run; see :class:`Run`.
+
+    Raises
+    ------
+    InputError
+        If it is not a run, or its training has not ended.
+    """
+    return Run(run, device)
