@@ -38,9 +38,21 @@ def main() -> None:
         if not (run / "metrics.json").is_file():
             extra = ["--accessible", options.accessible] if kind == "accessible" else []
             command(
-                "dataset", "--peaks", *options.peaks, "--genome", options.genome, "--background",
-                kind, *extra, "--split-blocks", "--ratio", options.ratio, "--out", data, "--force",
-            )  # fmt: skip
+                "dataset",
+                "--peaks",
+                *options.peaks,
+                "--genome",
+                options.genome,
+                "--background",
+                kind,
+                *extra,
+                "--split-blocks",
+                "--set",
+                f"background.ratio={options.ratio}",
+                "--out",
+                data,
+                "--force",
+            )
             command(
                 "train", data, "--recipe", "small", "--seed", options.seed, "--out", run, "--force"
             )

@@ -157,7 +157,7 @@ def main() -> None:
 def _scan(options: argparse.Namespace, codes: Codes) -> None:
     known = float((codes != UNKNOWN).sum())
     words = [sys.executable, "-m", "wavebind", "scan", options.run, options.genome]
-    words += ["--out", options.out, "--stride", options.stride, "--mode", options.mode]
+    words += ["--out", options.out, "--stride", options.stride, "--set", f"mode={options.mode}"]
     words += ["--peaks", options.out.with_suffix(".narrowPeak")]
     began = time.monotonic()
     subprocess.run([str(w) for w in words], check=True, stdout=sys.stderr)  # noqa: S603

@@ -58,7 +58,16 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     table = write_table(folder / "windows.tsv", planted_rows(150))
     assert run_cli(["dataset", str(table), "--out", str(folder / "data")]) == 0
     arguments = ["train", str(folder / "data"), "--out", str(folder / "run"), "--epochs", "12"]
-    arguments += ["--batch-size", "20", "--max-shift", "0", "--patience", "12", "--device", "cpu"]
+    arguments += [
+        "--set",
+        "training.batch_size=20",
+        "--set",
+        "training.max_shift=0",
+        "--set",
+        "training.patience=12",
+        "--device",
+        "cpu",
+    ]
     assert run_cli(arguments) == 0
     return folder / "run", folder / "data"
 

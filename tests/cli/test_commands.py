@@ -1,6 +1,7 @@
 """The commands, end to end, by the numbers that come out."""
 
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from helpers import LENGTH, MOTIF, planted_rows, write_table
+from wavebind.cli.options import MOVED
 from wavebind.datasets.dataset import open_dataset
 from wavebind.genome.sequences import to_codes
 from wavebind.models import load_model
@@ -52,16 +54,93 @@ def test_help_lists_every_command_and_needs_no_heavy_import(cli):
     assert done.stdout.strip().endswith("[]")
 
 
-def test_the_help_of_train_tells_the_true_defaults(cli):
+def test_settings_are_listed_with_their_defaults(cli):
     from wavebind.training.train import TrainingConfig
 
-    _, out, _ = cli("train", "--help")
-    text = " ".join(out.replace("│", " ").split())
+    code, out, _ = cli("train", "--settings")
+    assert code == 0
     config = TrainingConfig()
     for name in ("epochs", "seed", "batch_size", "learning_rate", "unbound_ratio", "max_shift"):
-        after = text[text.index("--" + name.replace("_", "-")) :]
-        assert f"(default: {getattr(config, name)})" in after[:250], name
-    assert f"(default: {config.patience})" in text
+        assert re.search(rf"^training\.{name}={getattr(config, name)} +\w", out, re.M), name
+    # Those of the recipe that is named.
+    _, out, _ = cli("train", "--recipe", "small", "--settings")
+    assert "training.batch_size=32 " in out
+    assert ":func:" not in out
+    assert "`" not in out
+
+
+def commands():
+    """Every command, with the lines of its help that show an option."""
+    import typer
+
+    from wavebind.cli.main import app
+
+    found = typer.main.get_command(app)
+    return found.commands
+
+
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_a_command_has_at_most_twelve_visible_options(name, cli):
+    options = [
+        parameter
+        for parameter in commands()[name].params
+        if parameter.param_type_name == "option" and not parameter.hidden
+    ]
+    assert len(options) <= 12
+    _, out, _ = cli(name, "--help")
+    shown = re.findall(r"^│ \*?\s*(--[a-z-]+)", out, re.M)
+    assert len(set(shown) - {"--help"}) == len(options) <= 12
+
+
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_help_makes_sense(name):
+    """No sentence of more than 25 words; none that leans on the name of the option."""
+    command = commands()[name]
+    texts = [command.help, *(parameter.help for parameter in command.params)]
+    for text in texts:
+        plain = re.sub(r"\(default: [^)]*\)", "", text or "")
+        for sentence in re.split(r"[.;:?!]\s|\n\n", plain):
+            assert len(sentence.split()) <= 25, sentence
+        assert not (text or "").startswith(("Of ", "Its ", "Only ", "Instead")), text
+
+
+@pytest.mark.parametrize(
+    ("command", "old", "new"),
+    [
+        (command, old, new)
+        for command, spellings in sorted(MOVED.items())
+        for old, new in sorted(spellings.items())
+    ],
+)
+def test_an_old_spelling_answers_with_the_new_one(command, old, new, cli):
+    code, out, err = cli(command, "x", old, "1")
+    assert (code, out) == (2, "")
+    assert err == f"wavebind: error: {command} {old} is now {new}\n"
+    if new.startswith("--set"):
+        _, listed, _ = cli(command, "--settings")
+        for name in re.findall(r"--set ([a-z_.]+)=", new):
+            assert re.search(rf"^{re.escape(name)}=", listed, re.M), name
+    elif new.startswith("--"):
+        known = [o for p in commands()[command].params for o in getattr(p, "opts", [])]
+        assert new.split()[0] in known
+
+
+def test_a_wrong_setting_answers_with_the_nearest_right_one(cli, trained, tmp_path):
+    for wrong, right in (
+        ("learning_rate=1e-3", "training.learning_rate"),
+        ("training.learningrate=1e-3", "training.learning_rate"),
+        ("option.dropout=0", "options.dropout"),
+    ):
+        code, _, err = cli("train", trained[1], "--out", tmp_path / "r", "--set", wrong)
+        assert code == 2
+        assert f"there is no setting '{wrong.partition('=')[0]}'; did you mean '{right}'?" in err
+    code, _, err = cli("train", trained[1], "--out", tmp_path / "r", "--set", "training.epochs")
+    assert code == 2
+    assert "'training.epochs': give a setting as NAME=VALUE" in err
+    code, _, err = cli("train", trained[1], "--out", tmp_path / "r", "--set", "training.clip=0")
+    assert code == 1
+    assert "clip must be above 0; found 0" in err
+    assert not (tmp_path / "r").exists()
 
 
 def test_version(cli):
@@ -89,8 +168,13 @@ def test_dataset_from_two_fasta_files(cli, tmp_path):
     for label, name in ((1, "p.fa"), (0, "n.fa")):
         text = "".join(f">{r[0]}:{r[1]}-{r[2]}\n{r[5]}\n" for r in rows if r[3] == label)
         (tmp_path / name).write_text(text)
-    arguments = ["--positives", tmp_path / "p.fa", "--negatives", tmp_path / "n.fa"]
-    arguments += ["--test-chroms", "chr1", "--valid-chroms", "2", "--out", tmp_path / "d"]
+    arguments = [
+        "--set",
+        f"positives={tmp_path / 'p.fa'}",
+        "--set",
+        f"negatives={tmp_path / 'n.fa'}",
+    ]
+    arguments += ["--set", "split.test=chr1", "--set", "split.valid=2", "--out", tmp_path / "d"]
     assert cli("dataset", *arguments)[0] == 0
     data = open_dataset(tmp_path / "d")
     assert set(data.chrom[data.indices("test")]) == {"chr1"}
@@ -163,7 +247,7 @@ def test_scalogram_of_letters(cli, tmp_path, output):
     from PIL import Image
 
     out = tmp_path / "p.png"
-    code, _, _ = cli("scalogram", "TTGACCACCAGGGGGCGCTAATG", "--out", out, "--output", output)
+    code, _, _ = cli("scalogram", "TTGACCACCAGGGGGCGCTAATG", "--out", out, "--show", output)
     assert code == 0
     with Image.open(out) as image:
         assert image.size[0] > 500
@@ -174,7 +258,7 @@ def test_scalogram_of_a_file(cli, tmp_path):
     from PIL import Image
 
     (tmp_path / "x.fa").write_text(">a\n" + "ACGTTGCA" * 10 + "\n>b\n" + "AATTGGCC" * 9 + "\n")
-    arguments = [tmp_path / "x.fa", "--encoding", "integer", "--scales", "20"]
+    arguments = [tmp_path / "x.fa", "--set", "encoding=integer", "--set", "n_scales=20"]
     assert cli("scalogram", *arguments, "--out", tmp_path / "p.png")[0] == 0
     assert cli("scalogram", *arguments, "--columns", "2", "--out", tmp_path / "q.png")[0] == 0
     assert cli("scalogram", *arguments, "--out", tmp_path / "p.gif")[0] == 0
@@ -192,9 +276,9 @@ def test_scalogram_by_recipe_and_options(cli, tmp_path):
         (
             [],
             ["--recipe", "ruggeri2025"],
-            ["--voices", "3"],
-            ["--padding", "periodic"],
-            ["--spacing", "frequencies"],
+            ["--set", "voices=3"],
+            ["--set", "padding=periodic"],
+            ["--set", "spacing=frequencies"],
         )
     ):
         path = tmp_path / f"{i}.png"

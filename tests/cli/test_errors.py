@@ -160,13 +160,16 @@ def test_a_disk_that_is_full(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["dataset", "--out", "d"], "give tables, or --positives and --negatives, or --peaks"),
         (
-            ["dataset", "a", "--positives", "b", "--out", "d"],
-            "give tables, or --positives and --negatives",
+            ["dataset", "--out", "d"],
+            "give tables, or the settings positives and negatives",
         ),
-        (["dataset", "--positives", "b", "--out", "d"], "belong together; give both"),
-        (["dataset", "a", "--test-chroms", "chr1", "--out", "d"], "belong together; give both"),
+        (
+            ["dataset", "a", "--set", "positives=b", "--out", "d"],
+            "give tables, or the settings positives and negatives",
+        ),
+        (["dataset", "--set", "positives=b", "--out", "d"], "belong together; give both"),
+        (["dataset", "a", "--set", "split.test=chr1", "--out", "d"], "belong together; give both"),
         (["dataset", "a"], "Missing option '--out'"),
         (["train", "d", "--out", "r", "--resume", "--epochs", "3"], "leave out --epochs"),
         (["train", "d", "--out", "r", "--epochs", "x"], "unable to parse string as an integer"),
@@ -185,7 +188,7 @@ def test_wrong_command_lines(cli, arguments, message):
         (["--epochs", "0"], "epochs must be 1 or more; found 0"),
         (
             ["--model", "vgg"],
-            "model 'vgg' is not known; choose one of: scalenet, pyramidnet, resnet18",
+            "model 'vgg' is not known; choose one of: scalenet, pyramidnet, cnn",
         ),
         (["--device", "tpu9"], "device 'tpu9' is not known"),
     ],

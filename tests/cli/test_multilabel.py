@@ -41,10 +41,19 @@ def run(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("multilabel")
     table = write_table(folder / "t.tsv", rows(300), HEADER)
-    options = ["--labels", "left,right", "--out", str(folder / "data")]
+    options = ["--set", "labels=left,right", "--out", str(folder / "data")]
     assert run_cli(["dataset", str(table), *options]) == 0
     arguments = ["train", str(folder / "data"), "--out", str(folder / "run"), "--epochs", "15"]
-    arguments += ["--batch-size", "20", "--max-shift", "0", "--patience", "15", "--device", "cpu"]
+    arguments += [
+        "--set",
+        "training.batch_size=20",
+        "--set",
+        "training.max_shift=0",
+        "--set",
+        "training.patience=15",
+        "--device",
+        "cpu",
+    ]
     assert run_cli(arguments) == 0
     return folder / "run", folder / "data"
 
@@ -79,7 +88,7 @@ def test_each_output_learns_its_own_motif(cli, run):
     crossed = roc_auc_score(data.targets[table["index"], 1][known], table["logit:left"][known])
     assert abs(crossed - 0.5) < 0.15
     assert metrics["auroc"] == metrics["outputs"]["left"]["auroc"]
-    code, text, _ = cli("evaluate", out, path, "--output", "right", "--device", "cpu")
+    code, text, _ = cli("evaluate", out, path, "--target", "right", "--device", "cpu")
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["output"] == "right"
     assert metrics["auroc"] == metrics["outputs"]["right"]["auroc"]
@@ -101,14 +110,14 @@ def test_scores_explanations_and_report_of_an_output(cli, run, tmp_path):
     assert second == ["n", "NA", "NA", "NA", "NA"]
     for name, centre in (("left", 10), ("right", 35)):
         code, _, err = cli(
-            "explain", out, path, "--n", 12, "--output", name, "--select", "top", "--device", "cpu"
+            "explain", out, path, "--n", 12, "--target", name, "--select", "top", "--device", "cpu"
         )
         assert code == 0, err
         with np.load(out / "explain" / "explanations.npz") as file:
             profile = file["mean_profile"]
         assert abs(int(profile.argmax()) - centre) < 14
         assert json.loads((out / "explain" / "explain.json").read_text())["output"] == name
-    assert cli("evaluate", out, path, "--output", "right", "--device", "cpu")[0] == 0
+    assert cli("evaluate", out, path, "--target", "right", "--device", "cpu")[0] == 0
     assert cli("report", out, "--device", "cpu")[0] == 0
     page = (out / "report.html").read_text()
     assert "Each output" in page
@@ -119,13 +128,13 @@ def test_one_label_can_be_scored_by_one_output(cli, run, trained):
     out, path = run
     code, _, err = cli("evaluate", out, trained[1], "--device", "cpu")
     assert code == 1
-    assert "has one label and the model 2 outputs; say with --output which of left, right" in err
-    code, _, err = cli("evaluate", out, trained[1], "--output", "left", "--device", "cpu")
+    assert "has one label and the model 2 outputs; say with --target which of left, right" in err
+    code, _, err = cli("evaluate", out, trained[1], "--target", "left", "--device", "cpu")
     assert code == 0, err
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["outputs"] == {}
     assert metrics["auroc"]["value"] > 0.8
-    code, _, err = cli("evaluate", out, path, "--output", "middle")
+    code, _, err = cli("evaluate", out, path, "--target", "middle")
     assert code == 1
     assert "the model has no output 'middle'; choose one of: left, right" in err
 
@@ -143,8 +152,12 @@ def test_a_label_that_is_not_known_does_not_count():
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
-        (None, ["--labels", "left,up"], "column up missing"),
-        (("maybe", "1"), ["--labels", "left,right"], "left 'maybe' is not 1 (bound), 0 (unbound)"),
+        (None, ["--set", "labels=left,up"], "column up missing"),
+        (
+            ("maybe", "1"),
+            ["--set", "labels=left,right"],
+            "left 'maybe' is not 1 (bound), 0 (unbound)",
+        ),
     ],
 )
 def test_labels_that_are_none(cli, tmp_path, change, options, message):
@@ -160,12 +173,12 @@ def test_labels_that_are_none(cli, tmp_path, change, options, message):
 def test_windows_without_any_label_are_counted(cli, tmp_path):
     table = [*rows(20), ("chr0", 9000, 9048, "train", "ACGT" * 12, "NA", "2")]
     path = write_table(tmp_path / "t.tsv", table, HEADER)
-    code, out, err = cli("dataset", path, "--labels", "left,right", "--out", tmp_path / "d")
+    code, out, err = cli("dataset", path, "--set", "labels=left,right", "--out", tmp_path / "d")
     assert code == 0, err
     assert "dropped: 1 (none of its labels is known)" in out
-    code, _, err = cli("dataset", path, "--labels", "left", "--out", tmp_path / "e")
+    code, _, err = cli("dataset", path, "--set", "labels=left", "--out", tmp_path / "e")
     assert code == 2
-    assert "--labels names two columns or more" in " ".join(err.replace("│", " ").split())
+    assert "the setting labels names two columns or more" in " ".join(err.replace("│", " ").split())
 
 
 def test_the_model_knows_its_outputs(run):

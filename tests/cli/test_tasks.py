@@ -26,7 +26,16 @@ from wavebind.models.classifier import one_against_rest
 from wavebind.models.prediction import predict_logits
 from wavebind.training.recipes import load_recipe
 
-FAST = ["--batch-size", "20", "--max-shift", "0", "--patience", "20", "--device", "cpu"]
+FAST = [
+    "--set",
+    "training.batch_size=20",
+    "--set",
+    "training.max_shift=0",
+    "--set",
+    "training.patience=20",
+    "--device",
+    "cpu",
+]
 
 
 def rows_of_numbers(n_each=160, seed=2):
@@ -145,7 +154,7 @@ def test_classes_are_predicted_explained_and_scanned(classes, cli, tmp_path, own
     truth = [data.outputs[k] for k in data.targets[test].argmax(1)]
     assert sum(line[1] == name for line, name in zip(lines[1:7], truth, strict=True)) >= 5
     # The evidence for AP-1 lies on its motif.
-    code, _, err = cli("explain", run, path, "--output", "ap1", "--n", "8", "--device", "cpu")
+    code, _, err = cli("explain", run, path, "--target", "ap1", "--n", "8", "--device", "cpu")
     assert code == 0, err
     file = np.load(run / "explain" / "explanations.npz")
     on, off = [], []
@@ -165,8 +174,8 @@ def test_classes_are_predicted_explained_and_scanned(classes, cli, tmp_path, own
     genome.write_text(f">c\n{seq[:700]}{MOTIFS['ap1']}{seq[714:]}\n")
     for mode in ("windows", "sliding"):
         calls = tmp_path / f"{mode}.narrowPeak"
-        arguments = ["--out", tmp_path / f"{mode}.bw", "--peaks", calls, "--mode", mode]
-        arguments += ["--output", "ap1", "--workers", 1, "--threshold", 0.6]
+        arguments = ["--out", tmp_path / f"{mode}.bw", "--peaks", calls, "--set", f"mode={mode}"]
+        arguments += ["--target", "ap1", "--workers", 1, "--threshold", 0.6]
         code, _, err = cli("scan", run, genome, *arguments)
         assert code == 0, err
         tops = [int(line.split("\t")[1]) for line in calls.read_text().splitlines()]
@@ -264,7 +273,7 @@ def test_a_variant_of_numbers_is_judged(numbers, cli, tmp_path, own_cache):
 
 
 def test_numbers_can_be_told_by_their_median(numbers, cli, tmp_path):
-    arguments = ["--task", "binary", "--epochs", "1", "--out", tmp_path / "r", *FAST]
+    arguments = ["--set", "task=binary", "--epochs", "1", "--out", tmp_path / "r", *FAST]
     code, out, err = cli("train", numbers[1], *arguments)
     assert code == 0, err
     assert load_model(tmp_path / "r" / "model.safetensors")[1].model.task_name == "binary"
@@ -272,7 +281,7 @@ def test_numbers_can_be_told_by_their_median(numbers, cli, tmp_path):
 
 
 def test_classes_can_be_told_one_by_one(classes, cli, tmp_path):
-    arguments = ["--task", "multilabel", "--epochs", "1", "--out", tmp_path / "r", *FAST]
+    arguments = ["--set", "task=multilabel", "--epochs", "1", "--out", tmp_path / "r", *FAST]
     assert cli("train", classes[1], *arguments)[0] == 0
     model, card = load_model(tmp_path / "r" / "model.safetensors")
     assert card.model.task_name == "multilabel"
@@ -287,13 +296,13 @@ def test_a_network_for_what_the_set_is_not_for_is_refused(trained, classes, numb
         (classes[1], "binary"),
         (numbers[1], "multiclass"),
     ):
-        code, _, err = cli("train", data, "--task", task, "--out", tmp_path / "r")
+        code, _, err = cli("train", data, "--set", f"task={task}", "--out", tmp_path / "r")
         assert code == 1
         assert f"a network for {task} cannot be trained on it" in err
     assert not (tmp_path / "r").exists()
-    code, _, err = cli("train", trained[1], "--task", "ranking", "--out", tmp_path / "r")
+    code, _, err = cli("train", trained[1], "--set", "task=ranking", "--out", tmp_path / "r")
     assert code == 2
-    assert "--task is one of binary" in err
+    assert "task is one of binary" in err
     code, _, err = cli("evaluate", numbers[0], trained[1], "--device", "cpu")
     assert code == 1
     assert "has no numbers" in err
@@ -351,8 +360,8 @@ def test_windows_without_a_value_are_counted(tmp_path, cli):
     data = open_dataset(tmp_path / "d")
     assert len(data.labels) == len(rows) - 1
     for arguments, message in (
-        (["--task", "regression"], "--task needs a --target"),
-        (["--target", "signal", "--labels", "a,b"], "in place of --labels"),
+        (["--set", "task=regression"], "the setting task needs a --target"),
+        (["--target", "signal", "--set", "labels=a,b"], "in place of the setting labels"),
     ):
         code, _, err = cli("dataset", table, *arguments, "--out", tmp_path / "e")
         assert code == 2

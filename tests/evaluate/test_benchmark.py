@@ -152,7 +152,7 @@ def test_labels_of_one_table_are_datasets_of_their_own(tmp_path, cli):
         other = label if i % 3 else 1 - label
         rows.append((chrom, start, end, part, label, other if i % 7 else "NA", seq))
     table = write_table(tmp_path / "t.tsv", rows, "chrom\tstart\tend\tsplit\tliver\tlung\tseq")
-    assert cli("dataset", table, "--labels", "liver,lung", "--out", tmp_path / "d")[0] == 0
+    assert cli("dataset", table, "--set", "labels=liver,lung", "--out", tmp_path / "d")[0] == 0
     data = open_dataset(tmp_path / "d")
     found = benchmark(
         benchmark_datasets("d", data),
@@ -176,7 +176,7 @@ def test_labels_of_one_table_are_datasets_of_their_own(tmp_path, cli):
         expected, abs=1e-3
     )
     # And a comparison can be of one label.
-    arguments = ["--models", "jaspar:CTCF", "--output", "lung", "--out", tmp_path / "one"]
+    arguments = ["--models", "jaspar:CTCF", "--target", "lung", "--out", tmp_path / "one"]
     code, out, _ = cli("compare", tmp_path / "d", *arguments)
     assert code == 0
     assert f"{lung.results['jaspar:CTCF'].metrics['auroc'].value:.4f}" in out

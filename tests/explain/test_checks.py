@@ -158,11 +158,20 @@ def test_too_few_sites_are_said(model, planted):
 def test_the_command_says_it_in_words(run_copy, tmp_path, cli):
     run, data = run_copy
     control = tmp_path / "control"
-    arguments = ["train", data, "--out", control, "--epochs", 1, "--shuffle-labels"]
+    arguments = [
+        "train",
+        data,
+        "--out",
+        control,
+        "--epochs",
+        1,
+        "--set",
+        "training.shuffle_labels=true",
+    ]
     assert run_cli([str(a) for a in [*arguments, "--device", "cpu"]]) == 0
     code, out, err = cli(
-        "explain", run, data, "--check", "--method", "ig,occlusion", "--motif", "CTCF",
-        "--n", 12, "--control", control, "--device", "cpu",
+        "explain", run, data, "--check", "--method", "ig,occlusion", "--set", "motif=CTCF",
+        "--n", 12, "--set", f"control={control}", "--device", "cpu",
     )  # fmt: skip
     assert code == 0, err
     assert "12 bound windows of test with a hit of MA0139.2 CTCF" in out
@@ -181,9 +190,13 @@ def test_the_command_says_it_in_words(run_copy, tmp_path, cli):
     ("arguments", "code", "message"),
     [
         (["--check", "--method", "lime"], 1, "method 'lime' is not known"),
-        (["--check", "--motif", "NOPE"], 1, "motif 'NOPE' is not in JASPAR"),
-        (["--check", "--motif", "MA0139.1", "--n", "1"], 1, "the checks need 2 windows or more"),
-        (["--motif", "CTCF"], 2, "--motif and --control are for --check"),
+        (["--check", "--set", "motif=NOPE"], 1, "motif 'NOPE' is not in JASPAR"),
+        (
+            ["--check", "--set", "motif=MA0139.1", "--n", "1"],
+            1,
+            "the checks need 2 windows or more",
+        ),
+        (["--set", "motif=CTCF"], 2, "the settings motif and control are for --check"),
     ],
 )
 def test_checks_that_cannot_be(trained, tmp_path, cli, arguments, code, message):
@@ -197,7 +210,16 @@ def test_checks_that_cannot_be(trained, tmp_path, cli, arguments, code, message)
 def test_a_control_must_be_one(run_copy, cli):
     run, data = run_copy
     code, _, err = cli(
-        "explain", run, data, "--check", "--motif", "CTCF", "--control", run, "--device", "cpu"
+        "explain",
+        run,
+        data,
+        "--check",
+        "--set",
+        "motif=CTCF",
+        "--set",
+        f"control={run}",
+        "--device",
+        "cpu",
     )
     assert code == 1
     assert "was not trained on shuffled labels; make a control with 'wavebind train" in err
@@ -216,7 +238,17 @@ def test_a_slope_in_words(run_copy, cli, slope, verdict):
     from wavebind.explain.verdicts import words
 
     run, data = run_copy
-    arguments = ["--check", "--method", "gradcam", "--motif", "CTCF", "--n", 4, "--device", "cpu"]
+    arguments = [
+        "--check",
+        "--method",
+        "gradcam",
+        "--set",
+        "motif=CTCF",
+        "--n",
+        4,
+        "--device",
+        "cpu",
+    ]
     assert cli("explain", run, data, *arguments)[0] == 0
     found = json.loads((run / "explain" / "checks.json").read_text())["methods"]["gradcam"]
     found["tracking"]["slope"] = {"value": slope, "low": slope, "high": slope}
@@ -226,7 +258,7 @@ def test_a_slope_in_words(run_copy, cli, slope, verdict):
 def test_checks_that_came_first_do_not_stand_in_the_way(run_copy, cli):
     run, data = run_copy
     arguments = ["--method", "gradcam", "--n", 4, "--device", "cpu"]
-    assert cli("explain", run, data, "--check", "--motif", "CTCF", *arguments)[0] == 0
+    assert cli("explain", run, data, "--check", "--set", "motif=CTCF", *arguments)[0] == 0
     before = (run / "explain" / "checks.json").read_bytes()
     code, _, err = cli("explain", run, data, *arguments)
     assert code == 0, err

@@ -109,7 +109,7 @@ def test_every_method_finds_the_planted_bases(trained, method):
 
 def test_integrated_gradients_are_what_scalenet_is_explained_by(run_copy, cli):
     run, path = run_copy
-    code, out, err = cli("explain", run, path, "--n", 2, "--n-mean", 4, "--device", "cpu")
+    code, out, err = cli("explain", run, path, "--n", 2, "--set", "n_mean=4", "--device", "cpu")
     assert code == 0, err
     assert "2 windows explained by ig; the mean score of 4 bound windows peaks at base" in out
     explained = read_explained(run)

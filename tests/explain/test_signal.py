@@ -117,12 +117,12 @@ def test_explain_with_a_signal_and_films(
     run, data = run_copy
     rng = np.random.default_rng(5)
     path = write_bigwig(tmp_path / "s.bw", {"chr3": rng.uniform(1, 5, 400_000)})
-    code, out, err = cli(
+    code, _, err = cli(
         "explain", run, data, "--n", 2, "--method", "gradcam", "--signal", path, "--film"
     )
     assert code == 0, err
     written = read_json(run / "explain" / "signal.json")
-    assert written["words"] in out
+    assert written["words"] in err
     assert written["n_windows"] > 100
     films = sorted((run / "explain").glob("*.gif"))
     assert len(films) == 2

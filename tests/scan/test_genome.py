@@ -216,7 +216,18 @@ def test_killed_and_started_again(
     """The command is killed after its first piece; the same command goes on and ends."""
     path, _ = genome
     out, whole = tmp_path / "k.bw", tmp_path / "w.bw"
-    options = ["--stride", "2", "--mode", "windows", "--decoys", "0.01", "--workers", "1"]
+    options = [
+        "--stride",
+        "2",
+        "--set",
+        "mode=windows",
+        "--set",
+        "count_decoys=true",
+        "--set",
+        "decoys=0.01",
+        "--workers",
+        "1",
+    ]
     command = [sys.executable, "-m", "wavebind", "scan", str(trained[0]), str(path)]
     process = subprocess.Popen([*command, "--out", str(out), *options], stderr=subprocess.DEVNULL)
     parts = tmp_path / "k.bw.parts"
@@ -300,10 +311,10 @@ def test_2bit_gives_the_same_track(
         (["--threshold", "0.5", "--false-positives", "1"], "not both"),
         (["--false-positives", "0"], "false_positives must be above 0"),
         (["--shard", "2/1"], "shard 2/1: the first number goes from 1 to the second"),
-        (["--prevalence", "2"], "a prevalence lies between 0 and 1"),
+        (["--set", "prevalence=2"], "a prevalence lies between 0 and 1"),
         (["--workers", "0"], "workers must be from 1 to 1024"),
         (["--regions", "no.bed"], "no.bed: no such file"),
-        (["--output", "other"], "the model has no output 'other'"),
+        (["--target", "other"], "the model has no output 'other'"),
     ],
 )
 def test_bad_options(

@@ -25,7 +25,16 @@ from wavebind.training.config import TrainingConfig
 from wavebind.training.crossfit import crossfit, share_out, without
 from wavebind.training.train import Devices, train
 
-FAST = ["--epochs", "5", "--batch-size", "20", "--max-shift", "0", "--device", "cpu"]
+FAST = [
+    "--epochs",
+    "5",
+    "--set",
+    "training.batch_size=20",
+    "--set",
+    "training.max_shift=0",
+    "--device",
+    "cpu",
+]
 RECIPE = """about = "a small one"
 source = "-"
 backbone = "scalenet"
@@ -286,7 +295,16 @@ def test_what_cannot_be_crossfitted(crossfitted, tmp_path, cli):
     )
     arguments = ["dataset", table, "--target", "factor", "--out", tmp_path / "classes"]
     assert cli(*arguments)[0] == 0
-    words = ["train", tmp_path / "classes", "--task", "multilabel", "--out", out, "--crossfit", "2"]
+    words = [
+        "train",
+        tmp_path / "classes",
+        "--set",
+        "task=multilabel",
+        "--out",
+        out,
+        "--crossfit",
+        "2",
+    ]
     code, _, err = cli(*words)
     assert code == 1
     assert "is for multiclass; crossfit is for bound and unbound windows" in err

@@ -43,8 +43,8 @@ def test_two_processes_give_the_curve_of_one_with_twice_the_batch(trained, tmp_p
     base = [tmp_path / "x", "train", trained[1], "--recipe", recipe, "--device", "cpu"]
     histories = []
     for name, options in (
-        ("one", ["--batch-size", 40]),
-        ("two", ["--batch-size", 20, "--devices", 2]),
+        ("one", ["--set", "training.batch_size=40"]),
+        ("two", ["--set", "training.batch_size=20", "--set", "devices.count=2"]),
     ):
         done = launch([*base, *options, "--out", tmp_path / name])
         assert done.returncode == 0, done.stderr

@@ -110,8 +110,24 @@ def test_shuffled_labels_teach_nothing(data, tmp_path):
 def start(data, out, epochs):
     """A training in a process of its own."""
     code = "import sys; from wavebind.cli.main import run; sys.exit(run(sys.argv[1:]))"
-    arguments = ["train", data.path, "--out", out, "--epochs", epochs, "--batch-size", 40]
-    arguments += ["--max-shift", 0, "--patience", 50, "--device", "cpu"]
+    arguments = [
+        "train",
+        data.path,
+        "--out",
+        out,
+        "--epochs",
+        epochs,
+        "--set",
+        "training.batch_size=40",
+    ]
+    arguments += [
+        "--set",
+        "training.max_shift=0",
+        "--set",
+        "training.patience=50",
+        "--device",
+        "cpu",
+    ]
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)], stderr=subprocess.DEVNULL
     )
@@ -321,10 +337,25 @@ def test_accumulated_batches_make_one_step(data, tmp_path, monkeypatch):
 def test_logs_of_every_step(cli, trained, tmp_path):
     out = tmp_path / "r"
     code, _, err = cli(
-        "train", trained[1], "--out", out, "--epochs", 2, "--batch-size", 60, "--log",
-        "csv,tensorboard", "--mutation", 0.01, "--class-weights", "--accumulate", 2, "--device",
+        "train",
+        trained[1],
+        "--out",
+        out,
+        "--epochs",
+        2,
+        "--set",
+        "training.batch_size=60",
+        "--set",
+        "training.log=csv,tensorboard",
+        "--set",
+        "training.mutation=0.01",
+        "--set",
+        "training.class_weights=true",
+        "--set",
+        "training.accumulate=2",
+        "--device",
         "cpu",
-    )  # fmt: skip
+    )
     assert code == 0, err
     with (out / "logs" / "metrics.csv").open() as stream:
         rows = list(csv.DictReader(stream))

@@ -293,7 +293,8 @@ def test_the_same_bytes_whoever_does_the_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr("wavebind.variants.plan._RECORDS", 4)
+    monkeypatch.setattr("wavebind.variants.plan.RECORDS_A_CHUNK", 4)
+    monkeypatch.setattr("wavebind.variants.score.RECORDS_A_CHUNK", 4)
     vcf = write_vcf(tmp_path / "in.vcf", rows)
 
     def job(name: str) -> VariantJob:
@@ -376,7 +377,7 @@ def test_odd_records_are_kept_and_counted(
     out = tmp_path / "o.tsv"
     code, _, err = cli(
         "variants", trained[0], vcf, "--genome", path, "--out", out, "--null", "none",
-        "--max-allele", 100, "--workers", 1,
+        "--set", "max_allele=100", "--workers", 1,
     )  # fmt: skip
     assert code == 0
     assert [row["status"] for row in scored(out)] == [
@@ -391,16 +392,16 @@ def test_odd_records_are_kept_and_counted(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--step", "0"], "step must be 1 or more; found 0"),
-        (["--step", "99"], "a step of 99 bp is longer than a window, 48 bp"),
-        (["--null-size", "5"], "n_null must be from 19"),
-        (["--alpha", "2"], "alpha must be between 0 and 1"),
+        (["--set", "step=0"], "step must be 1 or more; found 0"),
+        (["--set", "step=99"], "a step of 99 bp is longer than a window, 48 bp"),
+        (["--set", "n_null=5"], "n_null must be 19 or more"),
+        (["--set", "alpha=2"], "alpha must be below 1"),
         (["--null", "none.vcf"], r"none\.vcf: no such file"),
         (["--haplotypes"], "has no samples, so no haplotypes"),
         (["--sample", "X"], "add --haplotypes"),
         (["--motif", "NOPE"], "motif 'NOPE' is not in JASPAR"),
         (["--motif", "no/such.meme"], "no such file"),
-        (["--prevalence", "0"], "a prevalence lies between 0 and 1"),
+        (["--set", "prevalence=0"], "a prevalence lies between 0 and 1"),
     ],
 )
 def test_bad_options(

@@ -79,6 +79,8 @@ def save(
 ) -> Explained:
     """See :meth:`wavebind.api.run.Run.save_explanations`."""
     chosen = with_values(ExplainSettings(), settings)
+    if chosen.motif != "auto" or chosen.control is not None:
+        raise UsageError("the settings motif and control are for --check")
     opened = _windows(data, length, genome, on_event)
     # What the method will be is known when the run is open; the bar is of the longer way.
     size = explanation_size(opened, split, n, method or "ig", chosen.n_mean)
@@ -143,6 +145,8 @@ def check(
 ) -> dict[str, Any]:
     """See :meth:`wavebind.api.run.Run.check_explanations`."""
     chosen = with_values(ExplainSettings(), settings)
+    if chosen.stages or chosen.n_mean is not None:
+        raise UsageError("the settings stages and n_mean are not for --check")
     return check_explanations(
         run,
         opened_dataset(data),

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from wavebind.api.frames import PathLike
+from wavebind.api.frames import PathLike, opened_dataset
 from wavebind.api.run import Run
 from wavebind.api.settings import GivenSettings, train_settings
 from wavebind.core.errors import UsageError
 from wavebind.core.events import Message, OnEvent, ignore
 from wavebind.core.settings import from_dict
-from wavebind.datasets.dataset import Dataset, open_dataset
+from wavebind.datasets.dataset import Dataset
 from wavebind.datasets.targets import TASKS, Task
 from wavebind.models.rundir import RunDir
 from wavebind.training.config import Devices, TrainingConfig
@@ -85,7 +85,6 @@ def train(
     InputError
         If an input cannot be used, or training diverges.
     """
-    opened = data if isinstance(data, Dataset) else open_dataset(Path(data))
     path = Path(out)
     given = {"epochs": epochs, "seed": seed, "crossfit": crossfit}
     if resume:
@@ -98,6 +97,8 @@ def train(
             raise UsageError(
                 f"--resume continues with the settings of the run; leave out {', '.join(extra)}"
             )
+    opened = opened_dataset(data)
+    if resume:
         if finished_card(path):
             on_event(Message(f"{path}: training has ended already; nothing to resume"))
             return Run(path, device)

@@ -28,6 +28,7 @@ def models() -> None:
         published = backbone.pretrained
         if published is not None:
             typer.echo(
-                f"{'':<34}--weights imagenet: {published.source}, licence {published.licence}"
+                f"{'':<34}training.weights=imagenet: {published.source}, licence "
+                f"{published.licence}"
             )
     typer.echo(f"{'timm:NAME':<20}{'':>12}  any network of timm, where timm is installed and works")

@@ -60,7 +60,7 @@ def scan(
     false_positives: Annotated[
         float | None,
         typer.Option(
-            help="Instead of a threshold: called sites a megabase to allow in shuffled sequence."
+            help="Called sites a megabase to allow in shuffled sequence, instead of a threshold."
         ),
     ] = None,
     target: Target = None,

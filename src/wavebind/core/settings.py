@@ -6,12 +6,24 @@ A settings class inherits from :class:`Settings` and gives the bounds of its fie
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import functools
 import inspect
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, get_type_hints
+from types import UnionType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from wavebind.core.errors import InputError, UsageError
 
@@ -315,12 +327,19 @@ def _hint(kind: type[Any], place: list[str], kinds: Mapping[str, type[Any]]) -> 
 
 def _value(text: str, hint: Any) -> Any:
     """A value from its text; numbers and truth values are read by the settings class itself."""
-    options = (hint, *getattr(hint, "__args__", ()))
+    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     if text.lower() in ("none", "all") and type(None) in options:
         return None
-    origins = {getattr(option, "__origin__", option) for option in options}
-    if tuple in origins or list in origins:
+    origins = {get_origin(option) or option for option in options}
+    several = tuple in origins or list in origins
+    if several and not (str in options and "," not in text):
         return names_of(text)
+    if str not in options and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for number in (int, float):
+        with contextlib.suppress(ValueError):
+            # A number, so that a message about it quotes one.
+            return text if str in options else number(text)
     return text
 
 

@@ -50,13 +50,15 @@ WORDS = {
 }
 _REMEDIES = {
     "length": "cut all windows to one length",
-    "gc": "a background matched in GC removes it: --background gc, or --match-gc",
+    "gc": "a background matched in GC removes it: --background gc, or --set "
+    "background.match_gc=true",
     "cpg": "--background shuffle keeps every CpG, and a background matched in GC (--background gc "
-    "or --match-gc) removes most of it",
+    "or --set background.match_gc=true) removes most of it",
     "dinucleotides": "--background shuffle keeps every dinucleotide, and a background matched in "
-    "GC (--background gc or --match-gc) removes what GC explains",
+    "GC (--background gc or --set background.match_gc=true) removes what GC explains",
     "unknown": "take both classes from the same genome, and do not pad windows with N",
-    "repeat": "--background gc, or --match-gc, matches repeats where the genome is soft-masked",
+    "repeat": "--background gc, or --set background.match_gc=true, matches repeats where the "
+    "genome is soft-masked",
     "position": "--background flank lies beside the peaks and removes it",
 }
 
@@ -317,7 +319,7 @@ def _leakage_words(part: str, leakage: Leakage) -> str:
         "Split by chromosome or with --split-blocks, never at random."
         if over
         else "They lie elsewhere on the genome, so they are repeats: name a BED file of segmental "
-        "duplications or repeats with --exclude to leave them out."
+        "duplications or repeats with --set exclude=FILE to leave them out."
     )
     return (
         f"{near:,} of {n:,} {part} windows ({near / n:.1%}) share at least half of their "

@@ -121,7 +121,7 @@ def read_labelled_table(
     if split is None and "split" not in where:
         raise InputError(
             f"{path} line 1: there is no split column; add one (train, valid, test) or name the "
-            f"held-out chromosomes with --test-chroms and --valid-chroms"
+            f"held-out chromosomes with --set split.test=... and split.valid=..."
         )
     if split is not None and "chrom" not in where:
         raise InputError(

@@ -93,7 +93,7 @@ def _number(text: str, column: str, place: str) -> float:
     if not math.isfinite(value):
         raise InputError(
             f"{place}: {column} {text[:40]!r} is not a number; give numbers, or '.' where there is "
-            f"none, or ask for classes with --task multiclass"
+            f"none, or ask for classes with --set task=multiclass"
         )
     return value
 
@@ -164,7 +164,7 @@ def _classes(
     if not 2 <= len(classes) <= _MAX_CLASSES:
         raise InputError(
             f"{where}: column {column} has {'more than 100' if len(classes) > 2 else len(classes)} "
-            f"classes; 2 to 100 can be told apart. Numbers are for --task regression"
+            f"classes; 2 to 100 can be told apart. Numbers are for --set task=regression"
         )
     for name in classes:
         if len(name) > _MAX_NAME or not name.isprintable():

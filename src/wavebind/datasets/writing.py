@@ -139,8 +139,8 @@ def write_dataset(
         check_parts(
             counts,
             names,
-            "name chromosomes that have windows with --test-chroms and --valid-chroms, or mend "
-            "the split column",
+            "name chromosomes that have windows with --set split.test=... and split.valid=..., or "
+            "mend the split column",
         )
         summary = DatasetSummary(next(iter(first_place)), dict(counts), dict(left_out))
         description = {

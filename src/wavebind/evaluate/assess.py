@@ -156,7 +156,7 @@ def _outputs(
         if wanted is None:
             raise InputError(
                 f"{data.path}: has one label and the model {len(outputs)} outputs; say with "
-                f"--output which of {', '.join(outputs)} it is"
+                f"--target which of {', '.join(outputs)} it is"
             )
         return (wanted,)
     missing = [name for name in outputs if name not in data.outputs]

@@ -97,7 +97,7 @@ def compare(
     if len(data.outputs) > 1:
         raise InputError(
             f"{data.path}: has several labels ({', '.join(data.outputs)}); a comparison is of one: "
-            f"name it with --output"
+            f"name it with --target"
         )
     _open_folder(out, data)
     entries = [fit_entry(data, out, spec, config, on_event) for spec in config.models]

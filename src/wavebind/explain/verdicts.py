@@ -68,7 +68,7 @@ def check_explanations(
         The known motif, as ``MA0139.1`` or ``CTCF``; ``auto`` for the one of JASPAR that tells the
         training windows apart best.
     control : pathlib.Path, optional
-        A run that was trained with ``--shuffle-labels``: its scores must not find the motif.
+        A run that was trained on shuffled labels: its scores must not find the motif.
     part : str
     n : int
         Bound windows with a hit of the motif, drawn at random from more.
@@ -136,7 +136,7 @@ def _windows_with_sites(
     if len(held) < 2:
         raise InputError(
             f"{data.path}: {len(held)} of {len(bound):,} bound windows of {part} hold a hit of "
-            f"{motif.label}; name another with --motif"
+            f"{motif.label}; name another with --set motif=NAME"
         )
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.choice(held, min(n, len(held)), replace=False))
@@ -148,7 +148,7 @@ def _control(control: Path, data: Dataset, device: str) -> Classifier:
     if not card.training.get("shuffle_labels"):
         raise InputError(
             f"{control}: was not trained on shuffled labels; make a control with 'wavebind train "
-            f"{data.path} --shuffle-labels --out {control}'"
+            f"{data.path} --set training.shuffle_labels=true --out {control}'"
         )
     return model
 

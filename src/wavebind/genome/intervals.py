@@ -93,8 +93,8 @@ def read_intervals(path: Path, *, centre: str = "summit") -> pd.DataFrame:
             if centre == "summit":
                 if offset == -1:
                     raise InputError(
-                        f"{place}: the summit is -1, so none was called; pass --centre middle to "
-                        f"use the middle of the peaks, or call peaks with summits"
+                        f"{place}: the summit is -1, so none was called; pass --set centre=middle "
+                        f"to use the middle of the peaks, or call peaks with summits"
                     )
                 # ENCODE's own files have summits one past the last base, where rounding took them.
                 if offset > end - start:

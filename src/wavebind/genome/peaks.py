@@ -107,7 +107,7 @@ def place_on_genome(
                 f"{path} line {row['line']}: the genome {genome.path} has no chromosome {name!r} "
                 f"({int(missing.sum()):,} of {len(table):,} lines are on such); {_has(genome)}. "
                 f"Give the genome that the peaks were called on, or name the chromosomes to use "
-                f"with --chroms"
+                f"with --set chroms=..."
             )
         keep = ~missing
         if wanted is not None:

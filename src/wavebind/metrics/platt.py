@@ -72,7 +72,7 @@ class PlattScaling:
         if self.prevalence is None:
             raise InputError(
                 "the model does not say which fraction of its windows was bound; train it again "
-                "with this version, or leave --prevalence out"
+                "with this version, or leave the prevalence out"
             )
         if not 0 < prevalence < 1:
             raise InputError(

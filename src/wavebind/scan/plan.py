@@ -102,7 +102,7 @@ class ScanPlan:
         if len(places) < wanted:
             raise InputError(
                 f"{self.job.genome}: too few stretches of {size:,} known bases to shuffle "
-                f"{self.job.config.decoys:g} Mb; ask for less (--decoys)"
+                f"{self.job.config.decoys:g} Mb; ask for less (--set decoys=...)"
             )
         each = max(1, _DECOY_PIECE // size)
         return [

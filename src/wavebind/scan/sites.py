@@ -117,7 +117,7 @@ def decoy_threshold(decoys: NDArray[np.float32], n_bases: int, per_megabase: flo
         need = 1 / per_megabase
         raise InputError(
             f"{per_megabase:g} false positives a megabase cannot be told from {n_bases / 1e6:g} Mb "
-            f"of shuffled sequence; take {need:.3g} Mb or more (--decoys), or allow more"
+            f"of shuffled sequence; take {need:.3g} Mb or more (--set decoys=...), or allow more"
         )
     ordered = np.sort(decoys)[::-1]
     if len(ordered) <= allowed:

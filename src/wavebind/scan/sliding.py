@@ -75,7 +75,7 @@ class Slider:
         if not can_slide(model) or not isinstance(front, Scalogram):
             raise InputError(
                 f"the network {model.config.backbone} on this front cannot share work between "
-                f"windows; score every window by itself (--mode windows)"
+                f"windows; score every window by itself (--set mode=windows)"
             )
         self.model, self.length = model, model.config.length
         self.step = front.config.stride * model.backbone.step

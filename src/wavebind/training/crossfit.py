@@ -158,7 +158,7 @@ def crossfit(
         model, config = stored_configuration(run, data)
     if where.n_processes > 1:
         raise InputError(
-            "the networks of a cross-fit are trained on one device; leave --devices out"
+            "the networks of a cross-fit are trained on one device; leave devices.count out"
         )
     require_ensemble(model)
     folds = share_out(data, config.crossfit)

@@ -236,7 +236,8 @@ class Fit(pl.LightningModule):
         if not (math.isfinite(loss) and math.isfinite(training_loss)):
             raise InputError(
                 f"training diverged in epoch {self.current_epoch + 1}: the loss is "
-                f"{training_loss} on train and {loss} on valid; lower --learning-rate"
+                f"{training_loss} on train and {loss} on valid; lower the "
+                f"learning rate (--set training.learning_rate=...)"
             )
         bound = labels >= self.middle if self.task == "regression" else labels
         auroc, auprc = _mean_ranking(bound.numpy().astype(np.float32), logits.numpy())

@@ -67,7 +67,15 @@ def build(tmp_path, monkeypatch, cli):
 
     def call(*options, name="d", background="gc"):
         arguments = ["--peaks", peaks, "--genome", genome, "--background", background]
-        arguments += ["--length", LENGTH, "--gap", 50, "--out", tmp_path / name, *options]
+        arguments += [
+            "--set",
+            f"length={LENGTH}",
+            "--set",
+            "background.gap=50",
+            "--out",
+            tmp_path / name,
+            *options,
+        ]
         if "accessible" in background:
             arguments += ["--accessible", accessible]
         code, out, err = cli("dataset", *arguments)
@@ -104,7 +112,7 @@ def check_windows(data, peaks, gap, genome=GENOME):
 @pytest.mark.parametrize("background", ["accessible", "gc", "flank", "shuffle"])
 def test_every_window_of_every_background(build, background):
     ratio = 1 if background != "shuffle" else 3
-    data, out, _ = build("--ratio", ratio, background=background)
+    data, out, _ = build("--set", f"background.ratio={ratio}", background=background)
     check_windows(data, peak_lines(), 50)
     for part in PARTS:
         mine = data.labels[data.parts == part]
@@ -144,7 +152,7 @@ def test_bound_windows_are_centred_and_the_strongest_wins(build, tmp_path):
     ]
     write_lines(tmp_path / "p.narrowPeak.gz", lines)
     excluded = write_lines(tmp_path / "black.bed", [("20", 5040, 5041)])
-    data, out, err = build("--exclude", excluded)
+    data, out, err = build("--set", f"exclude={excluded}")
     bound = data.labels == 1
     places = list(
         zip(data.chrom[bound], data.start[bound].tolist(), data.score[bound], strict=True)
@@ -209,7 +217,7 @@ def test_top_takes_the_strongest_and_keeps_clear_of_all(build):
 
 
 def test_gc_windows_have_the_gc_and_the_repeats_of_the_bound_ones(build):
-    data, _, _ = build("--ratio", 2)
+    data, _, _ = build("--set", "background.ratio=2")
     gc = ((data.codes == 1) | (data.codes == 2)).mean(axis=1)
     for part in PARTS:
         mine = data.parts == part
@@ -221,7 +229,14 @@ def test_accessible_windows_can_be_matched_too(build, tmp_path):
     rich = [line for line in peak_lines() if np.sin(line[1] / 1500) > 0.3]
     write_lines(tmp_path / "p.narrowPeak.gz", rich)
     plain, _, _ = build(background="accessible", name="plain")
-    options = ["--ratio", 0.5, "--match-gc", "--gc-tolerance", 0.05]
+    options = [
+        "--set",
+        "background.ratio=0.5",
+        "--set",
+        "background.match_gc=true",
+        "--set",
+        "background.gc_tolerance=0.05",
+    ]
     matched, _, _ = build(*options, background="accessible", name="matched")
     assert bias(plain) > 0.2
     assert abs(bias(matched)) < 0.05
@@ -245,7 +260,7 @@ def test_flanks_are_the_nearest_free_places(build):
 
 
 def test_shuffles_keep_the_dinucleotides_of_a_bound_window(build):
-    data, _, _ = build("--ratio", 2, background="shuffle")
+    data, _, _ = build("--set", "background.ratio=2", background="shuffle")
     bound = data.labels == 1
     profiles = {tuple(sorted(Counter(pairwise(c.tolist())).items())) for c in data.codes[bound]}
     for codes in data.codes[~bound]:
@@ -263,7 +278,9 @@ def test_the_seed_decides(build):
 
 
 def test_blocks_and_their_gaps(build):
-    data, out, _ = build("--split-blocks", "--block-size", 10_000, "--block-gap", 600)
+    data, out, _ = build(
+        "--split-blocks", "--set", "split.block_size=10_000", "--set", "split.block_gap=600"
+    )
     pattern = ("train", "train", "valid", "train", "test")
     for start, end, part in zip(data.start, data.end, data.parts, strict=True):
         for at in (max(start - 300, 0), end + 299):
@@ -278,7 +295,7 @@ def test_blocks_and_their_gaps(build):
 
 
 def test_all_there_is(build):
-    data, _, _ = build("--ratio", "all", background="accessible")
+    data, _, _ = build("--set", "background.ratio=all", background="accessible")
     near = {c: IntervalTree() for c in SIZES}
     for chrom, start, end, *_ in peak_lines():
         near[chrom].addi(start - 50, end + 50)
@@ -294,13 +311,13 @@ def test_all_there_is(build):
     assert (~bound).sum() == expected
 
 
-TINY_BLOCKS = ["gc", "--split-blocks", "--block-size", 90]
+TINY_BLOCKS = ["gc", "--split-blocks", "--set", "split.block_size=90"]
 
 
 def base(tmp_path):
     return [
         "dataset", "--peaks", tmp_path / "p.narrowPeak.gz", "--genome", tmp_path / "genome.fa.gz",
-        "--length", LENGTH, "--out", tmp_path / "bad",
+        "--set", f"length={LENGTH}", "--out", tmp_path / "bad",
     ]  # fmt: skip
 
 
@@ -311,26 +328,50 @@ def base(tmp_path):
         ([("chr1", 5, 120_001)], ["gc"], "q.bed line 1: chr1:5-120001 ends beyond the chromosome"),
         ([("chr1", 0, 10)], ["gc"], "no bound window is left of 1 peaks"),
         ([("chr1", 5000, 5100)], ["gc"], "a part has no bound window .found: train 1, valid 0"),
-        (None, ["gc", "--ratio", 900], "needs .* windows and .* match in GC within 2%.*lower --ra"),
-        (None, ["flank", "--gap", 3000], "background 'flank': the train part needs .* lower"),
+        (
+            None,
+            ["gc", "--set", "background.ratio=900"],
+            "needs .* windows and .* match in GC within 2%.*lower back",
+        ),
+        (
+            None,
+            ["flank", "--set", "background.gap=3000"],
+            "background 'flank': the train part needs .* lower",
+        ),
         (None, ["accessible"], "names? a BED file with --accessible"),
         (None, ["gc", "--top", 0], "top 0 is not a positive number"),
-        (None, ["gc", "--length", 2], "length 2 bp is not between 4 and 1,000,000"),
-        (None, ["gc", "--ratio", 0], "ratio 0 is not above 0"),
-        (None, ["gc", "--ratio", "all"], "a ratio of all is for accessible and flank"),
+        (None, ["gc", "--set", "length=2"], "length 2 bp is not between 4 and 1,000,000"),
+        (None, ["gc", "--set", "background.ratio=0"], "ratio 0 is not above 0"),
+        (
+            None,
+            ["gc", "--set", "background.ratio=all"],
+            "a ratio of all is for accessible and flank",
+        ),
         (None, ["dark"], "background 'dark' is not known; choose among accessible"),
         (None, ["gc,gc"], "names a kind twice"),
-        (None, ["gc", "--gap", -1], "gap -1 bp is not between"),
-        (None, ["gc", "--gc-tolerance", 2], "gc_tolerance 2 is not between 0 and 1"),
-        (None, ["gc", "--chroms", "chr7"], "has no chromosome chr7; it has chr1, chr2"),
-        (None, [*TINY_BLOCKS, "--block-gap", 0], "do not fit into blocks of 90"),
-        (None, ["gc", "--split-blocks", "--block-size", 0], "block size 0 bp is not positive"),
-        (None, ["gc", "--split-blocks", "--block-size", 5000], "block gap 10,000 bp does not fit"),
-        (None, ["gc", "--split-blocks"], "lower --block-size, so that every part has blocks"),
-        (None, ["gc", "--centre", "left"], "centre 'left' is not known"),
+        (None, ["gc", "--set", "background.gap=-1"], "gap -1 bp is not between"),
+        (
+            None,
+            ["gc", "--set", "background.gc_tolerance=2"],
+            "gc_tolerance 2 is not between 0 and 1",
+        ),
+        (None, ["gc", "--set", "chroms=chr7"], "has no chromosome chr7; it has chr1, chr2"),
+        (None, [*TINY_BLOCKS, "--set", "split.block_gap=0"], "do not fit into blocks of 90"),
+        (
+            None,
+            ["gc", "--split-blocks", "--set", "split.block_size=0"],
+            "block size 0 bp is not positive",
+        ),
+        (
+            None,
+            ["gc", "--split-blocks", "--set", "split.block_size=5000"],
+            "block gap 10,000 bp does not fit",
+        ),
+        (None, ["gc", "--split-blocks"], "lower split.block_size, so that every part has blocks"),
+        (None, ["gc", "--set", "centre=left"], "centre 'left' is not known"),
         (None, ["gc", "--accessible", "x.bed"], "add --background accessible"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_built(build, cli, tmp_path, lines, options, message):
     arguments = base(tmp_path)
     if lines:
@@ -378,15 +419,35 @@ def test_peaks_that_can_hardly_be_shuffled(build, cli, tmp_path):
         (["x.tsv", "--genome", "g", "--out", "d"], "need --peaks"),
         (["x.tsv", "--split-blocks", "--out", "d"], "--split-blocks needs --peaks"),
         (
-            ["--peaks", "p", "--genome", "g", "--positives", "f", "--out", "d"],
+            ["--peaks", "p", "--genome", "g", "--set", "positives=f", "--out", "d"],
             "give either --peaks, or windows",
         ),
         (
-            ["--peaks", "p", "--genome", "g", "--background", "gc", "--ratio", "x", "--out", "d"],
-            "neither a number nor 'all'",
+            [
+                "--peaks",
+                "p",
+                "--genome",
+                "g",
+                "--background",
+                "gc",
+                "--set",
+                "background.ratio=x",
+                "--out",
+                "d",
+            ],
+            "is not a number",
         ),
         (
-            ["x", "--split-blocks", "--test-chroms", "a", "--valid-chroms", "b", "--out", "d"],
+            [
+                "x",
+                "--split-blocks",
+                "--set",
+                "split.test=a",
+                "--set",
+                "split.valid=b",
+                "--out",
+                "d",
+            ],
             "two ways to split; give one",
         ),
     ],
@@ -480,14 +541,14 @@ ALL_KINDS = "accessible,flank,gc,shuffle"
 
 def test_the_same_dataset_whoever_counts(build, tmp_path, cli):
     """In this process, in two, and in shards that are merged: the same files."""
-    build("--ratio", 0.5, background=ALL_KINDS, name="here")
-    build("--ratio", 0.5, "--workers", 2, background=ALL_KINDS, name="two")
-    shares = ["--ratio", 0.5, "--peaks", tmp_path / "p.narrowPeak.gz"]
+    build("--set", "background.ratio=0.5", background=ALL_KINDS, name="here")
+    build("--set", "background.ratio=0.5", "--set", "workers=2", background=ALL_KINDS, name="two")
+    shares = ["--set", "background.ratio=0.5", "--peaks", tmp_path / "p.narrowPeak.gz"]
     shares += ["--genome", tmp_path / "genome.fa.gz", "--accessible", tmp_path / "open.bed"]
-    shares += ["--background", ALL_KINDS, "--length", LENGTH, "--gap", 50]
+    shares += ["--background", ALL_KINDS, "--set", f"length={LENGTH}", "--set", "background.gap=50"]
     shares += ["--out", tmp_path / "shared"]
     for text in ("2/3", "1/3"):
-        code, out, err = cli("dataset", *shares, "--shard", text)
+        code, out, err = cli("dataset", *shares, "--set", f"shard={text}")
         assert code == 0, err
         assert out == ""
         assert f"share {text} done" in err
@@ -495,7 +556,7 @@ def test_the_same_dataset_whoever_counts(build, tmp_path, cli):
     assert code == 1
     assert "this piece is not done yet; run the missing shards, then merge again" in err
     assert not (tmp_path / "shared").exists()
-    assert cli("dataset", *shares, "--shard", "3/3")[0] == 0
+    assert cli("dataset", *shares, "--set", "shard=3/3")[0] == 0
     code, out, err = cli("merge", tmp_path / "shared")
     assert code == 0, err
     assert f"written: {tmp_path / 'shared'}" in out
@@ -509,9 +570,9 @@ def test_sharing_needs_peaks_and_a_free_name(build, tmp_path, cli):
     build(name="d")
     genome, peaks = tmp_path / "genome.fa.gz", tmp_path / "p.narrowPeak.gz"
     words = ["--peaks", peaks, "--genome", genome, "--background", "gc", "--out", tmp_path / "d"]
-    code, _, err = cli("dataset", *words, "--shard", "1/2")
+    code, _, err = cli("dataset", *words, "--set", "shard=1/2")
     assert code == 1
     assert "exists already; choose another name or pass --force" in err
-    code, _, err = cli("dataset", peaks, "--out", tmp_path / "e", "--workers", 2)
+    code, _, err = cli("dataset", peaks, "--out", tmp_path / "e", "--set", "workers=2")
     assert code == 2
     assert "need --peaks" in err

@@ -149,7 +149,9 @@ def test_an_interrupted_computation_leaves_nothing(data, tmp_path, monkeypatch):
 
 
 def test_stages_that_are_not(cli, trained, tmp_path):
-    code, _, err = cli("train", trained[1], "--out", tmp_path / "r", "--train", "layer9")
+    code, _, err = cli(
+        "train", trained[1], "--out", tmp_path / "r", "--set", "training.train=layer9"
+    )
     assert code == 1
     assert "stage 'layer9' of the network is not known; choose among all, stem, bands" in err
     assert not (tmp_path / "r").exists()

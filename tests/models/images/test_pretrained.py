@@ -167,13 +167,22 @@ def test_published_weights_are_downloaded_once_with_their_scale(mirror, trained,
 def test_without_a_network_it_is_said(cli, trained, tmp_path, monkeypatch):
     monkeypatch.setenv("WAVEBIND_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("WAVEBIND_WEIGHTS_URL", "http://127.0.0.1:9")
-    arguments = ["train", trained[1], "--model", "resnet18", "--epochs", 1, "--batch-size", 100]
-    code, _, err = cli(*arguments, "--weights", "imagenet", "--out", tmp_path / "a")
+    arguments = [
+        "train",
+        trained[1],
+        "--model",
+        "resnet18",
+        "--epochs",
+        1,
+        "--set",
+        "training.batch_size=100",
+    ]
+    code, _, err = cli(*arguments, "--set", "training.weights=imagenet", "--out", tmp_path / "a")
     assert code == 1
     assert "cannot be reached" in err
     assert "copy resnet18-f37072fd.pth to" in err
     assert not (tmp_path / "a").exists()
-    code, _, err = cli(*arguments, "--weights", "auto", "--out", tmp_path / "b")
+    code, _, err = cli(*arguments, "--set", "training.weights=auto", "--out", tmp_path / "b")
     assert code == 0, err
     assert "training begins with random weights: no ImageNet weights, " in err
     config, reason = resolve_weights(ModelConfig(48), TrainingConfig(weights="auto"))
@@ -194,9 +203,21 @@ def test_training_goes_on_from_another_run(cli, trained, tmp_path):
     run, data = trained
     out = tmp_path / "r"
     code, _, err = cli(
-        "train", data, "--out", out, "--weights", run / "model.safetensors", "--epochs", 1,
-        "--batch-size", 20, "--train", "head", "--learning-rate", 1e-5,
-    )  # fmt: skip
+        "train",
+        data,
+        "--out",
+        out,
+        "--set",
+        f"training.weights={run / 'model.safetensors'}",
+        "--epochs",
+        1,
+        "--set",
+        "training.batch_size=20",
+        "--set",
+        "training.train=head",
+        "--set",
+        "training.learning_rate=1e-5",
+    )
     assert code == 0, err
     assert "training 770 weights" in err
     found = read_weights(out / "model.safetensors")

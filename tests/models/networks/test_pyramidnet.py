@@ -86,8 +86,17 @@ def test_contributions_are_complete():
 def test_it_learns_is_kept_and_explained(tmp_path, cli):
     table = write_table(tmp_path / "t.tsv", planted_rows(120, length=256))
     assert cli("dataset", table, "--out", tmp_path / "d")[0] == 0
-    arguments = ["--recipe", "long", "--epochs", "12", "--batch-size", "20", "--max-shift", "0"]
-    arguments += ["--patience", "12", "--out", tmp_path / "run", "--device", "cpu"]
+    arguments = [
+        "--recipe",
+        "long",
+        "--epochs",
+        "12",
+        "--set",
+        "training.batch_size=20",
+        "--set",
+        "training.max_shift=0",
+    ]
+    arguments += ["--set", "training.patience=12", "--out", tmp_path / "run", "--device", "cpu"]
     code, _, err = cli("train", tmp_path / "d", *arguments)
     assert code == 0, err
     assert cli("evaluate", tmp_path / "run", tmp_path / "d", "--device", "cpu")[0] == 0
@@ -96,7 +105,7 @@ def test_it_learns_is_kept_and_explained(tmp_path, cli):
     _, card = load_model(tmp_path / "run" / "model.safetensors")
     assert (card.model.backbone, card.model.front) == ("pyramidnet", "pyramid")
     for method in ("ig", "gradcam"):
-        arguments = ["--method", method, "--n", "4", "--n-mean", "4", "--device", "cpu"]
+        arguments = ["--method", method, "--n", "4", "--set", "n_mean=4", "--device", "cpu"]
         code, _, err = cli("explain", tmp_path / "run", tmp_path / "d", *arguments)
         assert code == 0, err
 

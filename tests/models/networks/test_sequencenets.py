@@ -107,7 +107,16 @@ def test_errors_say_what_to_do(make, message):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_they_train_predict_and_explain(name, trained, tmp_path, cli):
     run = tmp_path / "run"
-    arguments = ["--epochs", 2, "--batch-size", 20, "--max-shift", 0, "--device", "cpu"]
+    arguments = [
+        "--epochs",
+        2,
+        "--set",
+        "training.batch_size=20",
+        "--set",
+        "training.max_shift=0",
+        "--device",
+        "cpu",
+    ]
     code, _, err = cli("train", trained[1], "--out", run, "--model", name, *arguments)
     assert code == 0, err
     code, _, err = cli("evaluate", run, trained[1])

@@ -39,14 +39,15 @@ _MAX_CANDIDATES = 8_000_000
 #: In the order in which they are chosen: a later kind keeps clear of the earlier ones.
 KINDS = ("accessible", "flank", "gc", "shuffle")
 _LOOSER = {
-    "accessible": "give more regions with --accessible, lower --ratio or --gap, or pass "
-    "--ratio all to take what there is",
-    "flank": "lower --ratio or --gap, pass --ratio all to take what there is, or add another "
-    "background",
-    "shuffle": "lower --ratio, or use another background",
+    "accessible": "give more regions with --accessible, lower background.ratio or background.gap, "
+    "or take what there is with --set background.ratio=all",
+    "flank": "lower background.ratio or background.gap, take what there is with --set "
+    "background.ratio=all, or add another background",
+    "shuffle": "lower background.ratio, or use another background",
 }
 _MATCHED = (
-    "lower --ratio or --gap, raise --gc-tolerance, or use more chromosomes or accessible regions"
+    "lower background.ratio or background.gap, raise background.gc_tolerance, or use more "
+    "chromosomes or accessible regions"
 )
 
 

@@ -300,15 +300,15 @@ def _require_parts(positives: pd.DataFrame, config: PeakDatasetConfig) -> None:
     chroms = list(dict.fromkeys(positives["chrom"]))
     if isinstance(config.split, BlockSplit):
         remedy = (
-            "lower --block-size, so that every part has blocks with peaks, or name chromosomes "
-            "with --test-chroms and --valid-chroms"
+            "lower split.block_size, so that every part has blocks with peaks, or name chromosomes "
+            "with --set split.test=... and split.valid=..."
         )
     else:
         test, valid = (", ".join(names) for names in (config.split.test, config.split.valid))
         remedy = (
             f"the split holds out {test} for the test and {valid} for validation; name chromosomes "
-            f"that have peaks with --test-chroms and --valid-chroms, or, where there are too few, "
-            f"use --split-blocks"
+            f"that have peaks with --set split.test=... and split.valid=..., or, where there are "
+            f"too few, use --split-blocks"
         )
     raise InputError(
         f"a part has no bound window (found: {found}, on {', '.join(chroms[:8])}"

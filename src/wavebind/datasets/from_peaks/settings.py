@@ -48,7 +48,7 @@ class PeakDatasetConfig:
         if isinstance(self.split, BlockSplit) and self.length >= self.split.size:
             raise InputError(
                 f"windows of {self.length:,} bp do not fit into blocks of {self.split.size:,} bp; "
-                f"raise --block-size"
+                f"raise split.block_size"
             )
         if self.seed < 0:
             raise InputError(f"seed {self.seed} is negative")

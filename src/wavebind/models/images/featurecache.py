@@ -134,7 +134,8 @@ def frozen_features(
         if size > 0.9 * free:
             raise InputError(
                 f"{place}: the cache of frozen features needs {size / 1e9:.1f} GB and the disk has "
-                f"{free / 1e9:.1f} GB; set WAVEBIND_CACHE to another disk, or pass --no-cache"
+                f"{free / 1e9:.1f} GB; set WAVEBIND_CACHE to another disk, or pass --set "
+                f"training.cache=false"
             )
         with replace_file(path) as temporary:
             _compute(model, n_segments, data, indices, shape, temporary, progress)

