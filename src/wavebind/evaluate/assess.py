@@ -31,7 +31,7 @@ _AUDITED = ("best_shortcut", "shortcuts", "skipped", "leakage", "verdict")
 
 
 def assess(
-    out: Path,
+    run: Path,
     data: Dataset,
     part: str = "test",
     *,
@@ -46,7 +46,7 @@ def assess(
 
     Parameters
     ----------
-    out : pathlib.Path
+    run : pathlib.Path
         The run directory.
     data : Dataset
     part : str
@@ -78,15 +78,15 @@ def assess(
         If the run is not a trained one, the lengths or labels differ, the split lacks a class, or
         it is valid, which the networks of a cross-fit were trained on.
     """
-    model, card = load_run(out, data, device)
-    run = RunDir(out)
-    names = _outputs(card.model.outputs, data, output, out)
+    model, card = load_run(run, data, device)
+    folder = RunDir(run)
+    names = _outputs(card.model.outputs, data, output, run)
     if card.model.task_name == "regression" and data.values is None:
         raise InputError(
-            f"{data.path}: has no numbers, which {out} predicts; make it with 'wavebind dataset "
+            f"{data.path}: has no numbers, which {run} predicts; make it with 'wavebind dataset "
             f"--target COLUMN'"
         )
-    data = _as_trained(data, card, part, out)
+    data = _as_trained(data, card, part, run)
     indices = data.indices(part)
     logits = predict_logits(model, data.codes, indices, progress=progress)
     columns: dict[str, Any] = {"name": data.names(indices), "index": indices}
@@ -116,12 +116,12 @@ def assess(
         "trained_on_this_data": card.data.get("codes_sha256") == data.checksum,
         "versions": versions(),
     }
-    _write_scores(run.scores(part), columns)
-    write_json(run.metrics, result)
+    _write_scores(folder.scores(part), columns)
+    write_json(folder.metrics, result)
     return result
 
 
-def _as_trained(data: Dataset, card: ModelCard, part: str, out: Path) -> Dataset:
+def _as_trained(data: Dataset, card: ModelCard, part: str, run: Path) -> Dataset:
     """The set with the splits that the model saw: to a cross-fit valid is a part of train."""
     if card.data.get("codes_sha256") != data.checksum:
         return data
@@ -129,26 +129,26 @@ def _as_trained(data: Dataset, card: ModelCard, part: str, out: Path) -> Dataset
     splits = data.identity["splits_sha256"]
     if card.data.get("splits_sha256", splits) != splits:
         raise InputError(
-            f"{out}: was trained on other splits of the windows of {data.path}, so that it may "
+            f"{run}: was trained on other splits of the windows of {data.path}, so that it may "
             f"know windows of {part}; score it with the splits it was trained with"
         )
     if not card.n_folds:
         return data
     if part == "valid":
         raise InputError(
-            f"{out}: is a mean of networks that were trained on valid, too (crossfit); score it "
+            f"{run}: is a mean of networks that were trained on valid, too (crossfit); score it "
             f"on test. What they score on the windows that each held out was printed by train"
         )
     return replace(data, parts=np.where(data.parts == "valid", "train", data.parts))
 
 
 def _outputs(
-    outputs: tuple[str, ...], data: Dataset, wanted: str | None, out: Path
+    outputs: tuple[str, ...], data: Dataset, wanted: str | None, run: Path
 ) -> tuple[str, ...]:
     """The outputs to score, the wanted one first."""
     if wanted is not None and wanted not in outputs:
         raise InputError(
-            f"{out}: the model has no output {wanted!r}; choose one of: {', '.join(outputs)}"
+            f"{run}: the model has no output {wanted!r}; choose one of: {', '.join(outputs)}"
         )
     if len(outputs) == 1:
         return outputs
@@ -273,7 +273,7 @@ def _write_scores(path: Path, columns: dict[str, Any]) -> None:
         pq.write_table(pa.table(columns), temporary)
 
 
-def read_values(out: Path, part: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def read_values(run: Path, part: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """True and predicted numbers that :func:`assess` wrote, both ``float64``, ``(window,)``.
 
     Raises
@@ -281,11 +281,11 @@ def read_values(out: Path, part: str) -> tuple[NDArray[np.float64], NDArray[np.f
     InputError
         If the split was not scored, or the file is damaged.
     """
-    truth, predicted = _read_columns(out, part, ["value", "probability"])
+    truth, predicted = _read_columns(run, part, ["value", "probability"])
     return truth.astype(np.float64), predicted.astype(np.float64)
 
 
-def read_scores(out: Path, part: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def read_scores(run: Path, part: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Labels and probabilities that :func:`assess` wrote, of the output that stands first.
 
     Returns
@@ -299,19 +299,19 @@ def read_scores(out: Path, part: str) -> tuple[NDArray[np.int64], NDArray[np.flo
     InputError
         If the split was not scored, or the file is damaged.
     """
-    labels, scores = _read_columns(out, part, ["label", "probability"])
+    labels, scores = _read_columns(run, part, ["label", "probability"])
     labels, scores = labels.astype(np.int64), scores.astype(np.float64)
     return labels[labels >= 0], scores[labels >= 0]
 
 
-def _read_columns(out: Path, part: str, names: list[str]) -> list[NDArray[Any]]:
+def _read_columns(run: Path, part: str, names: list[str]) -> list[NDArray[Any]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = RunDir(out).scores(part)
+    path = RunDir(run).scores(part)
     if not path.is_file():
         raise InputError(
-            f"{path}: no such file; score the split with 'wavebind evaluate {out} DATA --split "
+            f"{path}: no such file; score the split with 'wavebind evaluate {run} DATA --split "
             f"{part}'"
         )
     try:

@@ -72,7 +72,7 @@ class FoundMotif:
 
 
 def find_motifs(
-    out: Path,
+    run: Path,
     data: Dataset,
     *,
     method: str | None = None,
@@ -91,7 +91,7 @@ def find_motifs(
 
     Parameters
     ----------
-    out : pathlib.Path
+    run : pathlib.Path
         The run directory.
     data : Dataset
     method : str, optional
@@ -125,7 +125,7 @@ def find_motifs(
             f"motifs need four numbers a base, which {method!r} does not give; choose one of: "
             f"{', '.join(METHODS_WITH_LETTERS)}"
         )
-    model, card, which, data = load_output(out, data, device, output)
+    model, card, which, data = load_output(run, data, device, output)
     chosen_method = method or (
         "ism" if default_method(card.model) not in METHODS_WITH_LETTERS else "ig"
     )
@@ -148,7 +148,7 @@ def find_motifs(
     )
     if not patterns:
         raise InputError(
-            f"{out}: no pattern recurs in the scores of {len(bound):,} bound windows; the model "
+            f"{run}: no pattern recurs in the scores of {len(bound):,} bound windows; the model "
             f"has learnt no motif that clustering can see, or the windows are too few"
         )
     motifs = [_motif(pattern, i, data.length, len(bound)) for i, pattern in enumerate(patterns, 1)]
@@ -163,7 +163,7 @@ def find_motifs(
         "data": {"path": str(data.path.resolve()), "codes_sha256": data.checksum},
         "versions": versions(),
     }
-    _write(RunDir(out), named, patterns, data.names(bound), settings)
+    _write(RunDir(run), named, patterns, data.names(bound), settings)
     return named
 
 

@@ -125,7 +125,7 @@ def explanation_size(
 
 
 def explain_run(
-    out: Path,
+    run: Path,
     data: Dataset,
     *,
     method: str | None = None,
@@ -148,7 +148,7 @@ def explain_run(
 
     Parameters
     ----------
-    out : pathlib.Path
+    run : pathlib.Path
         The run directory.
     data : Dataset
     method : str, optional
@@ -182,7 +182,7 @@ def explain_run(
         raise InputError(f"selection {select!r} is not known; choose random or top")
     if method is not None:
         check_method(method)
-    model, card, which, data = load_output(out, data, device, output)
+    model, card, which, data = load_output(run, data, device, output)
     chosen_method = method or default_method(card.model)
     indices = data.indices(part)
     bound = indices[data.labels[indices] == 1]
@@ -231,7 +231,7 @@ def explain_run(
         "n_mean": len(averaged),
         "data": {"path": str(data.path.resolve()), "codes_sha256": data.checksum},
     }
-    _write(RunDir(out), explained, settings, data)
+    _write(RunDir(run), explained, settings, data)
     return explained, card.model
 
 
@@ -327,7 +327,7 @@ def _write(run: RunDir, explained: Explained, settings: dict[str, object], data:
         write_json(folder / "explain.json", settings)
 
 
-def read_explained(out: Path) -> Explained:
+def read_explained(run: Path) -> Explained:
     """Read what :func:`explain_run` wrote.
 
     Raises
@@ -335,9 +335,9 @@ def read_explained(out: Path) -> Explained:
     InputError
         If there is none, or it is damaged.
     """
-    path = RunDir(out).explanations / "explanations.npz"
+    path = RunDir(run).explanations / "explanations.npz"
     if not path.is_file():
-        raise InputError(f"{path}: no such file; make it with 'wavebind explain {out} DATA'")
+        raise InputError(f"{path}: no such file; make it with 'wavebind explain {run} DATA'")
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())

@@ -41,7 +41,7 @@ _N_RANDOMISED = 40
 
 
 def check_explanations(
-    out: Path,
+    run: Path,
     data: Dataset,
     *,
     methods: Sequence[str] = (),
@@ -58,7 +58,7 @@ def check_explanations(
 
     Parameters
     ----------
-    out : pathlib.Path
+    run : pathlib.Path
         The run directory.
     data : Dataset
     methods : sequence of str
@@ -90,7 +90,7 @@ def check_explanations(
         If the run is not a trained one, the motif or a method is not known, or too few bound
         windows hold the motif.
     """
-    model, card, _, data = load_output(out, data, device, output)
+    model, card, _, data = load_output(run, data, device, output)
     chosen = list(methods) or list(dict.fromkeys([default_method(card.model), "gradcam"]))
     for method in chosen:
         check_method(method)
@@ -111,7 +111,7 @@ def check_explanations(
         "windows": data.names(index),
         "methods": found,
     }
-    folder = RunDir(out).explanations
+    folder = RunDir(run).explanations
     folder.mkdir(exist_ok=True)
     write_json(folder / CHECKS, result)
     return result

@@ -22,13 +22,13 @@ __all__ = ["load_output", "load_run", "load_selected", "predict_logits"]
 
 
 def load_run(
-    out: Path, data: Dataset, device: str = "auto", output: str | None = None
+    run: Path, data: Dataset, device: str = "auto", output: str | None = None
 ) -> tuple[Classifier, ModelCard]:
     """The trained model of a run, for the windows of a dataset.
 
     Parameters
     ----------
-    out : pathlib.Path
+    run : pathlib.Path
     data : Dataset
     device : str
     output : str, optional
@@ -40,11 +40,11 @@ def load_run(
         If the run is not a trained one, the windows have another length, or there is no such
         output.
     """
-    run = RunDir(out).require_model()
-    model, card = load_model(run.model, resolve_device(device))
+    folder = RunDir(run).require_model()
+    model, card = load_model(folder.model, resolve_device(device))
     if data.length != card.model.length:
         raise InputError(
-            f"{data.path}: has windows of {data.length} bp and {out} was trained on "
+            f"{data.path}: has windows of {data.length} bp and {run} was trained on "
             f"{card.model.length} bp; make a dataset of that length"
         )
     if output is not None:
@@ -53,13 +53,13 @@ def load_run(
 
 
 def load_selected(
-    out: Path, device: str = "auto", output: str | None = None
+    run: Path, device: str = "auto", output: str | None = None
 ) -> tuple[Classifier, ModelCard]:
     """The trained model of a run, which gives one logit a window; and its card.
 
     Parameters
     ----------
-    out : pathlib.Path
+    run : pathlib.Path
     device : str
     output : str, optional
         Of a model of several outputs, which one; the first by default.
@@ -69,8 +69,8 @@ def load_selected(
     InputError
         If the run is not a trained one, or there is no such output.
     """
-    run = RunDir(out).require_model()
-    model, card = load_model(run.model, resolve_device(device))
+    folder = RunDir(run).require_model()
+    model, card = load_model(folder.model, resolve_device(device))
     which = card.output(output)
     if len(card.model.outputs) > 1:
         model.selected = which
@@ -78,13 +78,13 @@ def load_selected(
 
 
 def load_output(
-    out: Path, data: Dataset, device: str = "auto", output: str | None = None
+    run: Path, data: Dataset, device: str = "auto", output: str | None = None
 ) -> tuple[Classifier, ModelCard, int, Dataset]:
     """The trained model of a run for one of its outputs, and the dataset as that output sees it.
 
     Parameters
     ----------
-    out : pathlib.Path
+    run : pathlib.Path
     data : Dataset
     device : str
     output : str, optional
@@ -101,7 +101,7 @@ def load_output(
     InputError
         As :func:`load_run`.
     """
-    model, card = load_run(out, data, device)
+    model, card = load_run(run, data, device)
     which = card.output(output)
     if len(card.model.outputs) > 1:
         model.selected = which

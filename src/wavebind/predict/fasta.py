@@ -34,7 +34,7 @@ class FastaSummary:
 
 
 def score_fasta(
-    out: Path,
+    run: Path,
     fasta: Path,
     stream: TextIO,
     *,
@@ -53,7 +53,7 @@ def score_fasta(
 
     Parameters
     ----------
-    out : pathlib.Path
+    run : pathlib.Path
         A run directory.
     fasta : pathlib.Path
         Records of the model's window length.
@@ -71,8 +71,8 @@ def score_fasta(
     InputError
         If the run is not a trained one, the file is not FASTA, or a record has another length.
     """
-    run = RunDir(out).require_model()
-    model, card = load_model(run.model, resolve_device(device))
+    folder = RunDir(run).require_model()
+    model, card = load_model(folder.model, resolve_device(device))
     if prevalence is not None:
         card = card.at_prevalence(prevalence)
     length = card.model.length

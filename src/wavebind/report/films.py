@@ -21,7 +21,7 @@ __all__ = ["write_films"]
 
 
 def write_films(
-    out: Path,
+    run: Path,
     explained: Explained,
     *,
     output: str | None = None,
@@ -32,7 +32,7 @@ def write_films(
 
     Parameters
     ----------
-    out : pathlib.Path
+    run : pathlib.Path
         A run directory that was explained.
     explained : Explained
         What :func:`wavebind.explain.run.explain_run` returned. Maps are of its method, or of
@@ -47,8 +47,8 @@ def write_films(
     -------
     list of pathlib.Path
     """
-    run = RunDir(out)
-    model, card = load_selected(out, device, output)
+    folder = RunDir(run)
+    model, card = load_selected(run, device, output)
     method = explained.method if explained.method in KINDS else "gradcam"
     written = []
     for i, name in enumerate(explained.names):
@@ -72,7 +72,7 @@ def write_films(
                 method=method,
             )
             frames.append(to_png(figure))
-        written.append(run.explanations / f"{file_name(i, name)}.gif")
+        written.append(folder.explanations / f"{file_name(i, name)}.gif")
         with replace_file(written[-1]) as temporary:
             temporary.write_bytes(to_gif(frames))
         if progress:

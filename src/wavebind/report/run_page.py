@@ -49,13 +49,13 @@ MAX_MOTIFS = 8
 
 
 def write_report(
-    out: Path, *, device: str = "auto", progress: Callable[[int], None] | None = None
+    run: Path, *, device: str = "auto", progress: Callable[[int], None] | None = None
 ) -> Path:
     """Write ``report.html`` into a run directory.
 
     Parameters
     ----------
-    out : pathlib.Path
+    run : pathlib.Path
         A run that was evaluated. Where it was not explained, the bound windows of the evaluated
         split are explained first.
     device : str
@@ -73,18 +73,18 @@ def write_report(
     InputError
         If the run is not trained or not evaluated, or its dataset is gone.
     """
-    run = RunDir(out).require_model()
-    if not run.metrics.is_file():
+    folder = RunDir(run).require_model()
+    if not folder.metrics.is_file():
         raise InputError(
-            f"{out}: has no metrics.json; score the run with 'wavebind evaluate {out} DATA' first"
+            f"{run}: has no metrics.json; score the run with 'wavebind evaluate {run} DATA' first"
         )
-    metrics = read_json(run.metrics)
-    model, card = load_model(run.model)
-    settings = read_json(run.run_json)
+    metrics = read_json(folder.metrics)
+    model, card = load_model(folder.model)
+    settings = read_json(folder.run_json)
     part = str(metrics["split"])
     data = open_dataset(Path(metrics["data"]["path"]))
-    explained, explain_split = _explanation(run, metrics, device)
-    labels, scores = read_scores(out, part)
+    explained, explain_split = _explanation(folder, metrics, device)
+    labels, scores = read_scores(run, part)
     points = curves(labels, scores)
     step = progress or (lambda _: None)
 
@@ -100,12 +100,12 @@ def write_report(
             f"precision and recall, {part}",
         ),
         (
-            draw_numbers(*read_values(out, part))
+            draw_numbers(*read_values(run, part))
             if metrics["numbers"]
             else draw_calibration(reliability_curve(labels, scores)),
             f"measured and predicted, {part}" if metrics["numbers"] else f"calibration, {part}",
         ),
-        (_training(run, card, settings), "training"),
+        (_training(folder, card, settings), "training"),
     ]
     examples = [
         {
@@ -152,16 +152,16 @@ def write_report(
         n_mean=explained.n_mean,
         explain_split=explain_split,
         examples=examples,
-        checks=_checks(run, metrics),
+        checks=_checks(folder, metrics),
         method_names=METHODS,
-        signal=_signal(run),
-        motifs=_motifs(run, metrics, picture),
+        signal=_signal(folder),
+        motifs=_motifs(folder, metrics, picture),
         configuration=json.dumps(settings, indent=2),
         versions=versions(),
     )
-    with replace_file(run.report) as temporary:
+    with replace_file(folder.report) as temporary:
         temporary.write_text(html, encoding="utf-8")
-    return run.report
+    return folder.report
 
 
 def _training(run: RunDir, card: ModelCard, settings: dict[str, Any]) -> Figure:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,22 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import GroupShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from wavebind.core.devices import resolve_device
 from wavebind.core.errors import InputError
-from wavebind.core.settings import from_dict
-from wavebind.datasets.dataset import Dataset
+from wavebind.core.jsonfiles import read_json
+from wavebind.core.settings import from_dict, to_dict
+from wavebind.datasets.in_memory import dataset_in_memory
+from wavebind.datasets.targets import TASKS
 from wavebind.genome.sequences import UNKNOWN, Codes, to_codes
 from wavebind.metrics.platt import PlattScaling
+from wavebind.models import load_model, save_model
 from wavebind.models.prediction import predict_logits
+from wavebind.models.rundir import RunDir
 from wavebind.training.recipes import load_recipe
+from wavebind.training.runjson import begin_run
 from wavebind.training.train import Devices, TrainingConfig, train
 
 __all__ = ["TFBSClassifier"]
@@ -32,7 +37,7 @@ _MIN_LENGTH = 32
 
 
 class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Bound or unbound, from sequences, as an estimator of scikit-learn.
+    """Classes of sequences, as an estimator of scikit-learn: bound and unbound, or several.
 
     Part of the windows given to :meth:`fit` is held out to choose the epoch and the calibration:
     whole groups where groups are given, for example chromosomes, otherwise a stratified sample.
@@ -53,11 +58,15 @@ class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Attributes
     ----------
     classes_ : numpy.ndarray
-        The two labels; the second is the one that the probabilities of column 1 are of.
+        The labels, sorted; the probabilities of column ``i`` are of label ``i``.
     n_features_in_ : int
         Length of the windows.
     model_ : Classifier
         The trained network.
+    card_ : ModelCard
+        What is known of it beside its weights: calibration, best epoch, settings.
+    n_iter_ : int
+        The epoch (from 1) whose weights these are.
     """
 
     def __init__(
@@ -88,9 +97,8 @@ class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def __sklearn_tags__(self) -> Any:
-        """Two classes; sequences, as strings or as codes."""
+        """Sequences, as strings or as codes."""
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         tags.input_tags.positive_only = True
@@ -105,7 +113,8 @@ class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Sequences of one length; or ``int`` codes, shape ``(window, position)``, A C G T = 0 1 2
             3 and anything above unknown.
         y : array
-            Shape ``(window,)``, two different labels; the greater one is class 1, bound.
+            Shape ``(window,)``, two or more different labels. Of two the greater one is bound;
+            several exclude each other.
         groups : array, optional
             Shape ``(window,)``: windows of one group are held out together, or not at all.
 
@@ -125,7 +134,9 @@ class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"X has {len(codes)} windows and y {len(labels)} labels")
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         held_out = self._hold_out(labels, groups, seed)
-        data = _dataset(_filled_up(codes), labels, held_out)
+        data = dataset_in_memory(
+            _filled_up(codes), labels, [str(name) for name in self.classes_], held_out
+        )
         try:
             recipe = load_recipe(self.recipe)
             if self.model is not None:
@@ -138,21 +149,95 @@ class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
             with tempfile.TemporaryDirectory(prefix="wavebind-") as folder:
                 out = Path(folder) / "run"
-                card = train(
-                    data, out, recipe.model(data.length), config, devices=Devices(self.device)
-                )
-                from wavebind.models import load_model
-
-                self.model_, _ = load_model(out / "model.safetensors")
+                network = recipe.model_for(data)
+                train(data, out, network, config, devices=Devices(self.device))
+                self.model_, self.card_ = load_model(out / "model.safetensors")
         except InputError as error:
             raise ValueError(str(error)) from error
-        assert card is not None  # noqa: S101 - one process
-        self.calibration_ = card.calibration[0] if card.calibration else PlattScaling()
-        self.n_iter_ = card.epoch
+        self.n_iter_ = self.card_.epoch
         return self
 
+    @classmethod
+    def from_run(cls, run: str | Path, device: str = "auto") -> TFBSClassifier:
+        """A fitted classifier, of a run that ``wavebind train`` or :meth:`save` left.
+
+        Parameters
+        ----------
+        run : path
+            The run directory.
+        device : str
+            Where it computes.
+
+        Returns
+        -------
+        TFBSClassifier
+            Its labels are those of :meth:`fit`; of a run of ``wavebind train`` 0 and 1, or the
+            names of its classes.
+
+        Raises
+        ------
+        InputError
+            If it is not a run, its training has not ended, or its outputs are not classes.
+        """
+        folder = RunDir(Path(run)).require_model()
+        model, card = load_model(folder.model, resolve_device(device))
+        task = card.model.task_name
+        if task not in ("binary", "multiclass"):
+            raise InputError(
+                f"{run}: is a run for {task} ({TASKS[task]}); a classifier has classes that "
+                f"exclude each other. Use wavebind.load, which reads every run"
+            )
+        stored = read_json(folder.run_json).get("classifier", {})
+        names = list(card.model.outputs) if task == "multiclass" else [0, 1]
+        fitted = cls(device=device)
+        fitted.classes_ = np.array(stored.get("classes", names))
+        if fitted.classes_.shape != (len(names),):
+            raise InputError(
+                f"{folder.run_json}: names {fitted.classes_.size} classes of a network with "
+                f"{len(names)}; train again"
+            )
+        fitted.n_features_in_ = int(stored.get("n_features_in", card.model.length))
+        fitted.model_, fitted.card_, fitted.n_iter_ = model, card, card.epoch
+        return fitted
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the network as a run directory, which :meth:`from_run` and the commands read.
+
+        Parameters
+        ----------
+        folder : path
+        overwrite : bool
+            Whether an older run of that name is removed.
+
+        Returns
+        -------
+        pathlib.Path
+            The folder.
+
+        Raises
+        ------
+        InputError
+            If the folder holds another run and `overwrite` is not set, or other files.
+        """
+        check_is_fitted(self)
+        run, card = RunDir(Path(folder)), self.card_
+        about = {"classes": self.classes_.tolist(), "n_features_in": int(self.n_features_in_)}
+        begin_run(
+            run,
+            {
+                "data": card.data,
+                "model": to_dict(card.model),
+                "training": card.training,
+                "versions": card.versions,
+                "classifier": about,
+            },
+            overwrite,
+        )
+        save_model(run.model, self.model_, card)
+        return run.path
+
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Calibrated logits, the mean of both strands; above 0 for class 1.
+        """Calibrated logits, the mean of both strands.
 
         Parameters
         ----------
@@ -161,21 +246,31 @@ class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         numpy.ndarray
-            ``float64``, shape ``(window,)``.
+            ``float64``, shape ``(window,)``, above 0 for the second of two classes; or ``(window,
+            class)``, of each class against all others.
         """
         check_is_fitted(self)
         codes = _filled_up(self._codes(X, reset=False))
         logits = predict_logits(self.model_, codes)
-        return self.calibration_.slope * logits + self.calibration_.intercept
+        lines = self.card_.calibration or (PlattScaling(),) * len(self.card_.model.outputs)
+        slope = np.array([line.slope for line in lines])
+        intercept = np.array([line.intercept for line in lines])
+        moved: NDArray[np.float64] = slope * logits.reshape(len(codes), -1) + intercept
+        return moved[:, 0] if len(lines) == 1 else moved
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Probabilities of both classes, shape ``(window, 2)``."""
-        bound = expit(self.decision_function(X))
-        return np.stack([1 - bound, bound], axis=1)
+        """Probabilities, ``float64`` of shape ``(window, class)``; each row adds up to 1."""
+        found: NDArray[np.float64] = expit(self.decision_function(X))
+        if found.ndim == 1:
+            return np.stack([1 - found, found], axis=1)
+        # Each class was calibrated against all others, so that they no longer add up to 1.
+        found /= np.maximum(found.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+        return found
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """The likelier class of each window, shape ``(window,)``."""
-        chosen = (self.decision_function(X) > 0).astype(int)
+        """The likeliest class of each window, shape ``(window,)``."""
+        scores = self.decision_function(X)
+        chosen = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
         found: NDArray[Any] = self.classes_[chosen]
         return found
 
@@ -223,15 +318,10 @@ class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
             labels = labels.ravel()
         check_classification_targets(labels)
-        kind = type_of_target(labels, input_name="y", raise_unknown=True)
         self.classes_, encoded = np.unique(labels, return_inverse=True)
-        if len(self.classes_) > 2:
-            raise ValueError(
-                f"Only binary classification is supported. The type of the target is {kind}."
-            )
         if len(self.classes_) < 2:
             raise ValueError(
-                f"y holds one class, {self.classes_[0]!r}; a classifier needs windows of two"
+                f"y holds one class, {self.classes_[0]!r}; a classifier needs at least two"
             )
         return encoded.astype(np.int8)
 
@@ -243,7 +333,7 @@ class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(
                 f"valid_fraction is a fraction between 0 and 1; found {self.valid_fraction!r}"
             )
-        everything = np.arange(len(labels))
+        everything, n_classes = np.arange(len(labels)), len(np.unique(labels))
         splitter: Any
         if groups is not None:
             names = np.asarray(groups)
@@ -251,11 +341,11 @@ class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 raise ValueError(f"X has {len(labels)} windows and groups shape {names.shape}")
             splitter = GroupShuffleSplit(20, test_size=self.valid_fraction, random_state=seed)
             for fit, held in splitter.split(everything, labels, names):
-                if all(len(np.unique(labels[part])) == 2 for part in (fit, held)):
+                if all(len(np.unique(labels[part])) == n_classes for part in (fit, held)):
                     return np.asarray(held)
             raise ValueError(
-                "no part of the groups that could be held out has windows of both classes, with "
-                "both classes left to train on; use more groups"
+                "no part of the groups that could be held out has windows of every class, with "
+                "every class left to train on; use more groups"
             )
         if min(np.bincount(labels)) * min(self.valid_fraction, 1 - self.valid_fraction) < 1:
             return everything
@@ -293,32 +383,3 @@ def _filled_up(codes: Codes) -> Codes:
         return codes
     left = missing // 2
     return np.pad(codes, ((0, 0), (left, missing - left)), constant_values=UNKNOWN)
-
-
-def _dataset(codes: Codes, labels: NDArray[np.int8], held_out: NDArray[np.int64]) -> Dataset:
-    """The windows as a dataset in memory; where all are held out, all are trained on as well."""
-    n = len(labels)
-    if len(held_out) == n:
-        codes, labels = np.concatenate([codes, codes]), np.concatenate([labels, labels])
-        parts = np.repeat(["train", "valid"], n)
-    else:
-        parts = np.full(n, "train")
-        parts[held_out] = "valid"
-    n = len(labels)
-    nothing = np.full(n, -1, dtype=np.int64)
-    checksum = hashlib.sha256(codes.tobytes()).hexdigest()
-    return Dataset(
-        path=Path("memory"),
-        codes=codes,
-        labels=labels,
-        parts=parts,
-        chrom=np.full(n, ""),
-        start=nothing,
-        end=nothing,
-        source=np.full(n, ""),
-        score=np.full(n, np.nan, dtype=np.float32),
-        repeat=np.full(n, np.nan, dtype=np.float32),
-        outputs=("bound",),
-        targets=labels[:, None],
-        description={"codes_sha256": checksum},
-    )

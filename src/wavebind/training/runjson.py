@@ -14,7 +14,7 @@ from wavebind.models import ModelConfig
 from wavebind.models.rundir import RunDir
 from wavebind.training.config import TrainingConfig
 
-__all__ = ["start_run", "stored_configuration"]
+__all__ = ["begin_run", "start_run", "stored_configuration"]
 
 
 def start_run(
@@ -26,6 +26,35 @@ def start_run(
     **more: Any,
 ) -> None:
     """Begin a run directory with its ``run.json``; `more` are entries beside the usual ones.
+
+    Raises
+    ------
+    InputError
+        If the folder holds another run and `overwrite` is not set, or other files.
+    """
+    begin_run(
+        run,
+        {
+            "data": data.identity,
+            "model": to_dict(model.resolved()),
+            "training": to_dict(config),
+            "versions": versions(),
+            **more,
+        },
+        overwrite,
+    )
+
+
+def begin_run(run: RunDir, entries: dict[str, Any], overwrite: bool) -> None:
+    """Make a run directory that holds a ``run.json``; see :func:`start_run`.
+
+    Parameters
+    ----------
+    run : RunDir
+    entries : dict
+        Written as they are.
+    overwrite : bool
+        Whether an older run of that name is removed.
 
     Raises
     ------
@@ -46,16 +75,7 @@ def start_run(
                 f"--resume or replace it with --force"
             )
         shutil.rmtree(run.path)
-    write_json(
-        run.run_json,
-        {
-            "data": data.identity,
-            "model": to_dict(model.resolved()),
-            "training": to_dict(config),
-            "versions": versions(),
-            **more,
-        },
-    )
+    write_json(run.run_json, entries)
 
 
 def stored_configuration(run: RunDir, data: Dataset) -> tuple[ModelConfig, TrainingConfig]:

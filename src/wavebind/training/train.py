@@ -133,10 +133,10 @@ def train_once(
         train(data, out, model, config, devices=devices, resume=begun, on_event=on_event)
 
 
-def finished_card(out: Path) -> ModelCard | None:
+def finished_card(run: Path) -> ModelCard | None:
     """The card of a run whose training has ended, None of one that has not."""
-    run = RunDir(out).require()
-    return load_model(run.model)[1] if run.model.is_file() else None
+    folder = RunDir(run).require()
+    return load_model(folder.model)[1] if folder.model.is_file() else None
 
 
 def _finish(
