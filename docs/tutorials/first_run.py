@@ -1,13 +1,14 @@
 # %% [markdown]
 # # A first run
 #
-# From a peak file and a genome to a trained network, its metrics, what it has learnt, and what it says
-# of new sequences. It takes about five minutes on two cores.
+# From a peak file and a genome to a trained network, its metrics, what it has learnt, and what it
+# says of new sequences. It takes a few minutes on two cores.
 
 # %%
 import gzip
 import os
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,8 +22,8 @@ print(wb.__version__, dir(wb))
 # ## A peak file and a genome
 #
 # You have both. Here they are made of the windows that come with the package, so that nothing is
-# downloaded: CTCF peaks of GM12878 cells, and GC-matched windows of chromosome 22. The windows are put
-# one after the other, on a chromosome for each split.
+# downloaded: CTCF peaks of GM12878 cells, and GC-matched windows of chromosome 22. The windows are
+# put one after the other, on a chromosome for each split.
 
 # %%
 demo = wb.demo_dataset()
@@ -30,15 +31,15 @@ rng = np.random.default_rng(0)
 chromosomes, peaks = {}, []
 for chrom, split in (("chr1", "train"), ("chr8", "valid"), ("chr2", "test")):
     rows = demo.indices(split)
-    bound, others = rows[demo.labels[rows] == 1], list(rng.permutation(rows[demo.labels[rows] == 0]))
+    bound = rows[demo.labels[rows] == 1]
+    others = list(rng.permutation(rows[demo.labels[rows] == 0]))
     order = []
     for row in bound:
         peaks.append((chrom, 200 * len(order), 200 * len(order) + 200, 100))
         order += [row, *(others.pop() for _ in range(min(4, len(others))))]
     chromosomes[chrom] = "".join(demo.sequences([*order, *others]))
 
-with open("hg38.fa", "w") as stream:
-    stream.write("".join(f">{name}\n{letters}\n" for name, letters in chromosomes.items()))
+Path("hg38.fa").write_text("".join(f">{c}\n{letters}\n" for c, letters in chromosomes.items()))
 with gzip.open("CTCF.narrowPeak.gz", "wt") as stream:
     for chrom, start, end, summit in peaks:
         stream.write(f"{chrom}\t{start}\t{end}\t.\t0\t.\t0\t-1\t-1\t{summit}\n")
@@ -47,9 +48,9 @@ len(peaks), {name: len(letters) for name, letters in chromosomes.items()}
 # %% [markdown]
 # ## A dataset
 #
-# Unbound windows are drawn from the genome, matched to the bound ones in GC and repeats. Windows are
-# split by chromosome, never at random. `peaks` can be a table of pandas, too; and sequences with their
-# labels make a dataset as well.
+# Unbound windows are drawn from the genome, matched to the bound ones in GC and repeats. Windows
+# are split by chromosome, never at random. `peaks` can be a table of pandas, too. Sequences with
+# their labels make a dataset as well.
 
 # %%
 data = wb.make_dataset(
@@ -64,18 +65,19 @@ wb.make_dataset(
 ).length
 
 # %%
-rows = demo.indices("train")[:60]
+rows = rng.permutation(demo.indices("train"))[:60]
 few = wb.make_dataset(demo.sequences(rows), demo.labels[rows], seed=1)
 few.description["counts"]
 
 # %% [markdown]
 # ## Training
 #
-# The argument `recipe` names the representation, the network and the training; `wavebind recipes` lists
-# them. The best epoch on the validation split is kept. Four epochs are few, to keep this short.
+# The argument `recipe` names the representation, the network and the training; `wavebind recipes`
+# lists them. The best epoch on the validation split
+# is kept.
 
 # %%
-run = wb.train(data, out="run", recipe="onehot", epochs=4, seed=1)
+run = wb.train(data, out="run", recipe="onehot", seed=1)
 run
 
 # %% [markdown]
@@ -89,7 +91,8 @@ run.predict(windows)
 # %% [markdown]
 # ## How good is it?
 #
-# Every metric has a 95 % interval, and stands beside what the best shortcut scores on the same windows.
+# Every metric has a 95 % interval, and stands beside what the best shortcut scores on the same
+# windows.
 
 # %%
 run.evaluate(data)
@@ -151,7 +154,7 @@ run.score_variants(variants, genome="hg38.fa")
 # Every model is trained on the same windows; the differences are paired.
 
 # %%
-wb.compare(data, models=["jaspar", "gkm-all", "onehot"], epochs=2)
+wb.compare(data, models=["jaspar", "gkm-all", "onehot"])
 
 # %% [markdown]
 # ## One page about it all

@@ -18,7 +18,7 @@ LENGTH, DEPTH = 80, 0.2
 def made(tmp_path_factory):
     """The rows of a table, the dataset made of it, and what was printed."""
     out = tmp_path_factory.mktemp("rhythms") / "r"
-    printed = call("rhythms.py", "--out", out, "--set", f"length={LENGTH}", "--depth", DEPTH)
+    printed = call("rhythms.py", "--out", out, "--length", LENGTH, "--depth", DEPTH)
     with out.with_name("r.tsv").open() as lines:
         rows = list(csv.DictReader(lines, delimiter="\t"))
     return rows, out, printed
@@ -78,7 +78,7 @@ def test_what_cannot_be_made_is_refused(tmp_path):
         "rhythms.py", "--out", out, "--depth", 0.6
     )
     assert "--length is from 40 to 5000; found 20" in fails(
-        "rhythms.py", "--out", out, "--set", "length=20"
+        "rhythms.py", "--out", out, "--length", 20
     )
     assert f"{tmp_path} is there already" in fails("rhythms.py", "--out", tmp_path)
     assert not list(tmp_path.iterdir())

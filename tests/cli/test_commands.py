@@ -125,6 +125,19 @@ def test_an_old_spelling_answers_with_the_new_one(command, old, new, cli):
         assert new.split()[0] in known
 
 
+@pytest.mark.parametrize(
+    "command", ["dataset", "explain", "scalogram", "scan", "train", "tune", "variants"]
+)
+def test_a_setting_explains_itself(command, cli):
+    code, out, _ = cli(command, "--settings")
+    assert code == 0
+    for line in out.splitlines():
+        _, _, meaning = line.partition(" ")
+        assert len(meaning.split()) >= 3, line
+        # No reader of this list has the code at hand.
+        assert not re.search(r"\b[Ss]ee \w*_\w*|`|:data:|:func:", meaning), line
+
+
 def test_a_wrong_setting_answers_with_the_nearest_right_one(cli, trained, tmp_path):
     for wrong, right in (
         ("learning_rate=1e-3", "training.learning_rate"),

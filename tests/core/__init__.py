@@ -1,0 +1,10 @@
+"""What everything stands on.
+
+Modules without a test file of their name, and the file that tests them:
+
+- `cache`: ../genome/test_genomes.py
+- `download`: ../genome/test_fetch.py
+- `events`: ../training/test_train.py
+- `jsonfiles`: test_files.py
+- `versions`: ../models/test_modelfile.py
+"""

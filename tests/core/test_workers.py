@@ -6,6 +6,8 @@ import json
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -28,7 +30,7 @@ def square(folder: str, number: int) -> Arrays:
 
 
 def die_once(folder: str, number: int) -> Arrays:
-    """Kills its process at piece 3, the first time."""
+    """Kills its process at chunk 3, the first time."""
     marker = Path(folder) / "died"
     if number == 3 and not marker.exists():
         marker.touch()
@@ -43,7 +45,7 @@ def die_always(folder: str, number: int) -> Arrays:
 
 def fail(folder: str, number: int) -> Arrays:
     if number == 2:
-        raise InputError("piece two is wrong")
+        raise InputError("chunk two is wrong")
     return square(folder, number)
 
 
@@ -56,7 +58,7 @@ def squares(store: ChunkStore, n: int) -> list[int]:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_every_piece_is_done_once_by_one_thread(tmp_path: Path, workers: int) -> None:
+def test_every_chunk_is_done_once_by_one_thread(tmp_path: Path, workers: int) -> None:
     calls = tmp_path / "calls"
     calls.mkdir()
     store = ChunkStore(tmp_path / "parts", {"a": 1})
@@ -88,8 +90,8 @@ def test_a_killed_worker_changes_nothing(tmp_path: Path) -> None:
     assert squares(store, 9) == [i**2 for i in range(9)]
 
 
-def test_a_pool_that_breaks_between_two_pieces_loses_none(tmp_path: Path) -> None:
-    """They end while a result is being kept, so that the next piece is the first to know."""
+def test_a_pool_that_breaks_between_two_chunks_loses_none(tmp_path: Path) -> None:
+    """They end while a result is being kept, so that the next chunk is the first to know."""
     store = ChunkStore(tmp_path / "parts", {})
     done: list[int] = []
 
@@ -106,16 +108,16 @@ def test_a_pool_that_breaks_between_two_pieces_loses_none(tmp_path: Path) -> Non
     assert sorted(done) == list(range(9))
 
 
-def test_a_piece_that_kills_every_worker_is_given_up(tmp_path: Path) -> None:
+def test_a_chunk_that_kills_every_worker_is_given_up(tmp_path: Path) -> None:
     store = ChunkStore(tmp_path / "parts", {})
-    with pytest.raises(InputError, match=r"was ended 3 times while piece 0 was at work.*--workers"):
+    with pytest.raises(InputError, match=r"was ended 3 times while chunk 0 was at work.*--workers"):
         run_chunks(partial(die_always, str(tmp_path)), numbered(1), store, WorkerPool(2))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_errors_come_through_and_what_was_done_is_kept(tmp_path: Path, workers: int) -> None:
     store = ChunkStore(tmp_path / "parts", {})
-    with pytest.raises(InputError, match="piece two is wrong"):
+    with pytest.raises(InputError, match="chunk two is wrong"):
         run_chunks(partial(fail, str(tmp_path)), numbered(20), store, WorkerPool(workers))
     assert store.has(0)
     assert not store.has(2)
@@ -160,7 +162,7 @@ def test_no_scheduler_there(tmp_path: Path) -> None:
 
 def test_shards_share_the_pieces() -> None:
     shards = [Shard(i, 3) for i in (1, 2, 3)]
-    owners = [[s.index for s in shards if s.has(piece)] for piece in range(7)]
+    owners = [[s.index for s in shards if s.has(chunk)] for chunk in range(7)]
     assert owners == [[1], [2], [3], [1], [2], [3], [1]]
     assert Shard.parse(" 3/20 ") == Shard(3, 20)
     assert Shard().has(12345)
@@ -181,7 +183,7 @@ def test_a_shard_out_of_range(text: str) -> None:
 def test_a_folder_of_other_work_is_refused(tmp_path: Path) -> None:
     ChunkStore(tmp_path / "p", {"genome": "a", "n": 1})
     ChunkStore(tmp_path / "p", {"n": 1, "genome": "a"})
-    with pytest.raises(InputError, match='pieces of other work: genome was "a" and is "b"'):
+    with pytest.raises(InputError, match='chunks of other work: genome was "a" and is "b"'):
         ChunkStore(tmp_path / "p", {"genome": "b", "n": 1})
     for text in ("no json", json.dumps([1])):
         (tmp_path / "p" / "job.json").write_text(text)
@@ -191,7 +193,7 @@ def test_a_folder_of_other_work_is_refused(tmp_path: Path) -> None:
 
 def test_a_damaged_or_missing_piece(tmp_path: Path) -> None:
     store = ChunkStore(tmp_path / "p", {})
-    with pytest.raises(InputError, match="this piece is not done yet"):
+    with pytest.raises(InputError, match="this chunk is not done yet"):
         store.read(0)
     store.write(0, {"x": np.arange(3)})
     path = tmp_path / "p" / "piece-0000000.npz"
@@ -202,7 +204,7 @@ def test_a_damaged_or_missing_piece(tmp_path: Path) -> None:
     assert not (tmp_path / "p").exists()
 
 
-def test_nothing_in_a_piece_is_unpickled(tmp_path: Path) -> None:
+def test_nothing_in_a_chunk_is_unpickled(tmp_path: Path) -> None:
     store = ChunkStore(tmp_path / "p", {})
     np.savez(tmp_path / "p" / "piece-0000000.npz", x=np.array([{"evil": 1}], dtype=object))
     with pytest.raises(InputError, match="is damaged"):
@@ -231,3 +233,30 @@ def test_one_thread_is_put_back() -> None:
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+UNGUARDED = """
+import sys
+from pathlib import Path
+from told import double
+from wavebind.core.shards import ChunkStore
+from wavebind.core.workers import WorkerPool, run_chunks
+with Path(sys.argv[1]).open("a") as stream:
+    stream.write("once\\n")
+store = ChunkStore(Path(sys.argv[1]).parent / "parts", {"a": 1})
+run_chunks(double, enumerate([3, 4]), store, WorkerPool(workers=2))
+print([int(store.read(i)["x"]) for i in range(2)])
+"""
+
+
+def test_a_script_without_a_guard_is_run_once(tmp_path: Path) -> None:
+    script, lines = tmp_path / "script.py", tmp_path / "lines"
+    script.write_text(UNGUARDED)
+    (tmp_path / "told.py").write_text(
+        "import numpy as np\n\n\ndef double(x):\n    return {'x': np.array(2 * x)}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script, lines], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "[6, 8]\n", done.stderr
+    assert lines.read_text() == "once\n"

@@ -182,7 +182,7 @@ def test_labels_of_one_table_are_datasets_of_their_own(tmp_path, cli):
     assert f"{lung.results['jaspar:CTCF'].metrics['auroc'].value:.4f}" in out
     code, _, err = cli("compare", tmp_path / "d", "--models", "kmers", "--out", tmp_path / "x")
     assert code == 1
-    assert "a comparison is of one: name it with --output" in err
+    assert "a comparison is of one: name it with --target" in err
 
 
 def test_windows_that_the_other_set_was_trained_on_are_counted(tmp_path, cli):

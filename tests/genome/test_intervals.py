@@ -70,7 +70,7 @@ def test_bed_of_any_width(tmp_path):
             "line 1: ends in a carriage return, as files from Windows",
         ),
         ("chr1\t1\t5\n" + "x" * 1_000_001, "p.bed line 2: longer than 1,000,000 characters"),
-        (PEAK.format(signal=1, summit=-1), "line 1: the summit is -1.*--centre middle"),
+        (PEAK.format(signal=1, summit=-1), "line 1: the summit is -1.*--set centre=middle"),
         (PEAK.format(signal=1, summit=201), "summit 201 lies outside the peak, which has 200 bp"),
         (PEAK.format(signal=1, summit=-2), "summit -2 is out of range"),
         (PEAK.format(signal="nan", summit=3), "the signal value 'nan' is not a number"),

@@ -1,0 +1,8 @@
+"""Networks and the file that a trained one is kept in.
+
+Modules without a test file of their name, and the file that tests them:
+
+- `normalisation`: images/test_pretrained.py
+- `registry`: test_classifier.py
+- `rundir`: ../training/test_train.py
+"""

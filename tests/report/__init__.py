@@ -1,0 +1,14 @@
+"""Pages, tables and pictures.
+
+Modules without a test file of their name, and the file that tests them:
+
+- `benchmark_page`: ../evaluate/test_benchmark.py
+- `comparison_page`: ../evaluate/test_compare.py
+- `explanation_plots`: ../explain/test_run.py
+- `films`: ../explain/test_signal.py
+- `html`: test_run_page.py
+- `pictures`: ../explain/test_run.py
+- `plots`: test_run_page.py
+- `text`: ../cli/test_commands.py
+- `tuning_page`: ../tune/test_search.py
+"""

@@ -1,0 +1,8 @@
+"""Scores along a genome.
+
+Modules without a test file of their name, and the file that tests them:
+
+- `merge`: test_genome.py
+- `tile_scores`: test_genome.py
+- `track`: test_genome.py
+"""

@@ -213,7 +213,7 @@ def test_dask_gives_the_same_bytes(
 def test_killed_and_started_again(
     trained: tuple[Path, Path], genome: tuple, tmp_path: Path, cli: CLI
 ) -> None:
-    """The command is killed after its first piece; the same command goes on and ends."""
+    """The command is killed after its first chunk; the same command goes on and ends."""
     path, _ = genome
     out, whole = tmp_path / "k.bw", tmp_path / "w.bw"
     options = [
@@ -242,7 +242,7 @@ def test_killed_and_started_again(
     done = {p.name: p.stat().st_mtime_ns for p in parts.glob("piece-*.npz")}
     merged = cli("merge", out)
     assert merged[0] == 1
-    assert "this piece is not done yet" in merged[2]
+    assert "this chunk is not done yet" in merged[2]
     # What was done is not done again: its file would be newer.
     job = json.loads((parts / "job.json").read_text())["job"]
     job["config"] = ScanConfig(**job["config"])
@@ -345,7 +345,7 @@ def test_bad_inputs(trained: tuple[Path, Path], tmp_path: Path, cli: CLI) -> Non
     assert "no window of 48 bp fits there" in err(trained[0], short, "--out", out)
     assert "has too many unknown bases" in err(trained[0], unknown, "--out", out)
     assert not out.exists()
-    assert "holds no pieces" in cli("merge", tmp_path / "nothing.bw")[2]
+    assert "holds no chunks" in cli("merge", tmp_path / "nothing.bw")[2]
     parts = tmp_path / "evil.bw.parts"
     parts.mkdir()
     for text, message in (

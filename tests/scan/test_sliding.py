@@ -115,7 +115,7 @@ def test_what_cannot_slide_says_so() -> None:
     model = Classifier(config)
     assert not can_slide(model)
     with pytest.raises(
-        InputError, match=r"resnet18 on this front cannot share work.*--mode windows"
+        InputError, match=r"resnet18 on this front cannot share work.*--set mode=windows"
     ):
         Slider(model)
     with pytest.raises(InputError, match="the network ResNet cannot slide along a sequence"):

@@ -283,7 +283,7 @@ def test_what_cannot_be_crossfitted(crossfitted, tmp_path, cli):
         TrainingConfig(crossfit=1)
     config = TrainingConfig(crossfit=3)
     out = tmp_path / "out"
-    with pytest.raises(InputError, match="are trained on one device; leave --devices out"):
+    with pytest.raises(InputError, match=r"are trained on one device; leave devices\.count out"):
         crossfit(data, out, ModelConfig(48), config, devices=Devices("cpu", 2))
     with pytest.raises(InputError, match="that have seen train and valid, and valid is what this"):
         train(data, out, ModelConfig(48), config)

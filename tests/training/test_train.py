@@ -258,7 +258,7 @@ def test_divergence_is_an_error_and_leaves_no_model(data, tmp_path, monkeypatch)
         return self.finish(self.backbone(self.front(codes))) * float("nan")
 
     monkeypatch.setattr("wavebind.models.classifier.Classifier.forward", broken)
-    with pytest.raises(InputError, match=r"training diverged in epoch 1.*lower --learning-rate"):
+    with pytest.raises(InputError, match=r"training diverged in epoch 1.*lower the learning rate"):
         quick(data, tmp_path / "r")
     assert not RunDir(tmp_path / "r").model.exists()
 

@@ -116,7 +116,7 @@ def test_the_documented_table_is_the_code():
         assert line in text.splitlines(), e.name
 
 
-def test_the_help_names_every_encoding(cli):
-    _, out, _ = cli("scalogram", "--help")
+def test_the_list_of_settings_names_every_encoding(cli):
+    _, out, _ = cli("scalogram", "--settings")
     words = set(out.replace("│", " ").replace(",", " ").replace(".", " ").split())
     assert set(ENCODINGS) <= words

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from wavebind.api.frames import PathLike, opened_dataset
 from wavebind.api.progress import advancing
 from wavebind.api.results import ComparedModels
+from wavebind.api.scratch import lasting_folder
 from wavebind.api.settings import GivenSettings
 from wavebind.core.events import Message, OnEvent, ignore
 from wavebind.core.files import sha256
@@ -42,12 +40,6 @@ def _specs(models: Sequence[str], epochs: int | None) -> tuple[ModelSpec, ...]:
     for name in models:
         names += {"default": list(DEFAULT_MODELS), "all": list(MODELS)}.get(name, [name])
     return tuple(parse_model(name, epochs) for name in names)
-
-
-def _temporary(name: str) -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="wavebind-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder / name
 
 
 def compare(
@@ -105,7 +97,7 @@ def compare(
     opened = opened_dataset(data)
     if target is not None:
         opened = opened.only(target)
-    folder = _temporary("comparison") if out is None else Path(out)
+    folder = lasting_folder() / "comparison" if out is None else Path(out)
     found = run_comparison(opened, folder, config, on_event)
     page = write_comparison_page(
         folder, found, title=f"Models on {opened.path.name}", chosen_reference=bool(reference)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import chain
@@ -16,6 +13,7 @@ from numpy.typing import NDArray
 
 from wavebind.api.frames import PathLike, regions_file, table_file
 from wavebind.api.progress import advancing, noting, stages
+from wavebind.api.scratch import lasting_folder, scratch_folder
 from wavebind.api.settings import DatasetSettings, SplitSettings
 from wavebind.core.errors import UsageError
 from wavebind.core.events import Message, OnEvent, ignore
@@ -111,43 +109,52 @@ def make_dataset(
     """
     if not isinstance(settings, DatasetSettings):
         settings = with_values(DatasetSettings(), settings or ())
-    folder = _temporary() if out is None or not _all_paths(windows, peaks, accessible) else None
-    place = Path(out) if out is not None else _folder(folder) / "data"
+    place = Path(out) if out is not None else lasting_folder() / "data"
     chosen = _split(settings.split, split_blocks)
-    if peaks is not None:
-        _refuse_with_peaks(genome, background, target, settings)
-        kinds = names_of(background) if isinstance(background, str) else list(background or ())
-        job = _peak_job(settings, peaks, genome, accessible, place, folder)
-        config = PeakDatasetConfig(
-            length=settings.length,
-            top=top,
-            centre=settings.centre,
-            chroms=settings.chroms,
-            background=BackgroundConfig(tuple(kinds), **asdict(settings.background)),
-            split=chosen or ChromosomeSplit(),
-            seed=seed,
-        )
-        more = [] if windows is None else _paths(windows, folder, "peaks")
-        job = replace(job, config=config, force=force, peaks=(*job.peaks, *more))
-        if not _build(job, settings, on_event):
-            return None
-    else:
-        _refuse_without_peaks(genome, background, accessible, settings)
-        if isinstance(chosen, BlockSplit):
-            raise UsageError("--split-blocks needs --peaks and a --genome")
-        if windows is not None and not _all_paths(windows):
-            if split is None and labels is not None:
-                on_event(
-                    Message(
-                        "the sequences have no chromosomes: a tenth of them, drawn at random, is "
-                        "valid and another tenth test"
-                    )
-                )
-            windows = table_file(windows, labels, split, seed, _folder(folder))  # type: ignore[arg-type]
-        tables = [] if windows is None else _paths(windows, folder, "windows")
-        _from_windows(place, tables, target, settings, chosen, force, on_event)
+    with scratch_folder() as folder:
+        if peaks is not None:
+            _refuse_with_peaks(genome, background, target, settings)
+            kinds = names_of(background) if isinstance(background, str) else list(background or ())
+            job = _peak_job(settings, peaks, genome, accessible, place, folder)
+            config = PeakDatasetConfig(
+                length=settings.length,
+                top=top,
+                centre=settings.centre,
+                chroms=settings.chroms,
+                background=BackgroundConfig(tuple(kinds), **asdict(settings.background)),
+                split=chosen or ChromosomeSplit(),
+                seed=seed,
+            )
+            more = [] if windows is None else _paths(windows, folder, "peaks")
+            job = replace(job, config=config, force=force, peaks=(*job.peaks, *more))
+            if not _build(job, settings, on_event):
+                return None
+        else:
+            _refuse_without_peaks(genome, background, accessible, settings)
+            if isinstance(chosen, BlockSplit):
+                raise UsageError("--split-blocks needs --peaks and a --genome")
+            tables = _tables(windows, labels, split, seed, folder, on_event)
+            _from_windows(place, tables, target, settings, chosen, force, on_event)
     audit_dataset(place, seed=seed, on_event=on_event)
     return open_dataset(place)
+
+
+def _tables(
+    windows: Any, labels: Any, split: Any, seed: int, folder: Path, on_event: OnEvent
+) -> list[str]:
+    """The labelled tables; one that is written here, of windows that were given in memory."""
+    if windows is None:
+        return []
+    if _all_paths(windows):
+        return _paths(windows, folder, "windows")
+    if split is None and labels is not None:
+        on_event(
+            Message(
+                "the sequences have no chromosomes: a tenth of them, drawn at random, is valid and "
+                "another tenth test"
+            )
+        )
+    return [str(table_file(windows, labels, split, seed, folder))]
 
 
 def audit_dataset(
@@ -190,21 +197,11 @@ def _is_name(text: str) -> bool:
     return not set(text.upper()) <= set("ACGTN")
 
 
-def _temporary() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="wavebind-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
-def _folder(folder: Path | None) -> Path:
-    return folder if folder is not None else _temporary()
-
-
-def _paths(value: Any, folder: Path | None, name: str) -> list[str]:
+def _paths(value: Any, folder: Path, name: str) -> list[str]:
     import pandas as pd
 
     if isinstance(value, pd.DataFrame):
-        return [str(regions_file(value, _folder(folder), name))]
+        return [str(regions_file(value, folder, name))]
     values = [value] if isinstance(value, str | Path) else list(value or ())
     return [str(path) for path in values]
 
@@ -251,7 +248,7 @@ def _peak_job(
     genome: Any,
     accessible: Any,
     out: Path,
-    folder: Path | None,
+    folder: Path,
 ) -> PeakJob:
     # Shares may be joined from another folder.
     shared = any(x is not None for x in (settings.workers, settings.dask, settings.shard))

@@ -275,7 +275,7 @@ def _of_regions(frame: pd.DataFrame, length: int, genome: PathLike | None) -> Wi
     # Windows of the model's length around the middles.
     start = (start + end) // 2 - length // 2
     with open_genome(Path(genome)) as opened:
-        unknown = sorted(set(chrom) - set(opened.lengths))
+        unknown = sorted(set(chrom.tolist()) - set(opened.lengths))
         if unknown:
             raise InputError(
                 f"{genome}: has no chromosome {unknown[0]!r}; it has "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from wavebind.api.dataset import audit_dataset
 from wavebind.api.frames import PathLike, regions_file, variants_file
+from wavebind.api.scratch import scratch_folder
 from wavebind.api.settings import GivenSettings, ScanSettings, VariantSettings
 from wavebind.core.events import Advanced, Message, OnEvent, StageStarted, ignore
 from wavebind.core.settings import with_values
@@ -81,8 +81,7 @@ def scan(
     """See :meth:`wavebind.api.run.Run.scan`."""
     given = {"stride": stride, "threshold": threshold, "false_positives": false_positives}
     chosen = with_values(with_values(ScanSettings(), settings), _given(given))
-    with tempfile.TemporaryDirectory(prefix="wavebind-") as name:
-        folder = Path(name)
+    with scratch_folder() as folder:
         bigwig = folder / "scores.bw" if out is None else Path(out)
         # A table is wanted in any case, unless only a file was asked for.
         sites = folder / "sites.narrowPeak" if peaks is None and out is None else peaks
@@ -183,8 +182,7 @@ def variants(
         null = str(Path(null).absolute())
     given = {"null": null, "haplotypes": haplotypes or None, "sample": sample}
     chosen = with_values(with_values(VariantSettings(), settings), _given(given))
-    with tempfile.TemporaryDirectory(prefix="wavebind-") as name:
-        folder = Path(name)
+    with scratch_folder() as folder:
         written = folder / "scored.tsv" if out is None else Path(out)
         job = VariantJob(
             run=str(run.absolute()),

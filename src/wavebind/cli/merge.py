@@ -23,7 +23,7 @@ def merge(
         typer.Argument(
             metavar="OUT",
             help="The --out of 'wavebind scan', 'wavebind variants' or 'wavebind dataset' that was "
-            "done in shares; its pieces lie in OUT.parts.",
+            "done in shares; its chunks lie in OUT.parts.",
         ),
     ],
 ) -> None:

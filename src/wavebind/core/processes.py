@@ -1,4 +1,4 @@
-"""A piece of work in a process of its own, with what it cost."""
+"""A function called in a process of its own, with what it cost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -17,12 +18,12 @@ from typing import Any
 from wavebind.core.errors import InputError, WavebindError
 from wavebind.core.memory import keep_memory
 
-__all__ = ["Cost", "end_with_parent", "run_isolated"]
+__all__ = ["Cost", "end_with_parent", "run_isolated", "without_main"]
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a piece of work took.
+    """What a call took.
 
     Attributes
     ----------
@@ -54,10 +55,28 @@ def _peak_memory() -> int:
     return max(children, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 
 
+@contextmanager
+def without_main() -> Iterator[None]:
+    """Processes that are started meanwhile do not run the user's script once more.
+
+    A process that is started anew imports the main module first. A script that has no ``if __name__
+    == "__main__"`` would begin all its work again in every process. Nothing that is sent to a
+    process is defined there, so that it can do without.
+    """
+    main = vars(sys.modules["__main__"])
+    hidden: dict[str, Any] = {name: main[name] for name in ("__file__", "__spec__") if name in main}
+    main.pop("__file__", None)
+    main["__spec__"] = None
+    try:
+        yield
+    finally:
+        main.update(hidden)
+
+
 def end_with_parent() -> None:
     """End this process when the one that started it has ended, however that came about.
 
-    A parent that is killed cannot end its children, and they would go on for hours for nobody.
+    A parent that is killed cannot end its children, which would go on for hours.
     """
     parent = multiprocessing.parent_process()
     if parent is None:
@@ -71,21 +90,21 @@ def end_with_parent() -> None:
 
 
 def _work(answers: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    speaking = threading.Lock()
+    sending = threading.Lock()
 
     def send(kind: str, content: Any) -> None:
         # Messages may come from several threads.
-        with speaking:
+        with sending:
             answers.send((kind, content))
 
-    def say(*message: Any) -> None:
-        send("said", message)
+    def tell(*message: Any) -> None:
+        send("message", message)
 
     keep_memory()
     end_with_parent()
     started = time.monotonic()
     try:
-        result = function(*arguments, say)
+        result = function(*arguments, tell)
         send("done", (result, time.monotonic() - started, _peak_memory()))
     except WavebindError as error:
         send("input", str(error))
@@ -96,7 +115,7 @@ def _work(answers: Connection, function: Callable[..., Any], arguments: tuple[An
 def run_isolated(
     function: Callable[..., Any],
     arguments: tuple[Any, ...],
-    said: Callable[..., None],
+    on_message: Callable[..., None],
 ) -> tuple[Any, Cost]:
     """Call a function in a fresh process, so that its memory is its own.
 
@@ -105,7 +124,7 @@ def run_isolated(
     function : callable
         Of a module's top level. Takes `arguments` and then a callable for messages.
     arguments : tuple
-    said : callable
+    on_message : callable
         Called here with each message.
 
     Returns
@@ -121,8 +140,9 @@ def run_isolated(
     context = multiprocessing.get_context("spawn")
     messages, answers = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(answers, function, arguments), daemon=True)
-    try:
+    with without_main():
         process.start()
+    try:
         # The only end to write to is then the process's own, so that nothing more is awaited from
         # one that was ended, not even in the middle of its answer.
         answers.close()
@@ -132,10 +152,11 @@ def run_isolated(
             except (EOFError, OSError):
                 process.join()
                 raise InputError(
-                    f"the process was ended (code {process.exitcode}), perhaps for want of memory"
+                    f"the process was ended (code {process.exitcode}), perhaps because memory ran "
+                    f"out"
                 ) from None
-            if kind == "said":
-                said(*content)
+            if kind == "message":
+                on_message(*content)
             elif kind == "input":
                 raise InputError(content)
             elif kind == "failed":

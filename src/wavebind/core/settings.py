@@ -11,6 +11,7 @@ import dataclasses
 import difflib
 import functools
 import inspect
+import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from types import UnionType
 from typing import (
@@ -238,7 +239,9 @@ def _meanings(kind: Any) -> Mapping[str, str]:
 
 
 def _attributes(text: str) -> dict[str, str]:
+    """The meanings of the attributes, with the values that are named in place of a type."""
     found: dict[str, str] = {}
+    choices: dict[str, list[str]] = {}
     names: list[str] = []
     lines = text.split("\n")
     section = False
@@ -247,9 +250,14 @@ def _attributes(text: str) -> dict[str, str]:
             section = line == "Attributes"
         elif section and line and not line.startswith((" ", "-")):
             names = names_of(line.partition(" : ")[0])
+            choices |= dict.fromkeys(names, re.findall(r'[{ ]"([^"]+)"', line))
         elif section and line.startswith(" "):
             for name in names:
                 found[name] = f"{found.get(name, '')} {line.strip()}".strip()
+    for name, values in choices.items():
+        words = re.findall(r"[\w-]+", found.get(name, ""))
+        if not set(values) <= set(words):
+            found[name] = f"{found.get(name, '')} One of: {', '.join(values)}.".strip()
     return found
 
 
@@ -273,6 +281,8 @@ def with_values(
     ------
     UnknownSettingError
         If there is no setting of that name; the message has the nearest one.
+    UsageError
+        If the text of a number is none.
     InputError
         If a value is not one that the setting can have.
     """
@@ -287,7 +297,11 @@ def with_values(
         if not isinstance(inner, dict) or last not in known:
             raise UnknownSettingError(_unknown(name, settings, kinds))
         if isinstance(value, str):
-            value = _value(value.strip(), _hint(type(settings), [*outer, last], kinds))
+            hint = _hint(type(settings), [*outer, last], kinds)
+            try:
+                value = _value(value.strip(), hint)
+            except UsageError as error:
+                raise UsageError(f"{name}: {error}") from None
         inner[last] = _plain(value)
     return from_dict(type(settings), table, "the settings")
 
@@ -340,6 +354,8 @@ def _value(text: str, hint: Any) -> Any:
         with contextlib.suppress(ValueError):
             # A number, so that a message about it quotes one.
             return text if str in options else number(text)
+    if set(options) <= {int, float, type(None)}:
+        raise UsageError(f"{text!r} is not a number")
     return text
 
 

@@ -1,8 +1,8 @@
-"""Long work cut into pieces: what is done is kept, and never depends on who did it.
+"""Long work cut into chunks: what is done is kept, and never depends on who did it.
 
-A job has numbered pieces, always cut in the same way. Each one's result is a file of its own in the
+A job has numbered chunks, always cut in the same way. Each one's result is a file of its own in the
 job's folder, so an interrupted job continues where it stopped, and several machines can each do a
-share of the pieces.
+share of the chunks.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ Arrays = dict[str, NDArray[Any]]
 
 _JOB = "job.json"
 _MAX_SHARDS = 100_000
-#: Arrays of one piece, unpacked.
+#: Arrays of one chunk, unpacked.
 _MAX_BYTES = 2**32
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A share of the pieces: number `index`, from 1, of `count`."""
+    """A share of the chunks: number `index`, from 1, of `count`."""
 
     index: int = 1
     count: int = 1
@@ -61,18 +61,18 @@ class Shard:
             raise InputError(f"shard {text!r} is not of the form i/n, as 3/20")
         return cls(int(found[1]), int(found[2]))
 
-    def has(self, piece: int) -> bool:
-        """Whether a piece, from 0, belongs to this share."""
-        return piece % self.count == self.index - 1
+    def has(self, chunk: int) -> bool:
+        """Whether a chunk, from 0, belongs to this share."""
+        return chunk % self.count == self.index - 1
 
 
 def chunks_folder(out: Path) -> Path:
-    """Where the pieces of an output lie until it is whole."""
+    """Where the chunks of an output lie until it is whole."""
     return out.with_name(f"{out.name}.parts")
 
 
 class ChunkStore:
-    """The results of a job's pieces.
+    """The results of a job's chunks.
 
     Parameters
     ----------
@@ -97,37 +97,37 @@ class ChunkStore:
         if path.is_file():
             if path.read_text(encoding="utf-8", errors="replace") != text:
                 raise InputError(
-                    f"{folder}: holds the pieces of other work: {_difference(path, job)}. Give the "
+                    f"{folder}: holds the chunks of other work: {_difference(path, job)}. Give the "
                     f"same inputs and options to continue it, another --out, or remove the folder"
                 )
         else:
             with replace_file(path) as temporary:
                 temporary.write_text(text, encoding="utf-8")
 
-    def _path(self, piece: int) -> Path:
-        return self.folder / f"piece-{piece:07d}.npz"
+    def _path(self, chunk: int) -> Path:
+        return self.folder / f"piece-{chunk:07d}.npz"
 
-    def has(self, piece: int) -> bool:
-        """Whether a piece is done."""
-        return self._path(piece).is_file()
+    def has(self, chunk: int) -> bool:
+        """Whether a chunk is done."""
+        return self._path(chunk).is_file()
 
-    def write(self, piece: int, arrays: Arrays) -> None:
-        """Keep the result of a piece; it appears when whole."""
-        with replace_file(self._path(piece)) as temporary, temporary.open("wb") as stream:
+    def write(self, chunk: int, arrays: Arrays) -> None:
+        """Keep the result of a chunk; it appears when whole."""
+        with replace_file(self._path(chunk)) as temporary, temporary.open("wb") as stream:
             np.savez(stream, **arrays)  # type: ignore[arg-type]
 
-    def read(self, piece: int) -> Arrays:
-        """The result of a piece.
+    def read(self, chunk: int) -> Arrays:
+        """The result of a chunk.
 
         Raises
         ------
         InputError
             If it is not there or damaged.
         """
-        path = self._path(piece)
+        path = self._path(chunk)
         if not path.is_file():
             raise InputError(
-                f"{path}: this piece is not done yet; run the missing shards, then merge again"
+                f"{path}: this chunk is not done yet; run the missing shards, then merge again"
             )
         try:
             with zipfile.ZipFile(path) as archive:

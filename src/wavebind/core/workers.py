@@ -1,6 +1,6 @@
-"""Who does the pieces of a job: this process, processes of this machine, or a Dask cluster.
+"""Who does the chunks of a job: this process, processes of this machine, or a Dask cluster.
 
-A piece is done by one thread, whoever does it: sums of floating-point numbers depend on how many
+A chunk is done by one thread, whoever does it: sums of floating-point numbers depend on how many
 threads share them, and the output must not.
 """
 
@@ -20,18 +20,18 @@ from typing import Any
 from wavebind.core.devices import one_thread
 from wavebind.core.errors import InputError
 from wavebind.core.memory import keep_memory
-from wavebind.core.processes import end_with_parent
+from wavebind.core.processes import end_with_parent, without_main
 from wavebind.core.shards import Arrays, ChunkStore
 
 __all__ = ["WorkerPool", "run_chunks", "silent"]
 
-#: A piece whose process died this many times is given up.
+#: A chunk whose process died this many times is given up.
 MAX_DEATHS = 3
-#: Pieces that wait for each worker, so that none is idle and few are held.
+#: Chunks that wait for each worker, so that none is idle and few are held.
 _AHEAD = 2
 
 Work = Callable[[Any], Arrays]
-Piece = tuple[int, Any]
+Chunk = tuple[int, Any]
 
 
 @dataclass(frozen=True)
@@ -72,49 +72,49 @@ class WorkerPool:
 
 def run_chunks(
     work: Work,
-    pieces: Iterable[Piece],
+    chunks: Iterable[Chunk],
     store: ChunkStore,
     pool: WorkerPool,
     done: Callable[[Any], None] | None = None,
 ) -> None:
-    """Do the pieces that are not done, and keep their results.
+    """Do the chunks that are not done, and keep their results.
 
     Parameters
     ----------
     work : callable
-        From a piece to its arrays; it and the pieces can be pickled. Its result depends on nothing
+        From a chunk to its arrays; it and the chunks can be pickled. Its result depends on nothing
         else.
-    pieces : iterable of tuple
-        Number and piece; read as the work goes on.
+    chunks : iterable of tuple
+        Number and chunk; read as the work goes on.
     store : ChunkStore
     pool : WorkerPool
     done : callable, optional
-        Called with each piece, also with those that were there.
+        Called with each chunk, also with those that were there.
 
     Raises
     ------
     InputError
-        As `work` does, if a piece's process died again and again, or the cluster is not there.
+        As `work` does, if a chunk's process died again and again, or the cluster is not there.
     """
 
-    def missing() -> Iterator[Piece]:
-        for number, piece in pieces:
+    def missing() -> Iterator[Chunk]:
+        for number, chunk in chunks:
             if not store.has(number):
-                yield number, piece
+                yield number, chunk
             elif done:
-                done(piece)
+                done(chunk)
 
-    def keep(number: int, piece: Any, arrays: Arrays) -> None:
+    def keep(number: int, chunk: Any, arrays: Arrays) -> None:
         store.write(number, arrays)
         if done:
-            done(piece)
+            done(chunk)
 
     if pool.dask is not None:
         _run_dask(work, missing(), keep, pool, store.fingerprint)
     elif pool.size == 1:
         with one_thread():
-            for number, piece in missing():
-                keep(number, piece, work(piece))
+            for number, chunk in missing():
+                keep(number, chunk, work(chunk))
     else:
         _run_pool(work, missing(), keep, pool.size)
 
@@ -136,11 +136,11 @@ def _start() -> None:
 
 
 def _run_pool(
-    work: Work, pieces: Iterator[Piece], keep: Callable[[int, Any, Arrays], None], size: int
+    work: Work, chunks: Iterator[Chunk], keep: Callable[[int, Any, Arrays], None], size: int
 ) -> None:
     """Processes that are started anew, not forked: a fork of a process with threads can hang."""
     # Asked before the first process starts: many runs have nothing left to do.
-    waiting = list(islice(pieces, size * _AHEAD))
+    waiting = list(islice(chunks, size * _AHEAD))
     if not waiting:
         return
     deaths: dict[int, int] = {}
@@ -148,55 +148,56 @@ def _run_pool(
         pool = ProcessPoolExecutor(
             size, mp_context=multiprocessing.get_context("spawn"), initializer=_start_process
         )
-        running: dict[Future[Arrays], Piece] = {}
+        running: dict[Future[Arrays], Chunk] = {}
         try:
             while waiting or running:
                 while waiting:
                     # Taken off the list only then: a pool that has just lost a process refuses it.
-                    running[pool.submit(work, waiting[0][1])] = waiting[0]
+                    with without_main():
+                        running[pool.submit(work, waiting[0][1])] = waiting[0]
                     del waiting[0]
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in ended:
                     arrays = future.result()
                     keep(*running.pop(future), arrays)
-                waiting += islice(pieces, max(0, size * _AHEAD - len(running)))
+                waiting += islice(chunks, max(0, size * _AHEAD - len(running)))
         except BrokenProcessPool:
-            # A process was killed. Whose piece it had cannot be told, so all that ran are suspect.
-            for future, piece in running.items():
+            # A process was killed. Whose chunk it had cannot be told, so all that ran are suspect.
+            for future, chunk in running.items():
                 if future.done() and future.exception() is None:
-                    keep(*piece, future.result())
+                    keep(*chunk, future.result())
                     continue
-                waiting.append(piece)
-                deaths[piece[0]] = deaths.get(piece[0], 0) + 1
-                if deaths[piece[0]] >= MAX_DEATHS:
+                waiting.append(chunk)
+                deaths[chunk[0]] = deaths.get(chunk[0], 0) + 1
+                if deaths[chunk[0]] >= MAX_DEATHS:
                     raise InputError(
-                        f"a worker process was ended {MAX_DEATHS} times while piece {piece[0]} was "
-                        f"at work, perhaps for want of memory; use fewer --workers"
+                        f"a worker process was ended {MAX_DEATHS} times while chunk {chunk[0]} was "
+                        f"at work, perhaps because memory ran out; use fewer --workers"
                     ) from None
         except Exception:
-            # A piece failed. What the others have begun is worth keeping for the next try.
+            # A chunk failed. What the others have begun is worth keeping for the next try.
             pool.shutdown(wait=True, cancel_futures=True)
-            for future, piece in running.items():
+            for future, chunk in running.items():
                 if not future.cancelled() and future.exception() is None:
-                    keep(*piece, future.result())
+                    keep(*chunk, future.result())
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _in_one_thread(work: Work, piece: Any) -> Arrays:
+def _in_one_thread(work: Work, chunk: Any) -> Arrays:
     _start()
-    return work(piece)
+    return work(chunk)
 
 
 def _run_dask(
     work: Work,
-    pieces: Iterator[Piece],
+    chunks: Iterator[Chunk],
     keep: Callable[[int, Any, Arrays], None],
     pool: WorkerPool,
     fingerprint: str,
 ) -> None:
-    """A worker that dies has its pieces redone by the scheduler."""
+    """A worker that dies has its chunks redone by the scheduler."""
     address = pool.dask
     try:
         distributed: Any = import_module("distributed")
@@ -214,25 +215,25 @@ def _run_dask(
         threads = sum(client.nthreads().values())
         if not threads:
             raise InputError(f"{address}: the Dask cluster has no workers; start some")
-        running: dict[Any, Piece] = {}
+        running: dict[Any, Chunk] = {}
 
         def submit() -> None:
-            for number, piece in islice(pieces, max(0, _AHEAD * threads - len(running))):
+            for number, chunk in islice(chunks, max(0, _AHEAD * threads - len(running))):
                 key = f"wavebind-{fingerprint}-{number}"
-                future = client.submit(_in_one_thread, work, piece, key=key, pure=False, retries=2)
-                running[future] = (number, piece)
+                future = client.submit(_in_one_thread, work, chunk, key=key, pure=False, retries=2)
+                running[future] = (number, chunk)
 
         submit()
         while running:
             ended = distributed.wait(list(running), return_when="FIRST_COMPLETED").done
             for future in ended:
-                number, piece = running.pop(future)
+                number, chunk = running.pop(future)
                 try:
                     arrays = future.result()
                 except distributed.KilledWorker as error:
                     raise InputError(
-                        f"the workers of {address} died again and again at piece {number}, perhaps "
-                        f"for want of memory ({error})"
+                        f"the workers of {address} died again and again at chunk {number}, perhaps "
+                        f"because memory ran out ({error})"
                     ) from error
-                keep(number, piece, arrays)
+                keep(number, chunk, arrays)
             submit()

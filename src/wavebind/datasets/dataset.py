@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from wavebind.core.errors import InputError
 from wavebind.datasets.splits import PARTS
 from wavebind.datasets.targets import Task
-from wavebind.genome.sequences import Codes
+from wavebind.genome.sequences import Codes, to_letters
 
 __all__ = ["Dataset", "balanced_sample", "epoch_indices", "open_dataset"]
 
@@ -193,6 +194,10 @@ class Dataset:
             else f"window_{i}"
             for i in indices
         ]
+
+    def sequences(self, indices: Iterable[int]) -> list[str]:
+        """The letters of windows, N for what is unknown."""
+        return [to_letters(self.codes[i]) for i in indices]
 
 
 def open_dataset(path: str | Path) -> Dataset:

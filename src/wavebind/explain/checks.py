@@ -99,8 +99,8 @@ def scores_of(
     progress: Callable[[int], None] | None = None,
 ) -> Scores:
     """Scores of bases of windows, ``float32``, shape ``(window, position)``."""
-    pieces = explain_windows(model, codes, np.arange(len(codes)), method=method, progress=progress)
-    return np.concatenate([piece.base_scores for piece in pieces])
+    batches = explain_windows(model, codes, np.arange(len(codes)), method=method, progress=progress)
+    return np.concatenate([batch.base_scores for batch in batches])
 
 
 def _mean_with_interval(values: Floats, rng: np.random.Generator) -> Estimate:

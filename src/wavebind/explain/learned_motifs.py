@@ -138,8 +138,9 @@ def find_motifs(
         bound = np.sort(np.random.default_rng(seed).choice(bound, most, replace=False))
     if not bound.size:
         raise InputError(f"{data.path}: the {part} split has no bound windows to explain")
-    pieces = explain_windows(model, data.codes, bound, method=chosen_method, progress=progress)
-    contributions = np.concatenate([p.contributions for p in pieces if p.contributions is not None])
+    batches = explain_windows(model, data.codes, bound, method=chosen_method, progress=progress)
+    given = [batch.contributions for batch in batches]
+    contributions = np.concatenate([part for part in given if part is not None])
     if clustering:
         clustering()
     letters = onehot(np.asarray(data.codes[bound])).transpose(0, 2, 1)

@@ -252,19 +252,19 @@ def _scores(
     passes = explain_windows(
         model, data.codes, indices, method=drawn, stages=stages, progress=progress
     )
-    for piece in passes:
-        assert piece.maps is not None  # noqa: S101 - Grad-CAM and its kin have maps
+    for batch in passes:
+        assert batch.maps is not None  # noqa: S101 - Grad-CAM and its kin have maps
         if mean_map:
-            total += piece.maps.sum(axis=0, dtype=np.float64)
+            total += batch.maps.sum(axis=0, dtype=np.float64)
         else:
-            maps.append(piece.maps)
+            maps.append(batch.maps)
         if method in KINDS:
-            scores.append(piece.base_scores)
+            scores.append(batch.base_scores)
     if method not in KINDS:
-        for piece in explain_windows(model, data.codes, indices, method=method, progress=progress):
-            scores.append(piece.base_scores)
-            if piece.contributions is not None and not mean_map:
-                contributions.append(piece.contributions)
+        for batch in explain_windows(model, data.codes, indices, method=method, progress=progress):
+            scores.append(batch.base_scores)
+            if batch.contributions is not None and not mean_map:
+                contributions.append(batch.contributions)
     return {
         "mean_map": total / len(indices),
         "maps": np.concatenate(maps) if maps else np.empty((0, *total.shape), np.float32),

@@ -54,18 +54,18 @@ def write_films(
     for i, name in enumerate(explained.names):
         frames = []
         for stage in model.stages():
-            pieces = list(
+            batches = list(
                 explain_windows(
                     model, explained.codes, np.array([i]), method=method, stages=[stage]
                 )
             )
-            maps = pieces[0].maps
+            maps = batches[0].maps
             assert maps is not None  # noqa: S101 - the methods of KINDS have maps
             figure = draw_explanation(
                 f"{name}, {stage}",
                 explained.codes[i],
                 maps[0],
-                pieces[0].base_scores[0],
+                batches[0].base_scores[0],
                 card.model.scalogram,
                 float(explained.probability[i]),
                 start=max(int(explained.start[i]), 0),

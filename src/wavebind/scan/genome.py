@@ -100,10 +100,10 @@ def scan_genome(
     plan = ScanPlan(job, None)
     for line in plan.notes:
         (note or silent)(line)
-    pieces = [piece for piece in plan.pieces if share.has(piece[0])]
+    chunks = [chunk for chunk in plan.chunks if share.has(chunk[0])]
     if total:
         n_decoys = sum(d.size * len(d.places) for d in plan.decoys)
-        total(n_decoys + sum(tile.end - tile.start for _, tile in pieces))
+        total(n_decoys + sum(tile.end - tile.start for _, tile in chunks))
     step = progress or silent
     # Every share needs all decoys, because the threshold comes from them; they are few.
     run_chunks(
@@ -116,7 +116,7 @@ def scan_genome(
     task = plan.task(plan.threshold() - job.config.screen)
     run_chunks(
         partial(score_tile, task),
-        pieces,
+        chunks,
         plan.store,
         workers,
         lambda tile: step(tile.end - tile.start),
@@ -130,20 +130,20 @@ def merge_scan(job: ScanJob) -> ScanSummary:
     Raises
     ------
     InputError
-        If a piece is missing, or an input is not what it was.
+        If a chunk is missing, or an input is not what it was.
     """
     return _assemble(ScanPlan(job, None))
 
 
 def _assemble(plan: ScanPlan) -> ScanSummary:
-    """Write the outputs from the pieces, in the order of the genome."""
+    """Write the outputs from the chunks, in the order of the genome."""
     job, out = plan.job, Path(plan.job.out)
     threshold = plan.threshold()
     counts = np.zeros(3, dtype=np.int64)
     sampled: list[NDArray[np.float32]] = []
     calls: list[Call] = []
     with replace_file(out) as temporary:
-        write_track(temporary, plan, _pieces(plan, threshold, counts, sampled, calls))
+        write_track(temporary, plan, _chunks(plan, threshold, counts, sampled, calls))
         if counts[0] == counts[1]:
             raise InputError(
                 f"{job.genome}: every one of {counts[0]:,} windows has too many unknown bases"
@@ -184,7 +184,7 @@ def _assemble(plan: ScanPlan) -> ScanSummary:
     )
 
 
-def _pieces(
+def _chunks(
     plan: ScanPlan,
     threshold: float,
     counts: NDArray[np.int64],
@@ -211,7 +211,7 @@ def _pieces(
         middles.clear()
         logits.clear()
 
-    for number, tile in plan.pieces:
+    for number, tile in plan.chunks:
         found = plan.store.read(number)
         if tile.chrom != chrom:
             call()

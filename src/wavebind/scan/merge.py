@@ -19,7 +19,7 @@ __all__ = ["merge_parts"]
 
 
 def merge_parts(out: Path) -> ScanSummary | VariantSummary | DatasetSummary:
-    """Write an output from the pieces that lie beside it, in ``OUT.parts``.
+    """Write an output from the chunks that lie beside it, in ``OUT.parts``.
 
     Parameters
     ----------
@@ -29,13 +29,13 @@ def merge_parts(out: Path) -> ScanSummary | VariantSummary | DatasetSummary:
     Raises
     ------
     InputError
-        If there are no pieces, one is missing, or an input is not what it was.
+        If there are no chunks, one is missing, or an input is not what it was.
     """
     folder = chunks_folder(out)
     path = folder / "job.json"
     if not path.is_file():
         raise InputError(
-            f"{folder}: holds no pieces; give the --out of 'wavebind scan', 'wavebind variants' "
+            f"{folder}: holds no chunks; give the --out of 'wavebind scan', 'wavebind variants' "
             f"or 'wavebind dataset' run with --shard"
         )
     found = read_json(path)

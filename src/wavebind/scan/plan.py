@@ -32,7 +32,7 @@ __all__ = ["ScanPlan"]
 #: Bases of a tile, about: a few megabytes of work and of result.
 _TILE = 2**19
 _DECOY_TRIES = 50
-#: Bases of a shuffled stretch, at least, and of all that are in a piece, about.
+#: Bases of a shuffled stretch, at least, and of all that are in a chunk, about.
 _DECOY, _DECOY_PIECE = 2_000, 250_000
 
 
@@ -152,7 +152,7 @@ class ScanPlan:
         )
 
     @property
-    def pieces(self) -> list[tuple[int, Tile]]:
+    def chunks(self) -> list[tuple[int, Tile]]:
         """The tiles, numbered after the decoys."""
         return [(len(self.decoys) + i, tile) for i, tile in enumerate(self.tiles)]
 

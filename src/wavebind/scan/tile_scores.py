@@ -98,7 +98,7 @@ def make_slider(model: Classifier, mode: str) -> Slider | None:
     return Slider(model)
 
 
-# A process does many pieces of the same job, and loading takes longer than one of them.
+# A process does many chunks of the same job, and loading takes longer than one of them.
 @lru_cache(maxsize=1)
 def _load(run: str, output: str | None, device: str, mode: str) -> tuple[Classifier, Slider | None]:
     model, _ = load_selected(Path(run), device, output)

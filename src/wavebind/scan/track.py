@@ -18,7 +18,7 @@ __all__ = []
 _DIGITS = 4
 
 
-def write_track(path: Path, plan: ScanPlan, pieces: Iterator[tuple[str, Arrays]]) -> None:
+def write_track(path: Path, plan: ScanPlan, chunks: Iterator[tuple[str, Arrays]]) -> None:
     import pyBigWig
 
     track = pyBigWig.open(str(path), "w")
@@ -26,7 +26,7 @@ def write_track(path: Path, plan: ScanPlan, pieces: Iterator[tuple[str, Arrays]]
         used = {tile.chrom for tile in plan.tiles}
         track.addHeader([(n, s) for n, s in plan.genome.lengths.items() if n in used])
         offset = plan.length // 2 - plan.stride // 2
-        for chrom, found in pieces:
+        for chrom, found in chunks:
             values = significant(plan.probabilities(found["logit"]))
             for part in runs(found["start"], plan.stride):
                 track.addEntries(

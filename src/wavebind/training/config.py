@@ -34,21 +34,21 @@ class TrainingConfig(Settings):
     Attributes
     ----------
     epochs : int
-        At most this many; the learning rate falls to zero over them.
+        Most epochs of a training; the learning rate falls to zero over them.
     seed : int
-        Decides the first weights, the draws of unbound windows and the augmentation.
+        Seed of the first weights, the draws of unbound windows and the augmentation.
     batch_size : int
-        Windows a step on one device.
+        Windows in each training step, on each device.
     learning_rate : float
-        The highest of the schedule (one cycle: Smith & Topin 2019, Proc. SPIE 11006).
+        Highest learning rate of the schedule (one cycle: Smith & Topin 2019, Proc. SPIE 11006).
     weight_decay : float
-        Decoupled (AdamW: Loshchilov & Hutter 2019), on matrices and filters only.
+        Weight decay of matrices and filters, decoupled (AdamW: Loshchilov & Hutter 2019).
     warmup : float
         Fraction of the steps over which the learning rate rises.
     unbound_ratio : float or None
         Unbound windows an epoch for each bound one; None takes all.
     redraw : bool
-        Whether they are drawn anew each epoch.
+        Whether unbound windows are drawn anew each epoch.
     class_weights : bool
         Weigh bound windows so that both classes count alike in the loss.
     max_shift : int
@@ -58,12 +58,11 @@ class TrainingConfig(Settings):
     mutation : float
         Probability of each base of a training window to become another one.
     crossfit : int
-        Parts that the chromosomes of train and valid are shared out to, each of which is held out
-        by one of as many networks, whose mean is the model; 0 for one network. See
-        :mod:`wavebind.training.crossfit`.
+        Networks whose mean is the model, 0 for one network. Each holds out another part of the
+        chromosomes of train and valid.
     averaging : float
-        Decay a step of the moving average of the weights that is validated and kept (Polyak &
-        Juditsky 1992).
+        Decay at each step of the moving average of the weights, which is validated and kept
+        (Polyak & Juditsky 1992).
     clip : float
         Largest norm of a gradient.
     accumulate : int
@@ -80,9 +79,8 @@ class TrainingConfig(Settings):
     log : tuple of str
         ``csv`` and ``tensorboard``: logs of every step, in the run directory.
     shuffle_labels : bool
-        A control: train on labels permuted among the training windows, to the last epoch, which
-        is kept: choosing one on valid would let true labels in. What such a model scores on test
-        beyond 0.5 is a leak.
+        A control: train on permuted labels, and keep the last epoch, since valid has true labels.
+        What such a model scores on test beyond 0.5 is a leak.
     """
 
     REMOVED: ClassVar[dict[str, Removed]] = {
@@ -193,7 +191,7 @@ class Devices:
     Attributes
     ----------
     device : str
-        See :func:`wavebind.core.devices.resolve_device`.
+        Where it computes: auto, cpu, cuda, cuda:N or mps.
     count : int
         Devices (processes, on a CPU) of each node.
     nodes : int

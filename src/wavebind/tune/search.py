@@ -61,7 +61,8 @@ class TuneConfig(Settings):
     time_limit : float or None
         Minutes after which this process begins no further trial.
     search : tuple of str
-        What is searched: names of :data:`wavebind.tune.space.GROUPS` and of single settings.
+        What is searched: groups of settings (encoding, wavelet, scales, network, augmentation,
+        optimiser) and names of single settings.
     backbones : tuple of str
         Networks to choose from; that of the recipe where empty.
     recipe : str
@@ -78,7 +79,7 @@ class TuneConfig(Settings):
     train_bound : int or None
         Bound windows to train on, with unbound ones in proportion; None for all.
     device : str
-        See :func:`wavebind.core.devices.resolve_device`.
+        Where it computes: auto, cpu, cuda, cuda:N or mps.
     """
 
     trials: Annotated[int, Field(ge=1)] = 30

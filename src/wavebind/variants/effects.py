@@ -1,4 +1,4 @@
-"""Scores of alleles: the work on variants that is handed out in pieces.
+"""Scores of alleles: the work on variants that is handed out in chunks.
 
 Each allele is put into its surroundings, and every window that sees it is scored by itself, both
 strands. The reference allele of the same surroundings is its comparison.
@@ -86,7 +86,7 @@ class EffectTask:
     device: str = "auto"
 
 
-# A process does many pieces of the same job, and loading takes longer than one of them.
+# A process does many chunks of the same job, and loading takes longer than one of them.
 @lru_cache(maxsize=1)
 def _load(task: EffectTask) -> tuple[Classifier, tuple[Motif, ...]]:
     model, _ = load_selected(Path(task.run), task.device, task.output)
@@ -133,7 +133,7 @@ def score_changes(task: EffectTask, changes: Sequence[Change]) -> Arrays:
     return _scores(model, motifs, pairs, task.step)
 
 
-def score_shuffled(task: EffectTask, piece: tuple[int, Sequence[Change]]) -> Arrays:
+def score_shuffled(task: EffectTask, chunk: tuple[int, Sequence[Change]]) -> Arrays:
     """The same changes where nothing binds: in shuffles of their own surroundings.
 
     Dinucleotides of either side are kept, and of what is inserted or deleted, which is shuffled
@@ -142,7 +142,7 @@ def score_shuffled(task: EffectTask, piece: tuple[int, Sequence[Change]]) -> Arr
     Parameters
     ----------
     task : EffectTask
-    piece : tuple of int and sequence of Change
+    chunk : tuple of int and sequence of Change
         A number of its own, which decides the shuffles, and the changes.
 
     Returns
@@ -150,7 +150,7 @@ def score_shuffled(task: EffectTask, piece: tuple[int, Sequence[Change]]) -> Arr
     dict of numpy.ndarray
         As :func:`score_changes`.
     """
-    number, changes = piece
+    number, changes = chunk
     model, motifs = _load(task)
     flank = model.config.length - 1
     rng = np.random.default_rng([task.seed, number])

@@ -30,7 +30,7 @@ __all__ = ["KINDS", "VariantPlan", "kind_of"]
 
 #: Alleles of one length, and those that change it: their effects differ by nature.
 KINDS = ("substitution", "length")
-#: Records of a piece, and shuffled or common alleles of one.
+#: Records of a chunk, and shuffled or common alleles of one.
 RECORDS_A_CHUNK, _NULLS_A_CHUNK = 64, 32
 
 
@@ -137,7 +137,7 @@ class VariantPlan:
             job.device,
         )
 
-    def pieces(self, share: Shard) -> Iterator[tuple[int, tuple[Change, ...]]]:
+    def chunks(self, share: Shard) -> Iterator[tuple[int, tuple[Change, ...]]]:
         """The records in groups, numbered after the null; read as the work goes on."""
         path = Path(self.job.vcf)
         with open_genome(Path(self.job.genome), checksum=self.genome.checksum) as genome:

@@ -92,7 +92,7 @@ def score_variants(
             ((i, (i, changes)) for i, (_, changes) in nulls),
             plan.store,
             workers,
-            lambda piece: step(len(piece[1])),
+            lambda chunk: step(len(chunk[1])),
         )
     else:
         run_chunks(
@@ -104,7 +104,7 @@ def score_variants(
         )
     run_chunks(
         partial(score_changes, task),
-        plan.pieces(share),
+        plan.chunks(share),
         plan.store,
         workers,
         lambda changes: step(len(changes)),
@@ -118,13 +118,13 @@ def merge_variants(job: VariantJob) -> VariantSummary:
     Raises
     ------
     InputError
-        If a piece is missing, or an input is not what it was.
+        If a chunk is missing, or an input is not what it was.
     """
     return _assemble(VariantPlan(job))
 
 
 def _assemble(plan: VariantPlan) -> VariantSummary:
-    """Write the output from the pieces, in the order of the file."""
+    """Write the output from the chunks, in the order of the file."""
     null = NullScores.of(
         (kind, plan.store.read(i)["logit"]) for i, (kind, _) in enumerate(plan.nulls)
     )

@@ -45,8 +45,9 @@ class ScalogramConfig:
     Attributes
     ----------
     encoding : str or tuple
-        A name of :data:`wavebind.wavelets.encodings.ENCODINGS`, or values of one's own: four
-        numbers, for A, C, G and T, or a row of four for each channel.
+        How letters become numbers: onehot, integer, integer0, real, complex, eiip, atomic, purine,
+        paired, zcurve, zcurve-cumulated, tetrahedron or walk. Or values of one's own: four numbers,
+        for A, C, G and T, or a row of four for each channel.
     wavelet : Wavelet
         The mother wavelet.
     n_scales : int
@@ -54,14 +55,13 @@ class ScalogramConfig:
     voices : int or None
         Periods an octave; where given, they decide the number of periods instead of `n_scales`.
     spacing : {"octaves", "frequencies"}
-        Whether periods are spaced evenly in logarithm, or their frequencies evenly; see
-        :func:`wavebind.wavelets.filters.frequency_periods`.
+        Whether periods are spaced evenly in logarithm, or their frequencies evenly.
     min_period : float
         Shortest period in base pairs, 2 or more.
     max_period : float or None
         Longest period in base pairs; None means the length of the window.
     norm : {"l1", "l2"}
-        See :func:`wavebind.wavelets.filters.filter_bank`.
+        Scale of each wavelet: the same response to a wave of any period, or the same energy.
     outputs : tuple of str
         Which real numbers of each complex coefficient are kept, any of ``real``, ``imag``,
         ``modulus``, ``power``, ``phase`` (radians).
@@ -71,7 +71,7 @@ class ScalogramConfig:
     padding : {"zero", "reflect", "periodic"}
         What lies beyond the edges of a window.
     method : {"auto", "matrix", "fourier", "convolution"}
-        How it is computed; see :mod:`wavebind.wavelets.transforms`. All agree.
+        How the transform is computed. All agree to rounding; auto takes the fastest.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012

@@ -66,7 +66,7 @@ RANK_LIMIT = 1e-7
 BANDS_AN_OCTAVE = 1
 #: Longer windows are not given a matrix unasked.
 MAX_MATRIX_LENGTH = 2048
-#: Complex numbers of one piece of work: a few megabytes.
+#: Complex numbers of one batch: a few megabytes.
 SPECTRUM_CHUNK = 2**20
 #: Spectra of more complex numbers (1 GiB a signal) are refused.
 MAX_SPECTRUM_ENTRIES = 2**27

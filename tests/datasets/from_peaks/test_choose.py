@@ -554,7 +554,7 @@ def test_the_same_dataset_whoever_counts(build, tmp_path, cli):
         assert f"share {text} done" in err
     code, _, err = cli("merge", tmp_path / "shared")
     assert code == 1
-    assert "this piece is not done yet; run the missing shards, then merge again" in err
+    assert "this chunk is not done yet; run the missing shards, then merge again" in err
     assert not (tmp_path / "shared").exists()
     assert cli("dataset", *shares, "--set", "shard=3/3")[0] == 0
     code, out, err = cli("merge", tmp_path / "shared")

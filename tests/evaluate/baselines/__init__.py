@@ -1,0 +1,8 @@
+"""What a network is compared with.
+
+Modules without a test file of their name, and the file that tests them:
+
+- `baseline`: test_baselines.py
+- `networks`: test_baselines.py
+- `registry`: test_baselines.py
+"""

@@ -190,11 +190,11 @@ def test_without_a_network_it_is_said(cli, trained, tmp_path, monkeypatch):
 
 
 def test_networks_without_published_weights(cli, trained, tmp_path):
-    arguments = ["train", trained[1], "--out", tmp_path / "r", "--weights"]
-    code, _, err = cli(*arguments, "imagenet")
+    arguments = ["train", trained[1], "--out", tmp_path / "r", "--set"]
+    code, _, err = cli(*arguments, "training.weights=imagenet")
     assert code == 1
     assert "there are no ImageNet weights for scalenet; 'wavebind models' lists" in err
-    code, _, err = cli(*arguments, tmp_path / "none.pth")
+    code, _, err = cli(*arguments, f"training.weights={tmp_path / 'none.pth'}")
     assert code == 1
     assert "none.pth: no such file" in err
 

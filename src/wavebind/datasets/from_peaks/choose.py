@@ -52,7 +52,7 @@ DROP_GAP = "window in the gap between two blocks"
 
 #: Opens a progress bar: its name and total in, a context that gives the function to advance it.
 Stages = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
-#: Has the pieces of a task done, and says so of each; gives their results in order.
+#: Has the chunks of a task done, and says so of each; gives their results in order.
 Count = Callable[
     [CountTask, list[ChromosomeCandidates], Callable[[ChromosomeCandidates], None]],
     Iterable[Arrays],
@@ -68,12 +68,12 @@ def silent(name: str, total: int | None) -> AbstractContextManager[Callable[[int
 def _count_here(genome: Genome) -> Count:
     def count(
         task: CountTask,
-        pieces: list[ChromosomeCandidates],
+        chunks: list[ChromosomeCandidates],
         done: Callable[[ChromosomeCandidates], None],
     ) -> Iterator[Arrays]:
-        for piece in pieces:
-            yield count_letters(task, piece, genome)
-            done(piece)
+        for chunk in chunks:
+            yield count_letters(task, chunk, genome)
+            done(chunk)
 
     return count
 
@@ -141,15 +141,15 @@ def choose_windows(
     chroms = list(dict.fromkeys(bound.table["chrom"]))
     candidates = _place_candidates(config, genome, accessible, chroms, near, forbidden, notes)
     sources = {"bound": bound.table, **candidates}
-    pieces = _pieces(genome, chroms, sources, forbidden, config, rng)
+    chunks = _chunks(genome, chroms, sources, forbidden, config, rng)
     task = CountTask(str(genome.path.absolute()), genome.checksum, config.length, config.split)
     total = sum(genome.lengths[c] for c in chroms)
     with stages("counting bases of candidates", total) as advance:
 
-        def counted_bases(piece: ChromosomeCandidates) -> None:
-            advance(genome.lengths[piece.chrom])
+        def counted_bases(chunk: ChromosomeCandidates) -> None:
+            advance(genome.lengths[chunk.chrom])
 
-        done = (count or _count_here(genome))(task, pieces, counted_bases)
+        done = (count or _count_here(genome))(task, chunks, counted_bases)
         counted = _tables(chroms, sources, done, config)
     dropped = bound.dropped
     positives = _keep_bound(counted.pop("bound"), config, dropped)
@@ -202,7 +202,7 @@ def _place_candidates(
     return found
 
 
-def _pieces(
+def _chunks(
     genome: Genome,
     chroms: Sequence[str],
     sources: dict[str, pd.DataFrame],
@@ -211,7 +211,7 @@ def _pieces(
     rng: np.random.Generator,
 ) -> list[ChromosomeCandidates]:
     """The candidates of each chromosome; those that tile the genome are placed by the worker."""
-    pieces = []
+    chunks = []
     tilings = n_tilings(sum(genome.lengths[c] for c in chroms), config.length)
     for chrom in chroms:
         starts: dict[str, NDArray[np.int64] | Tiling] = {}
@@ -222,8 +222,8 @@ def _pieces(
             starts["gc"] = genome_tiling(
                 chrom, genome.lengths[chrom], config.length, tilings, forbidden, rng
             )
-        pieces.append(ChromosomeCandidates(chrom, starts))
-    return pieces
+        chunks.append(ChromosomeCandidates(chrom, starts))
+    return chunks
 
 
 def _tables(

@@ -65,7 +65,7 @@ def build_dataset(
 ) -> DatasetSummary | None:
     """Make a dataset.
 
-    With a `shard` or a `pool` the candidates are counted in pieces, a chromosome each, that are
+    With a `shard` or a `pool` the candidates are counted in chunks, a chromosome each, that are
     kept in ``OUT.parts`` until the dataset is whole; without, by this process alone.
 
     Parameters
@@ -116,18 +116,18 @@ def merge_dataset(job: PeakJob) -> DatasetSummary:
     Raises
     ------
     InputError
-        If a piece is missing, or an input is not what it was.
+        If a chunk is missing, or an input is not what it was.
     """
     genome = open_genome(Path(job.genome))
     store = _store(job, genome)
 
     def count(
         task: CountTask,
-        pieces: list[ChromosomeCandidates],
+        chunks: list[ChromosomeCandidates],
         done: Callable[[ChromosomeCandidates], None],
     ) -> Iterator[Arrays]:
         del task, done
-        return (store.read(i) for i in range(len(pieces)))
+        return (store.read(i) for i in range(len(chunks)))
 
     summary = _write(job, genome, count, lambda _: None, silent)
     store.remove()
@@ -148,15 +148,15 @@ def _store(job: PeakJob, genome: Genome) -> ChunkStore:
 def _shared(store: ChunkStore, shard: Shard | None, pool: WorkerPool) -> Count:
     def count(
         task: CountTask,
-        pieces: list[ChromosomeCandidates],
+        chunks: list[ChromosomeCandidates],
         done: Callable[[ChromosomeCandidates], None],
     ) -> Iterator[Arrays]:
         share = shard or Shard()
-        mine = [(i, piece) for i, piece in enumerate(pieces) if share.has(i)]
+        mine = [(i, chunk) for i, chunk in enumerate(chunks) if share.has(i)]
         run_chunks(partial(count_chromosome, task), mine, store, pool, done)
         if share.count > 1:
             raise _ShareDone
-        return (store.read(i) for i in range(len(pieces)))
+        return (store.read(i) for i in range(len(chunks)))
 
     return count
 

@@ -41,7 +41,7 @@ class PyramidNetConfig(Settings):
     dilations : tuple of int
         Of the blocks, in turn.
     dropout, head_dropout : float
-        Within the blocks, and before the last layer.
+        Dropout within the blocks, and before the last layer.
     """
 
     width: Annotated[int, Field(ge=1)] = 48

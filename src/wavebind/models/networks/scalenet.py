@@ -47,15 +47,15 @@ class ScaleNetConfig(Settings):
     band_width, position_width : int
         Feature maps before and after the bands are joined.
     band_blocks, position_blocks : int
-        Residual blocks before and after.
+        Residual blocks before and after the bands are joined.
     kernel : int
         Positions that a later block reads, odd.
     dilations : tuple of int
-        Of the later blocks, in turn.
+        Dilations of the later blocks, in turn.
     pool : int
         Neighbouring positions joined by their maximum before the later blocks.
     dropout, head_dropout : float
-        Within the blocks, and before the last layer.
+        Dropout within the blocks, and before the last layer.
     """
 
     REMOVED: ClassVar[dict[str, Removed]] = {

@@ -1,0 +1,15 @@
+"""The Python interface: what a notebook calls, and what the commands call.
+
+Modules without a test file of their name, and the file that tests them:
+
+- `comparison`: test_comparison.py
+- `demo`: test_notebook.py
+- `explanations`: test_run.py
+- `genome`: test_run.py
+- `predictions`: test_run.py
+- `progress`: ../cli/test_commands.py
+- `scalogram`: test_run.py
+- `scratch`: test_frames.py
+- `settings`: ../cli/test_commands.py
+- `training`: test_run.py
+"""
