@@ -3,11 +3,13 @@
 Modules without a test file of their name, and the file that tests them:
 
 - `comparison`: test_comparison.py
+- `dataset`: test_frames.py
 - `demo`: test_notebook.py
 - `explanations`: test_run.py
 - `genome`: test_run.py
 - `predictions`: test_run.py
 - `progress`: ../cli/test_commands.py
+- `results`: test_run.py
 - `scalogram`: test_run.py
 - `scratch`: test_frames.py
 - `settings`: ../cli/test_commands.py

@@ -296,6 +296,10 @@ def with_values(
         known = inner if kind is None else {field.name for field in dataclasses.fields(kind)}
         if not isinstance(inner, dict) or last not in known:
             raise UnknownSettingError(_unknown(name, settings, kinds))
+        if isinstance(value, str) and isinstance(inner.get(last), dict):
+            raise UnknownSettingError(
+                f"{name!r} is a group of settings; name one of them, as {name}.NAME=VALUE"
+            )
         if isinstance(value, str):
             hint = _hint(type(settings), [*outer, last], kinds)
             try:
