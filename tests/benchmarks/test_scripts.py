@@ -23,6 +23,7 @@ from wavebind.models.prediction import load_run, predict_logits
 from wavebind.training.recipes import load_recipe
 
 
+@pytest.mark.slow
 def test_the_device_benchmark_prints_its_table():
     words = [sys.executable, BENCHMARKS / "gpu.py", "--device", "cpu", "--batch", "4"]
     words += ["--size", "32", "--seconds", "0.05"]
@@ -42,6 +43,7 @@ def test_the_device_benchmark_prints_its_table():
         assert abs(float(seconds) - 20_000 / windows) < 0.06 + 0.6 * float(seconds) / windows
 
 
+@pytest.mark.slow
 def test_learning_curves_have_a_row_for_each_size_and_model(trained, tmp_path):
     table = call(
         "learning_curves.py", trained[1], "--out", tmp_path, "--sizes", 3, 60,
@@ -52,6 +54,7 @@ def test_learning_curves_have_a_row_for_each_size_and_model(trained, tmp_path):
     assert float(rows[1][2]) > float(rows[0][2])
 
 
+@pytest.mark.slow
 def test_fronts_are_compared(trained, tmp_path):
     table = call(
         "fronts.py", trained[1], "--out", tmp_path, "--epochs", 1,
@@ -105,6 +108,7 @@ def test_a_scan_against_peaks(trained, tmp_path, monkeypatch):
     assert found["all known, MA0139.1"]["AUPRC"][0] > 0.5
 
 
+@pytest.mark.slow
 def test_the_tasks_benchmark_learns_classes_and_numbers(tmp_path):
     rng = np.random.default_rng(0)
     motifs = {"one": MOTIF, "two": "GATGACTCATCGGA"}
@@ -140,6 +144,7 @@ def test_the_tasks_benchmark_learns_classes_and_numbers(tmp_path):
     assert 2 <= float(numbers[4]) <= np.log2(10)
 
 
+@pytest.mark.slow
 def test_the_explanations_benchmark_has_a_row_for_every_method(trained):
     lines = call("explanations.py", *trained, "--windows", "20", "--few", "8").splitlines()
     assert lines[1].split() == ["method", "windows", "seconds", "for", "1,000"]
@@ -176,6 +181,7 @@ def test_averages_over_runs_and_shifts(trained, tmp_path):
         assert float(rows[f"{name}, shifts"][0]) == pytest.approx(shifted, abs=6e-5)
 
 
+@pytest.mark.slow
 def test_calibration_on_another_chromosome(trained, tmp_path):
     from wavebind.cli.main import run as run_cli
 
@@ -231,6 +237,7 @@ def test_calibration_on_another_chromosome(trained, tmp_path):
             assert float(found) == pytest.approx(total / len(scores), rel=0.05)
 
 
+@pytest.mark.slow
 def test_comparisons_that_say_nothing_of_calibration_elsewhere(trained, tmp_path):
     from wavebind.cli.main import run as run_cli
 

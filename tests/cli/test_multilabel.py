@@ -94,6 +94,7 @@ def test_each_output_learns_its_own_motif(cli, run):
     assert metrics["auroc"] == metrics["outputs"]["right"]["auroc"]
 
 
+@pytest.mark.slow
 def test_scores_explanations_and_report_of_an_output(cli, run, tmp_path):
     out, path = run
     fasta = tmp_path / "x.fa"

@@ -138,6 +138,7 @@ def test_probabilities_of_classes_add_up(classes):
     torch.testing.assert_close(torch.sigmoid(logits).sum(1), torch.ones(32), atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_classes_are_predicted_explained_and_scanned(classes, cli, tmp_path, own_cache):
     run, path = classes
     data = open_dataset(path)

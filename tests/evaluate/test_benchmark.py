@@ -36,6 +36,7 @@ def made(tmp_path_factory):
     return folder / "out", arguments
 
 
+@pytest.mark.slow
 def test_every_run_is_a_line_with_the_numbers_of_its_windows(made):
     rows = pq.read_table(made[0] / "runs.parquet").to_pylist()
     # Two matrices and k-mer machines a dataset, two seeds of the network; at home and away.
@@ -66,6 +67,7 @@ def test_every_run_is_a_line_with_the_numbers_of_its_windows(made):
     assert by_key["strong", "weak", "jaspar:CTCF", 0]["auroc"] < 0.7
 
 
+@pytest.mark.slow
 def test_the_page_and_the_table(made, cli):
     code, out, err = cli(*made[1])
     assert code == 0
@@ -87,6 +89,7 @@ def test_the_page_and_the_table(made, cli):
     assert sorted(plain["ranking"]["models"]) == sorted(MODELS.split(","))
 
 
+@pytest.mark.slow
 def test_fewer_windows_and_a_reference(tmp_path, trained, cli):
     models = ["--models", "jaspar:CTCF,kmers", "--seeds", "0", "--out", tmp_path / "out"]
     code, _, err = cli(
@@ -146,6 +149,7 @@ def test_groups_of_models_that_are_not_told_apart():
     assert cliques(ranks, 5.0) == [(0, 3)]
 
 
+@pytest.mark.slow
 def test_labels_of_one_table_are_datasets_of_their_own(tmp_path, cli):
     rows = []
     for i, (chrom, start, end, label, part, seq) in enumerate(planted_rows(40)):
@@ -185,6 +189,7 @@ def test_labels_of_one_table_are_datasets_of_their_own(tmp_path, cli):
     assert "a comparison is of one: name it with --target" in err
 
 
+@pytest.mark.slow
 def test_windows_that_the_other_set_was_trained_on_are_counted(tmp_path, cli):
     rows = planted_rows(40)
     swapped = [(*r[:4], {"train": "test", "test": "train"}.get(r[4], r[4]), r[5]) for r in rows]
@@ -201,6 +206,7 @@ def test_windows_that_the_other_set_was_trained_on_are_counted(tmp_path, cli):
     assert [r["overlapping_train"] for r in lines if r["trained_on"] != r["tested_on"]] == [n, n]
 
 
+@pytest.mark.slow
 def test_a_dataset_that_comes_in_later_is_scored(tmp_path, trained, cli):
     path = write_table(tmp_path / "new.tsv", planted_rows(30, seed=5))
     config = BenchmarkConfig((parse_model("jaspar:CTCF"),), cross=True)

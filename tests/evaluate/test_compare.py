@@ -221,6 +221,7 @@ def test_settings_check_themselves():
         read_comparison(Path("/nonexistent"))
 
 
+@pytest.mark.slow
 def test_fewer_windows_are_fewer(trained, tmp_path, cli):
     data = open_dataset(trained[1])
     few = data.with_fewer(20, np.random.default_rng(0))

@@ -16,6 +16,7 @@ from wavebind.motifs.matches import match_motifs
 from wavebind.motifs.pwms import Motif, read_meme
 
 
+@pytest.mark.slow
 def test_a_matrix_is_its_own_best_match():
     for name in ("MA0139.2", "MA1141.2", "MA0148.5"):
         motif = find_motif(name)
@@ -82,6 +83,7 @@ def planted_scores(n=120, length=60, seed=0):
     return onehot, scores.astype(np.float32), starts
 
 
+@pytest.mark.slow
 def test_patterns_are_found_where_they_were_planted():
     onehot, scores, starts = planted_scores()
     patterns, _ = run_isolated(find_patterns, (onehot, scores, 20), print)
@@ -152,6 +154,7 @@ def test_the_planted_motif_is_learnt_and_has_a_name(learnt, trained):
     assert found["motifs"][0]["n_sites"] == int(best["sites"])
 
 
+@pytest.mark.slow
 def test_the_same_windows_give_the_same_motifs(learnt, trained, cli):
     before = (learnt / "motifs" / "motifs.tsv").read_text()
     code, out, err = cli("motifs", learnt, trained[1], "--device", "cpu")
@@ -184,6 +187,7 @@ def test_a_split_without_bound_windows(learnt, trained):
         find_motifs(learnt, data, device="cpu")
 
 
+@pytest.mark.slow
 def test_the_report_shows_them(learnt, trained, cli):
     best = json.loads((learnt / "motifs" / "motifs.json").read_text())["motifs"][0]
     assert cli("evaluate", learnt, trained[1])[0] == 0

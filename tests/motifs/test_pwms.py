@@ -39,6 +39,7 @@ def test_best_hits_are_those_of_a_loop():
             assert (hits.start[i, j], hits.reverse[i, j]) == (start, reverse)
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_memelite():
     from memelite import fimo
 

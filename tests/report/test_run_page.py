@@ -72,6 +72,7 @@ def test_what_comes_from_files_is_escaped(scored):
     assert "<script" not in write_report(run, device="cpu").read_text()
 
 
+@pytest.mark.slow
 def test_the_page_warns(scored):
     run, data, _ = scored
     assess(run, data, "train", device="cpu")
@@ -101,6 +102,7 @@ def test_the_calibration_error_is_held_to_its_floor(scored, error, verdict):
     assert verdict in Page(write_report(run, device="cpu").read_text()).text
 
 
+@pytest.mark.slow
 def test_metrics_of_before_there_was_a_floor_are_reported(scored):
     run, _, metrics = scored
     del metrics["calibration_floor"]

@@ -69,7 +69,7 @@ def read_track(path: Path) -> dict[str, dict[int, float]]:
 
 
 @pytest.mark.parametrize("mode", ["windows", "auto", "sliding"])
-@pytest.mark.parametrize("stride", [7, 8])
+@pytest.mark.parametrize("stride", [7, pytest.param(8, marks=pytest.mark.slow)])
 def test_the_track_is_that_of_windows_scored_one_by_one(
     trained: tuple[Path, Path], genome: tuple, tmp_path: Path, mode: str, stride: int
 ) -> None:
@@ -210,6 +210,7 @@ def test_dask_gives_the_same_bytes(
     assert outs[0].read_bytes() == outs[1].read_bytes()
 
 
+@pytest.mark.slow
 def test_killed_and_started_again(
     trained: tuple[Path, Path], genome: tuple, tmp_path: Path, cli: CLI
 ) -> None:

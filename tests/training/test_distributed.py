@@ -37,6 +37,7 @@ def launch(arguments):
     return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_curve_of_one_with_twice_the_batch(trained, tmp_path):
     recipe = tmp_path / "r.toml"
     recipe.write_text(RECIPE)

@@ -214,6 +214,7 @@ def _wait_until(condition, seconds=90.0):
         time.sleep(0.2)
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_study_and_one_that_is_killed_is_made_good(trained, tmp_path):
     out = tmp_path / "search"
     more = ["--trials", 6, "--epochs", 3]

@@ -96,6 +96,7 @@ def windows(trained):
     return open_dataset(trained[1])
 
 
+@pytest.mark.slow
 def test_all_windows_beats_chance_and_ranks_like_the_library(windows, tmp_path):
     baseline = GkmAll()
     fitted = baseline.fit(windows, tmp_path, 0)

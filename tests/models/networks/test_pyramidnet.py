@@ -83,6 +83,7 @@ def test_contributions_are_complete():
     assert found.abs().sum() > 0
 
 
+@pytest.mark.slow
 def test_it_learns_is_kept_and_explained(tmp_path, cli):
     table = write_table(tmp_path / "t.tsv", planted_rows(120, length=256))
     assert cli("dataset", table, "--out", tmp_path / "d")[0] == 0
