@@ -61,7 +61,7 @@ def tune(
 ) -> None:
     """Search for better settings on the validation split; the winner is a recipe.
 
-    Start the same command again, as often as there are processors, to share the work; a trial of a
+    Start the same command again, as often as there are processors, to share the work. A trial of a
     process that was killed is taken up by another. The test split is not looked at.
     """
     from wavebind.api.comparison import tune as run_search

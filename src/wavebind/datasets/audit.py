@@ -112,7 +112,7 @@ def dinucleotide_frequencies(codes: Codes) -> NDArray[np.float64]:
     Returns
     -------
     numpy.ndarray
-        ``float64``, shape ``(window, 16)``, in the order AA, AC, ..., TT; pairs with an unknown
+        ``float64``, shape ``(window, 16)``, in the order AA, AC, ..., TT. Pairs with an unknown
         base do not count, and a window without a pair is zero.
     """
     left, right = codes[:, :-1].astype(np.int64), codes[:, 1:].astype(np.int64)
@@ -291,7 +291,7 @@ def _verdict(part: str, found: dict[str, Shortcut], leakage: Leakage | None) -> 
     for name, shortcut in sorted(found.items(), key=lambda item: -item[1].value):
         if shortcut.value < NOTABLE or shortcut.low <= 0.5:
             continue
-        strength = "could go far with" if shortcut.value >= STRONG else "could lean on"
+        strength = "could go far with" if shortcut.value >= STRONG else "could use"
         lines.append(
             f"A model {strength} the {WORDS[name]}: alone it reaches an AUROC of "
             f"{shortcut.value:.3f} ({shortcut.low:.3f}-{shortcut.high:.3f}); {_REMEDIES[name]}."

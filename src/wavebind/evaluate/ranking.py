@@ -26,7 +26,7 @@ class Ranking:
     ranks : numpy.ndarray
         Mean rank of each, 1 for the best.
     critical_difference : float
-        Two models whose ranks differ by less are not told apart at the 5 % level; NaN with fewer
+        Two models whose ranks differ by less are not told apart at the 5 % level. NaN with fewer
         than two datasets or models.
     p_value : float
         Of Friedman's test that all models are alike; NaN where it cannot be made.

@@ -103,7 +103,7 @@ def read_signal(path: Path, data: Dataset, indices: NDArray[np.int64]) -> Floats
     Returns
     -------
     numpy.ndarray
-        ``float64``, shape ``(window, position)``; bases without a value are 0, and a window whose
+        ``float64``, shape ``(window, position)``. Bases without a value are 0, and a window whose
         place is not known, or not in the file, is NaN throughout.
 
     Raises

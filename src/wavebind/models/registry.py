@@ -41,8 +41,8 @@ class Backbone:
         Names of the first filters, and of the last layer up to its dot.
     pretrained : Pretrained or None
     own_normalisation : bool
-        Whether it takes its input as it is, or begins with a normalisation that it learns;
-        otherwise the input is put on the scale of the published weights, or on that of the
+        Whether it takes its input as it is, or begins with a normalisation that it learns.
+        Otherwise the input is put on the scale of the published weights, or on that of the
         training windows.
     front : str
         What stands before it unless something else is asked for; see

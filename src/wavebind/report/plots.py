@@ -154,7 +154,7 @@ def draw_scalograms(
         Its outputs and stride are passed over: the picture has one position a base.
     output : str
         What is drawn. Of an encoding with several channels the modulus and the power are summed
-        over them (as power); of any other output the first channel is drawn. ``squeezed`` is the
+        over them (as power). Of any other output the first channel is drawn. ``squeezed`` is the
         modulus after synchrosqueezing, with the norm l1.
     columns : int
         Panels side by side.

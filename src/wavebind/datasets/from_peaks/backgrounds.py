@@ -185,7 +185,7 @@ def flank_candidates(near: pd.DataFrame, length: int, n_each: int, genome: Genom
 def n_tilings(n_bases: int, length: int) -> int:
     """How many times a genome is tiled for candidates: up to four times where it is small.
 
-    Tilings are shifted against each other, so that windows of different ones overlap; more of
+    Tilings are shifted against each other, so that windows of different ones overlap. More of
     them find more windows of a rare composition, and take more memory.
     """
     return int(np.clip(_MAX_CANDIDATES * length // max(n_bases, 1), 1, min(4, length)))

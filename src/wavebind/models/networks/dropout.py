@@ -21,7 +21,7 @@ class Dropout(nn.Module):
     """Zero each element with a probability, and scale the others so that the mean stays.
 
     Srivastava et al. 2014, J. Mach. Learn. Res. 15:1929. On a CPU the probability is rounded to a
-    multiple of 1/65,536, and the scale is that of the rounded probability; elsewhere this is
+    multiple of 1/65,536, and the scale is that of the rounded probability. Elsewhere this is
     PyTorch's own dropout.
 
     Parameters
