@@ -16,9 +16,9 @@ def data(tmp_path_factory):
 
 
 def test_a_table_with_paired_intervals(data, tmp_path):
-    found = wb.compare(data, models=["jaspar", "kmers"], out=tmp_path / "c")
+    found = wb.compare(data, models=["jaspar:CTCF", "kmers"], out=tmp_path / "c")
     frame = found.to_frame().set_index("model")
-    assert set(frame.index) == {"jaspar", "kmers"}
+    assert set(frame.index) == {"jaspar:CTCF", "kmers"}
     written = pd.read_csv(tmp_path / "c" / "comparison.tsv", sep="\t").set_index("model")
     for name in frame.index:
         assert frame.loc[name, "auroc"] == pytest.approx(written.loc[name, "auroc"], abs=1e-4)

@@ -33,6 +33,7 @@ def chromosomes_table(path):
     return write_table(path, rows)
 
 
+@pytest.mark.slow
 def test_every_chromosome_but_those_of_test_is_held_out(tmp_path):
     folder, table = tmp_path / "data", chromosomes_table(tmp_path / "t.tsv")
     assert run_cli(["dataset", str(table), "--out", str(folder)]) == 0
@@ -109,6 +110,7 @@ def line(labels, logits):
     return float(model.coef_[0, 0]), float(model.intercept_[0])
 
 
+@pytest.mark.slow
 def test_too_few_chromosomes_to_hold_one_out(trained, tmp_path):
     message = fails("chromosomes.py", trained[1], "onehot", "--out", tmp_path / "c")
     assert "data: 2 chromosomes of train and valid have 100 bound and unbound windows; " in message

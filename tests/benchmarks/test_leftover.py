@@ -12,6 +12,7 @@ from wavebind.models import load_model
 from wavebind.models.prediction import predict_logits
 
 
+@pytest.mark.slow
 def test_what_was_left_over_is_scored(trained, tmp_path):
     """Against scikit-learn, and letters read from the dataset's own file."""
     for name, front in (("a", "wavelets"), ("b", "signal")):
@@ -42,6 +43,7 @@ def test_what_was_left_over_is_scored(trained, tmp_path):
     assert rows["a"][2] == "+0.0000"
 
 
+@pytest.mark.slow
 def test_middles_of_the_windows_are_compared(trained, tmp_path):
     text = 'about = "a"\nsource = "-"\nbackbone = "scalenet"\nfront = "signal"\n'
     (tmp_path / "a.toml").write_text(text + "[training]\nepochs = 1\nbatch_size = 16\n")

@@ -98,6 +98,7 @@ def test_a_set_of_classes(classes):
     assert data.description["target"]["background"] == "unbound"
 
 
+@pytest.mark.slow
 def test_metrics_of_classes_are_those_of_scikit_learn(classes, cli):
     run, path = classes
     code, out, err = cli("evaluate", run, path, "--device", "cpu")

@@ -202,6 +202,7 @@ def test_damaged_scores_are_said(trained, tmp_path, cli):
     assert "does not hold a finite score for every window of valid" in err
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_trained_is_named(trained, tmp_path, cli):
     recipe = tmp_path / "wild.toml"
     recipe.write_text('backbone = "cnn"\n[training]\nweights = "nowhere.safetensors"\nepochs = 1\n')

@@ -121,6 +121,7 @@ def learnt(trained, tmp_path_factory):
     return run
 
 
+@pytest.mark.slow
 def test_the_planted_motif_is_learnt_and_has_a_name(learnt, trained):
     folder = learnt / "motifs"
     rows = [line.split("\t") for line in (folder / "motifs.tsv").read_text().splitlines()]

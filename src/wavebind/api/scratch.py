@@ -10,13 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from wavebind.core.errors import InputError
+from wavebind.core.files import writing_error
 
 __all__ = ["lasting_folder", "scratch_folder"]
 
 
 def lasting_folder() -> Path:
     """A folder that is there until Python ends: a result in it can be read meanwhile."""
-    folder = Path(tempfile.mkdtemp(prefix="wavebind-"))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="wavebind-"))
+    except OSError as error:
+        raise writing_error(Path(tempfile.gettempdir()), error) from error
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
@@ -28,7 +32,11 @@ def scratch_folder() -> Iterator[Path]:
     Messages name a file in it by its name alone, ``variants.vcf line 7``: its user gave a table,
     and has never seen the folder.
     """
-    with tempfile.TemporaryDirectory(prefix="wavebind-") as name:
+    try:
+        temporary = tempfile.TemporaryDirectory(prefix="wavebind-")
+    except OSError as error:
+        raise writing_error(Path(tempfile.gettempdir()), error) from error
+    with temporary as name:
         try:
             yield Path(name)
         except InputError as error:

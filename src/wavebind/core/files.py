@@ -17,7 +17,7 @@ from typing import IO
 
 from wavebind.core.errors import InputError
 
-__all__ = ["check_readable", "read_lines", "replace_dir", "replace_file", "sha256"]
+__all__ = ["check_readable", "read_lines", "replace_dir", "replace_file", "sha256", "writing_error"]
 
 #: Longest line that is read, in characters: a whole human chromosome on one line is 249 million.
 MAX_LINE = 2**29
@@ -104,7 +104,8 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _writing_error(path: Path, error: OSError) -> InputError:
+def writing_error(path: Path, error: OSError) -> InputError:
+    """What is wrong where a file or a folder could not be written, in words."""
     reasons = {
         errno.ENOSPC: "the disk is full; free some space or write elsewhere",
         errno.EDQUOT: "the disk quota is used up; free some space or write elsewhere",
@@ -143,7 +144,7 @@ def replace_file(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         temporary = None
     except OSError as error:
-        raise _writing_error(path, error) from error
+        raise writing_error(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -194,7 +195,7 @@ def replace_dir(path: Path, *, overwrite: bool = False, marker: str = "") -> Ite
         if old is not None:
             shutil.rmtree(old)
     except OSError as error:
-        raise _writing_error(path, error) from error
+        raise writing_error(path, error) from error
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)

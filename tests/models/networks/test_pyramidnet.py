@@ -125,8 +125,8 @@ def test_what_does_not_go_together_is_refused():
         ({"width": 0}, "width must be 1 or more; found 0"),
         ({"max_width": 8}, "max_width must be the width, 48, or more; found 8"),
         ({"kernel": 4}, "kernel must be odd; found 4"),
-        ({"dilations": ()}, "pyramidnet dilations must be 1 or more"),
-        ({"dropout": 1.0}, "pyramidnet dropout must be from 0 to below 1; found 1.0"),
+        ({"dilations": ()}, "dilations must be 1 or more"),
+        ({"dropout": 1.0}, "dropout must be below 1; found 1.0"),
     ):
         with pytest.raises(InputError, match=message):
             PyramidNetConfig(**options)
