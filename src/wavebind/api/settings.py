@@ -126,23 +126,10 @@ class ExplainSettings(Settings):
 class ScanSettings(ScanConfig):
     """How a genome is scanned, and by whom.
 
+    The attributes of :class:`ScanConfig`, and:
+
     Attributes
     ----------
-    mode : str
-        windows: each window by itself, as in training. sliding: overlapping windows share their
-        work; faster, and near the same. auto: sliding, then by itself what comes near a call.
-    decoys : float
-        Megabases of shuffled sequence that are scanned to count what chance calls.
-    count_decoys : bool
-        Whether to scan shuffled sequence for q-values without --false-positives, too.
-    prevalence : float or None
-        Fraction of bound windows to expect along the genome; that of the validation split by
-        default. The threshold moves with the probabilities.
-    screen : float
-        In mode auto: windows this far below the threshold (logits) or less are scored by
-        themselves.
-    seed : int
-        Decides the shuffles.
     dask : str or None
         Address of a Dask scheduler that shares out the work, as tcp://10.0.0.1:8786.
     """
@@ -154,20 +141,10 @@ class ScanSettings(ScanConfig):
 class VariantSettings(VariantConfig):
     """How variants are scored, and by whom.
 
+    The attributes of :class:`VariantConfig`, and:
+
     Attributes
     ----------
-    step : int
-        Base pairs between the windows that see an allele.
-    n_null : int
-        Effects of the null distribution: of substitutions and of changes of length each.
-    alpha : float
-        P-value at or below which an effect is said to be one.
-    max_allele : int
-        Longest REF or ALT that is scored, in base pairs.
-    prevalence : float or None
-        Fraction of bound windows to expect; that of the validation split by default.
-    seed : int
-        Decides the null distribution.
     dask : str or None
         Address of a Dask scheduler that shares out the work, as tcp://10.0.0.1:8786.
     """

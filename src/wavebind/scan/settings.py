@@ -25,21 +25,23 @@ class ScanConfig(Settings):
         Base pairs between two windows; by default 10, or the multiple of what the network steps by
         that comes nearest below.
     mode : {"auto", "windows", "sliding"}
-        See :mod:`wavebind.scan.tile_scores`.
+        windows: each window by itself, as in training. sliding: overlapping windows share their
+        work; faster, and near the same. auto: sliding, then by itself what comes near a call.
     threshold : float or None
         Probability at or above which a window is called; by default the model's, chosen on valid.
         Of a model that predicts numbers, a number; by default the median of its training values.
     false_positives : float or None
         Instead: sites a megabase that may be called in shuffled sequence.
     decoys : float
-        Megabases of shuffled sequence; used where `false_positives` is given, or `count_decoys`.
+        Megabases of shuffled sequence that are scanned to count what chance calls.
     count_decoys : bool
-        Whether to scan shuffled sequence, for q-values, with a given threshold too.
+        Whether to scan shuffled sequence for q-values without --false-positives, too.
     prevalence : float or None
-        Fraction of bound windows to expect, for the probabilities.
+        Fraction of bound windows to expect along the genome; that of the validation split by
+        default. The threshold moves with the probabilities.
     screen : float
-        In mode ``auto``, windows whose sliding logit is at most this far below the threshold are
-        scored by themselves.
+        In mode auto: windows this far below the threshold (logits) or less are scored by
+        themselves.
     seed : int
         Decides the shuffles.
     """

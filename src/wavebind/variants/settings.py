@@ -25,9 +25,9 @@ class VariantConfig(Settings):
         What an effect is held against: ``shuffled``, the path of a VCF of common variants, or
         ``none``.
     n_null : int
-        Effects of the null, of substitutions and of changes of length each.
+        Effects of the null distribution: of substitutions and of changes of length each.
     alpha : float
-        A p-value at or below which an effect is said to be one.
+        P-value at or below which an effect is said to be one.
     max_allele : int
         Longest REF or ALT that is scored, in base pairs.
     haplotypes : bool
@@ -35,9 +35,9 @@ class VariantConfig(Settings):
     sample : str or None
         Which sample; the first by default.
     prevalence : float or None
-        Fraction of bound windows to expect, for the probabilities.
+        Fraction of bound windows to expect; that of the validation split by default.
     seed : int
-        Decides the shuffles and which variants they are of.
+        Decides the null distribution.
     """
 
     step: Annotated[int, Field(ge=1)] = 10
