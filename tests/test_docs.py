@@ -8,6 +8,7 @@ import pytest
 import typer
 
 from helpers import ROOT
+from sentences import long_sentences
 from wavebind.cli.main import app
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -82,3 +83,15 @@ def test_links_and_modules_in_the_documents_exist(path: Path) -> None:
         if not any(p.is_dir() or p.with_suffix(".py").is_file() for p in parents):
             missing.append(f"wavebind{name}")
     assert not missing
+
+
+def test_no_sentence_of_the_readme_is_long() -> None:
+    assert not long_sentences((ROOT / "README.md").read_text(encoding="utf-8"))
+
+
+def test_sentences_are_counted_as_a_reader_counts() -> None:
+    words = " ".join(["word"] * 26)
+    assert long_sentences(f"Short.\n\n{words}.") == [f"{words}."]
+    assert not long_sentences(f"{words[:60]}.\n{words[:60]}; {words[:60]}.")
+    assert not long_sentences("- " + " ".join(["word"] * 20) + "\n- " + " ".join(["word"] * 20))
+    assert not long_sentences(f"Code `{words}` and a source (Somebody et al. 1999, {words}).")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from helpers import ROOT
+from sentences import long_sentences
 
 SOURCE = ROOT / "src" / "wavebind"
 TESTS = ROOT / "tests"
@@ -78,3 +79,11 @@ def test_heavy_libraries_are_imported_on_demand(module):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_no_sentence_of_a_docstring_is_long(path):
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    nodes = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, kinds)]
+    found = [s for n in nodes for s in long_sentences(ast.get_docstring(n) or "")]
+    assert not found

@@ -204,9 +204,9 @@ def read_windows(
     Parameters
     ----------
     windows : sequence of str, pandas.DataFrame, Dataset or pathlib.Path
-        Sequences; a table with a column ``seq`` (and ``name``, ``chrom`` and ``start`` where there
-        are), or with ``chrom``, ``start`` and ``end`` on a genome; a dataset; or the path of a
-        FASTA, BED or narrowPeak file.
+        Sequences; a dataset; or the path of a FASTA, BED or narrowPeak file. A table has a column
+        ``seq`` (and may have ``name``, ``chrom`` and ``start``), or ``chrom``, ``start`` and
+        ``end`` on a genome.
     length : int
         Window length of the model, in base pairs.
     genome : path, optional

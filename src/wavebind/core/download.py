@@ -1,6 +1,6 @@
 """Files from servers: checked against the server's own size and checksum, resumed.
 
-A file is written beside its name with the ending ``.part`` and takes its name only when its size
+A file is written beside its name with the ending ``.part``. It takes its name only when its size
 and MD5 are those that the server announced.
 """
 
@@ -154,8 +154,8 @@ def download(
     Raises
     ------
     InputError
-        If the server cannot be reached, breaks off too often, sends more or less than it
-        announced, or something with another checksum; or the folder cannot be written.
+        If the server cannot be reached, breaks off too often, or sends another size or checksum
+        than it announced; or the folder cannot be written.
     """
     target = folder / file.name
     part = folder / f"{file.name}.part"

@@ -56,9 +56,9 @@ def read_lines(
     Raises
     ------
     InputError
-        If the file is missing, a folder, empty, unreadable, not text, a truncated or damaged
-        gzip file, has a line of more than `max_line` characters, or, with `unix_ends`, one that
-        ends in CR LF.
+        If the file is missing, a folder, empty, unreadable, not text, or a truncated or damaged
+        gzip file. If it has a line of more than `max_line` characters, or, with `unix_ends`, one
+        that ends in CR LF.
     """
     check_readable(path)
     number = 0
@@ -123,7 +123,7 @@ def writing_error(path: Path, error: OSError) -> InputError:
 def replace_file(path: Path) -> Iterator[Path]:
     """Write a file so that it appears under its name only when whole.
 
-    Yields a temporary name in the same folder, which takes the place of `path` when the block
+    Yields a temporary name in the same folder. That file takes the place of `path` when the block
     ends well and is removed when it does not. Missing folders above `path` are made.
 
     Raises

@@ -1,8 +1,8 @@
 """How the process keeps memory that was freed.
 
-glibc gives large blocks back to the system as soon as they are freed, and a network frees and asks
-for the same tens of megabytes with every batch: the system then clears the same pages again and
-again, which halves the speed of prediction on a processor. Kept blocks are used again at once.
+glibc gives large blocks back to the system as soon as they are freed. A network frees and asks for
+the same tens of megabytes with every batch. The system then clears the same pages again and again,
+which halves the speed of prediction on a processor. Kept blocks are used again at once.
 """
 
 from __future__ import annotations

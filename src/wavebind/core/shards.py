@@ -1,8 +1,8 @@
 """Long work cut into chunks: what is done is kept, and never depends on who did it.
 
-A job has numbered chunks, always cut in the same way. Each one's result is a file of its own in the
-job's folder, so an interrupted job continues where it stopped, and several machines can each do a
-share of the chunks.
+A job has numbered chunks, always cut in the same way. Each one's result is a file of its own in
+the job's folder. So an interrupted job continues where it stopped, and several machines can each
+do a share of the chunks.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Who does the chunks of a job: this process, processes of this machine, or a Dask cluster.
 
-A chunk is done by one thread, whoever does it: sums of floating-point numbers depend on how many
+A chunk is done by one thread, whoever does it. Sums of floating-point numbers depend on how many
 threads share them, and the output must not.
 """
 

@@ -1,7 +1,8 @@
 """What composition alone would score where windows have classes or numbers.
 
-The counterpart, for those tasks, of the shortcuts of :mod:`wavebind.datasets.audit`: fitted to the
-training windows' dinucleotide frequencies, measured on the windows that the model is measured on.
+The counterpart, for those tasks, of the shortcuts of :mod:`wavebind.datasets.audit`. It is fitted
+to the training windows' dinucleotide frequencies and measured on the windows that the model is
+measured on.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The labelled set on disk, and as batches.
 
-A dataset is a folder: ``codes.npy`` (``uint8``, window by position, memory-mapped),
-``windows.parquet`` (chrom, start, end, label, split, source, score, repeat) and ``dataset.json``
+A dataset is a folder: ``codes.npy`` (``uint8``, window by position, memory-mapped);
+``windows.parquet`` (chrom, start, end, label, split, source, score, repeat); and ``dataset.json``
 (counts, what was dropped and why, where everything came from).
 """
 

@@ -1,8 +1,8 @@
 """Windows of one part that are found again in another: by sequence, and by place.
 
 Near-duplicates are found by long k-mers, read on either strand. Where there are very many, only
-those are kept whose hash falls into a fixed fraction of all hashes, the same in every window
-(Broder 1997, Proc. Compression and Complexity of Sequences, p. 21).
+those whose hash falls into a fixed fraction of all hashes are kept. The fraction is the same in
+every window (Broder 1997, Proc. Compression and Complexity of Sequences, p. 21).
 """
 
 from __future__ import annotations

@@ -120,8 +120,8 @@ def read_target(
     Raises
     ------
     InputError
-        If the column is not there, has one class or more than 100, is not of numbers where those
-        were asked for, or a part of the split lacks a class.
+        If the column is not there, or has one class or more than 100. If it is not of numbers
+        where those were asked for, or a part of the split lacks a class.
     """
     if task not in (None, "multiclass", "regression"):
         raise InputError(f"a target is for multiclass or regression; found {task!r}")

@@ -61,11 +61,11 @@ def assess(
     Returns
     -------
     dict
-        What ``metrics.json`` holds: for each metric ``value``, ``low`` and ``high`` (95 %
-        bootstrap over windows), the numbers of windows, the threshold chosen on valid, the split,
-        the seed, the expected calibration error with its interval and the floor that right
-        probabilities would have, the AUROC against each kind of
-        background where there are several, and the audit of these windows: ``shortcuts``,
+        What ``metrics.json`` holds. Each metric has ``value``, ``low`` and ``high`` (95 %
+        bootstrap over windows). Beside them stand the numbers of windows, the threshold chosen on
+        valid, the split and the seed. The expected calibration error has its interval and the
+        floor that right probabilities would have. Where there are several kinds of background,
+        each has its AUROC. The audit of these windows is under ``audit``: ``shortcuts``,
         ``best_shortcut``, ``skipped``, ``leakage`` and ``verdict``. Of a model of several outputs
         the same for each of them under ``outputs``. Of classes, under ``classes``, accuracy and
         macro F1 with intervals, those of composition alone, and the confusions; of numbers, under
@@ -75,8 +75,8 @@ def assess(
     Raises
     ------
     InputError
-        If the run is not a trained one, the lengths or labels differ, the split lacks a class, or
-        it is valid, which the networks of a cross-fit were trained on.
+        If the run is not a trained one, the lengths or labels differ, or the split lacks a class.
+        Also if the split is valid and the networks of a cross-fit were trained on it.
     """
     model, card = load_run(run, data, device)
     folder = RunDir(run)

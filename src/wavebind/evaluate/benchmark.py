@@ -153,8 +153,8 @@ def benchmark(
     """Compare models on every dataset.
 
     Leaves in the folder ``runs.parquet``, a line a run, ``benchmark.json``, and a folder for each
-    dataset, which is that of a comparison; one that was begun here is continued, and no run that
-    is finished is made again.
+    dataset, which is that of a comparison. One that was begun here is continued; no finished run
+    is made again.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Many models on the same windows: trained, scored, compared, and kept in a folder.
 
-Every model is trained on the train split in a process of its own and scored on valid, where its
-calibration and its threshold come from, and on the split that is reported. A model that is finished
-is not trained again.
+Every model is trained on the train split in a process of its own. It is scored on valid, where its
+calibration and its threshold come from, and on the split that is reported. A model that is
+finished is not trained again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The models of a comparison, each trained in a process of its own and scored.
 
-A model is scored on valid, where its calibration and its threshold come from, on test, and on the
-test splits of other datasets where that is asked for. One that is finished is not trained again.
+A model is scored on valid, where its calibration and its threshold come from, and on test. Where
+it is asked for, it is scored on the test splits of other datasets too. One that is finished is not
+trained again.
 """
 
 from __future__ import annotations

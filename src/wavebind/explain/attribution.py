@@ -69,8 +69,8 @@ def check_method(method: str) -> None:
 def base_weights(config: ScalogramConfig, length: int) -> NDArray[np.float32]:
     """How much of a coefficient at each scale and position comes from each base.
 
-    A coefficient of a long period sees many bases. Its score is shared out among them by the energy
-    of the wavelet over each, so that a map says what it can of bases and no more.
+    A coefficient of a long period sees many bases. Its score is shared out among them by the
+    energy of the wavelet over each. So a map says what it can of bases and no more.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ Each is about the scores of bases of bound windows that hold a known motif.
   position.
 - *randomised weights*: the network's weights are drawn anew from the last layer down; scores that
   stay come from somewhere else (Adebayo et al. 2018, NeurIPS 31:9505).
-- *faithfulness*: bases are made unknown in the order of their scores; the logit must fall faster
+- *faithfulness*: bases are made unknown in the order of their scores. The logit must fall faster
   than for bases at random, and for those of the motif's best hit. And the other way: an unknown
   window is filled in (Petsiuk, Das & Saenko 2018, BMVC).
 - *known sites*: the scores must tell the bases of motif hits from the others.
@@ -150,8 +150,8 @@ def tracking(
     Returns
     -------
     dict
-        ``slope`` of the centre's displacement by the shift (1 where it follows the motif, 0 where
-        it stays) with its interval over windows, ``r2``, ``n_windows`` and ``n_shifted``.
+        ``slope`` of the centre's displacement by the shift, with its interval over windows: 1
+        where it follows the motif, 0 where it stays. Also ``r2``, ``n_windows`` and ``n_shifted``.
 
     Raises
     ------
@@ -217,8 +217,8 @@ def randomised_weights(
     Returns
     -------
     dict
-        By segment, from the last one down to the first: the mean over windows of Spearman's
-        correlation of the scores' sizes, with that segment and all after it drawn anew.
+        By segment, from the last one down to the first. The value is the mean over windows of
+        Spearman's correlation of the scores' sizes, with that segment and all after it drawn anew.
     """
     from scipy.stats import spearmanr
 
@@ -269,10 +269,10 @@ def faithfulness(
     Returns
     -------
     dict
-        ``deletion`` and ``insertion``, each with the mean logit after every step for bases by
-        ``score``, by the ``motif`` (outwards from the middle of its best hit) and at ``random``;
-        and ``over_random`` and ``over_motif``: the mean over the steps of how much further the
-        logit has gone by the scores than by the others, with its interval over windows.
+        ``deletion`` and ``insertion``, each with the mean logit after every step. Bases are taken
+        by ``score``, by the ``motif`` (outwards from the middle of its best hit) and at
+        ``random``. ``over_random`` and ``over_motif`` say how much further the logit has gone by
+        the scores than by the others: the mean over the steps, with its interval over windows.
 
     Raises
     ------

@@ -165,8 +165,8 @@ def mutant_logits(model: Classifier, codes: torch.Tensor) -> torch.Tensor:
     """Logits of every single mutant, the mean of both strands.
 
     Where a network begins with affine layers behind a linear transform, as scalenet does, their
-    output for a mutant is that for the window and what two bases make of it, and is not computed
-    again: the same numbers to rounding.
+    output for a mutant is not computed again. It is that for the window and what two bases make of
+    it: the same numbers to rounding.
 
     Parameters
     ----------
@@ -219,8 +219,8 @@ def mutagenesis(model: Classifier, codes: torch.Tensor) -> torch.Tensor:
 def integrated_gradients(model: Classifier, codes: torch.Tensor) -> torch.Tensor:
     """Gradients averaged along the straight line from the unknown window to the window.
 
-    The steps of the integral are increased until the scores of a window's bases add up to its
-    logit less that of the unknown window, to half a percent, or to 512 steps.
+    The steps of the integral are increased, to 512 at most. They suffice when the scores of a
+    window's bases add up to its logit less that of the unknown window, to half a percent.
 
     Parameters
     ----------
@@ -273,8 +273,8 @@ def _captum_gradients(network: _OneHot, onehot: torch.Tensor, steps: int) -> tor
 def _average_gradients(network: _OneHot, onehot: torch.Tensor, steps: int) -> torch.Tensor:
     """The same for a network with an affine beginning, which is passed once and not at each step.
 
-    A straight line stays one through affine layers, and their gradient is the same everywhere: the
-    gradients at their output are averaged, and taken back through them at the end.
+    A straight line stays one through affine layers, and their gradient is the same everywhere. So
+    the gradients at their output are averaged, and taken back through them at the end.
     """
     model = network.model
     n = model.n_affine

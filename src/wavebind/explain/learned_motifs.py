@@ -1,7 +1,7 @@
 """The motifs that a network has learnt: patterns in its scores of bases, with names.
 
-The scores of bound windows are cut into seqlets and clustered (:mod:`wavebind.explain.modisco`),
-each cluster becomes a matrix, and each matrix is looked up in JASPAR
+The scores of bound windows are cut into seqlets and clustered (:mod:`wavebind.explain.modisco`).
+Each cluster becomes a matrix, and each matrix is looked up in JASPAR
 (:mod:`wavebind.motifs.matches`).
 """
 
@@ -117,8 +117,8 @@ def find_motifs(
     Raises
     ------
     InputError
-        If the run is not a trained one, reads images with a method that needs gradients, the split
-        has no bound window, or no pattern comes back.
+        If the run is not a trained one, or reads images with a method that needs gradients. If the
+        split has no bound window, or no pattern comes back.
     """
     if method is not None and method not in METHODS_WITH_LETTERS:
         raise InputError(

@@ -141,10 +141,10 @@ def explain_run(
 ) -> tuple[Explained, ModelConfig]:
     """Explain bound windows of one split, and keep the result in the run directory.
 
-    Writes into ``explain/``: ``explanations.npz``, ``base_scores.tsv`` (name, position, coordinate,
-    base, score), ``explain.json``; where places are known ``base_scores.bw`` and ``sites.bed``; of
-    a method with four numbers a base ``modisco_sequences.npz`` and ``modisco_scores.npz``. An older
-    explanation is replaced.
+    Writes into ``explain/``: ``explanations.npz``, ``base_scores.tsv`` (name, position,
+    coordinate, base, score), ``explain.json``; where coordinates are known, ``base_scores.bw`` and
+    ``sites.bed``. A method with four numbers a base adds ``modisco_sequences.npz`` and
+    ``modisco_scores.npz``. An older explanation is replaced.
 
     Parameters
     ----------

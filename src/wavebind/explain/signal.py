@@ -1,9 +1,9 @@
 """Whether the scores of bases go with the ChIP-seq signal of their windows, beyond a central bump.
 
-The signal of a peak is highest in its middle, and so are most scores, whatever the sequence: any
-bump in the middle correlates with it. What counts is the correlation that is left within a window
-once the mean signal of all windows was taken out of both, against the same scores paired with the
-signal of other windows.
+The signal of a peak is highest in its middle, and so are most scores, whatever the sequence. Any
+bump in the middle correlates with it. So the mean signal of all windows is taken out of both
+first. What counts is the correlation that is left within a window, against the same scores paired
+with the signal of other windows.
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ def write_tracks(
     """Write ``base_scores.bw`` and ``sites.bed`` of the windows whose place is known.
 
     Where windows overlap, the track has the mean of their scores. The length of a chromosome is
-    taken to be where the last window of the dataset ends: a dataset does not know better, and a
-    browser does not mind.
+    taken to be where the last window of the dataset ends. A dataset does not know better, and a
+    browser does not need more.
 
     Parameters
     ----------

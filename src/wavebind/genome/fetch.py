@@ -35,8 +35,8 @@ def encode_file(accession: str, base_url: str = ENCODE_URL) -> RemoteFile:
     Raises
     ------
     InputError
-        If it is not an accession, the server cannot be reached, has no such file, or answers
-        with something else than a description of that file.
+        If it is not an accession, or the server cannot be reached, has no such file, or answers
+        with something else.
     """
     if not _ACCESSION.fullmatch(accession):
         raise InputError(

@@ -126,9 +126,9 @@ def open_genome(
     path : pathlib.Path
         FASTA, plain or gzipped (bgzip or not), or 2bit; its first bytes tell which.
     cache : pathlib.Path, optional
-        Where the index of a FASTA file, and what is unpacked from a gzipped one, is kept, under
-        the SHA-256 of the file: a changed file is never read through an old index. By default
-        :func:`wavebind.core.cache.cache_folder`.
+        Where the index of a FASTA file, and what is unpacked from a gzipped one, is kept. Both lie
+        under the SHA-256 of the file: a changed file is never read through an old index. By
+        default :func:`wavebind.core.cache.cache_folder`.
     checksum : str, optional
         SHA-256 of the file where it was just computed, as by the process that hands out the work.
     progress : callable, optional

@@ -36,8 +36,8 @@ def read_intervals(path: Path, *, centre: str = "summit") -> pd.DataFrame:
     ----------
     path : pathlib.Path
         Plain or gzipped, tab- or space-separated. A file of ten columns whose last four are
-        numbers is narrowPeak (https://genome.ucsc.edu/FAQ/FAQformat.html#format12), one of nine
-        that is called ``.broadPeak`` is broadPeak, and any other of three columns or more is BED.
+        numbers is narrowPeak (https://genome.ucsc.edu/FAQ/FAQformat.html#format12). One of nine
+        that is called ``.broadPeak`` is broadPeak. Any other of three columns or more is BED.
         Comments and ``track`` and ``browser`` lines are passed over.
     centre : {"summit", "middle"}
         What ``summit`` holds for narrowPeak: the called summit, or the interval's middle. Of
@@ -46,8 +46,9 @@ def read_intervals(path: Path, *, centre: str = "summit") -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``chrom``, ``start``, ``end``, ``summit`` (int64), ``score`` (float64: signal value of a
-        narrowPeak or broadPeak, column 5 of BED where it is a number, NaN otherwise) and ``line``.
+        ``chrom``, ``start``, ``end``, ``summit`` (int64), ``score`` (float64) and ``line``. The
+        score is the signal value of a narrowPeak or broadPeak, or column 5 of BED where it is a
+        number, otherwise NaN.
 
     Raises
     ------

@@ -245,8 +245,8 @@ def read_fasta(path: Path) -> Iterator[FastaRecord]:
     Raises
     ------
     InputError
-        If the file is missing, empty or not text, has no record, has sequence before the first
-        header or a record without sequence; after the last record, if any letter was not a
+        If the file is missing, empty or not text, or has no record. If it has sequence before the
+        first header or a record without sequence. After the last record, if any letter was not a
         nucleotide.
     """
     check = LetterCheck()

@@ -1,11 +1,10 @@
 """Shuffles of a sequence that keep its dinucleotides, every one of them equally likely.
 
 A sequence is a walk through the multigraph whose edges are its dinucleotides. The sequences with
-the same dinucleotides and ends are the Eulerian walks of that graph. A uniform one comes from a
-uniform tree of last exits towards the final letter, and a uniform order of all other exits
-(Altschul and Erickson 1985, Mol. Biol. Evol. 2:526; Kandel, Matias, Unger and Winkler 1996,
-Discrete Appl. Math. 71:171). The tree is drawn by popping cycles (Propp and Wilson 1998,
-J. Algorithms 27:170).
+the same dinucleotides and ends are the Eulerian walks of that graph. A uniform one takes a uniform
+tree of last exits towards the final letter and a uniform order of the others (Altschul and
+Erickson 1985, Mol. Biol. Evol. 2:526; Kandel, Matias, Unger and Winkler 1996, Discrete Appl. Math.
+71:171). The tree is drawn by popping cycles (Propp and Wilson 1998, J. Algorithms 27:170).
 """
 
 from __future__ import annotations

@@ -64,8 +64,8 @@ class PairedResult:
     behind : dict
         Reference minus this model, on the same resampled windows.
     floor : Estimate
-        The calibration error that its probabilities would have if they were exactly right, with
-        95 % of what chance makes of that; the mean over the seeds.
+        The calibration error that its probabilities would have if they were exactly right, the
+        mean over the seeds. Its interval holds 95 % of what chance makes of that.
     """
 
     metrics: dict[str, Estimate]

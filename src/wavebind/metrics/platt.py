@@ -26,8 +26,8 @@ class PlattScaling:
     prevalence : float or None
         Fraction of bound windows that the line was fitted to, which its probabilities are for.
     link : {"logistic", "identity"}
-        With ``identity`` the line itself is what is predicted: a number, in the unit of the
-        training values, wherever a probability is spoken of.
+        With ``identity`` the line itself is what is predicted. Wherever a probability is spoken
+        of, it is then a number in the unit of the training values.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012

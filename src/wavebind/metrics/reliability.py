@@ -111,8 +111,8 @@ def calibration_floor(
 ) -> Estimate:
     """The calibration error that these probabilities would have if they were exactly right.
 
-    The error is an absolute difference of means over finite bins, so that it is above zero for a
-    perfect model, too, and the more the fewer the windows are. Labels are drawn anew from the
+    The error is an absolute difference of means over finite bins. So it is above zero for a
+    perfect model too, and the more so the fewer the windows are. Labels are drawn anew from the
     probabilities (consistency resampling: Bröcker & Smith 2007, Weather and Forecasting 22:651).
 
     Parameters

@@ -254,7 +254,7 @@ class Classifier(nn.Module):
         """Logits ``(batch, output)`` without the last axis where one output is given.
 
         Of classes they become the log-odds of each against all others, whose logistic function is
-        the softmax: each output then means by itself what the one of a binary network does.
+        the softmax. Each output then means by itself what the one of a binary network does.
         """
         if self.config.task_name == "multiclass":
             logits = one_against_rest(logits.float())

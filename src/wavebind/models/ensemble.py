@@ -1,6 +1,6 @@
 """Several trained networks as one, whose logit is the mean of theirs.
 
-The networks read the same input and lie side by side in one file, so that whatever takes a network
+The networks read the same input and lie side by side in one file. So whatever takes a network
 takes an ensemble: scoring, scanning, explanations, export.
 """
 

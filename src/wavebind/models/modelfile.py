@@ -152,8 +152,8 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> tuple[Classifi
     Raises
     ------
     InputError
-        If the file is missing, truncated, not safetensors, not of wavebind, of another format,
-        or its weights do not fit its configuration or are not finite.
+        If the file is missing, truncated, not safetensors, not of wavebind, or of another format.
+        If its weights do not fit its configuration or are not finite.
     """
     from safetensors import SafetensorError, safe_open
 

@@ -94,7 +94,7 @@ def load_output(
     -------
     tuple
         The model, which gives one logit a window; its card; which output it is; and the dataset
-        with the labels of that output, where it has several.
+        with the labels of that output.
 
     Raises
     ------

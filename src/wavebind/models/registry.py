@@ -31,8 +31,9 @@ class Backbone:
     settings : type
         The dataclass of its options.
     build : callable
-        Takes the settings, the ``(channel, scale, position)`` of its input, the number of outputs,
-        and, behind the front ``pyramid``, `layout`, the ``(scale, position)`` of every octave.
+        Takes the settings, the ``(channel, scale, position)`` of its input and the number of
+        outputs. Behind the front ``pyramid`` it also takes `layout`, the ``(scale, position)`` of
+        every octave.
     about : str
         One line for lists.
     inputs : str

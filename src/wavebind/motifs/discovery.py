@@ -1,8 +1,8 @@
 """A motif that tells bound windows from unbound ones, from the windows alone.
 
-The steps of STREME (Bailey 2021, Bioinformatics 37:2834): words that are enriched are made into
-matrices, each matrix is refined on its own best hits at the score that tells the classes apart
-best, and the one that does so most significantly is kept. Significance is that of Fisher's exact
+The steps are those of STREME (Bailey 2021, Bioinformatics 37:2834). Words that are enriched are
+made into matrices. Each matrix is refined on its own best hits at the score that tells the classes
+apart best. The one that does so most significantly is kept. Significance is that of Fisher's exact
 test, one-sided.
 """
 
@@ -71,7 +71,7 @@ def enriched_words(bound: Codes, unbound: Codes, k: int = WORD, n: int = _N_SEED
         Length of a word.
     n : int
         How many. A word that is another one of the list moved by up to two bases, but for one
-        letter, is passed over: refinement would make the same matrix of it.
+        letter, is passed over. Refinement would make the same matrix of it.
 
     Returns
     -------

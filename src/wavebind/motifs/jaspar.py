@@ -91,7 +91,7 @@ def choose_motif(
     ----------
     sample : callable
         Takes a number of windows of each class to their codes ``(window, position)`` and labels
-        ``(window,)``, 1 for bound; as many as there are, if there are fewer.
+        ``(window,)``, 1 for bound. If there are fewer, it gives all.
     codes : numpy.ndarray
         ``uint8``, shape ``(window, position)``: windows whose letters are the background.
 

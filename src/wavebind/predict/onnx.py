@@ -73,8 +73,8 @@ def export_onnx(model: Classifier, card: ModelCard, path: Path) -> None:
     """Write a model as ONNX, for any batch size.
 
     The file holds one input ``onehot`` ``(batch, 4, position)`` and the outputs ``logit`` and
-    ``probability`` (``value`` of a regression) ``(batch, output)``, all ``float32``; the model's
-    card is in its metadata under ``wavebind``.
+    ``probability`` (``value`` of a regression) ``(batch, output)``. All are ``float32``. The
+    model's card is in its metadata under ``wavebind``.
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ class ScanSummary:
     decoy_rate : float or None
         Sites that chance calls a megabase at this threshold.
     sample : dict
-        Of windows scored both ways: how many, their correlation, the quantiles of the distance in
+        Of windows scored both ways: their number and correlation, the quantiles of the distance in
         logits, and how many calls the screen would miss. Empty where nothing slides.
     n_bases : int
         That the scored windows stand for.

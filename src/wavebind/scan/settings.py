@@ -22,7 +22,7 @@ class ScanConfig(Settings):
     Attributes
     ----------
     stride : int or None
-        Base pairs between two windows; by default 10, or the multiple of what the network steps by
+        Base pairs between two windows. The default is 10, or the multiple of the network's step
         that comes nearest below.
     mode : {"auto", "windows", "sliding"}
         windows: each window by itself, as in training. sliding: overlapping windows share their

@@ -116,10 +116,10 @@ def score_tile(task: ScanTask, tile: Tile) -> Arrays:
     Returns
     -------
     dict of numpy.ndarray
-        ``start`` (int64, shape ``(window,)``, those that were scored), ``logit`` (float32),
-        ``alone`` (bool: scored by itself), ``sampled`` (float32, shape ``(sample, 2)``: sliding
-        logit and that of the window by itself), ``counts`` (int64: windows, and those left out
-        for unknown bases).
+        ``start`` (int64, shape ``(window,)``, those that were scored), ``logit`` (float32) and
+        ``alone`` (bool: scored by itself). ``sampled`` (float32, shape ``(sample, 2)``) holds the
+        sliding logit and that of the window by itself. ``counts`` (int64) has the windows, and
+        those left out for unknown bases.
     """
     model, slider = _load(task.run, task.output, task.device, task.mode)
     length = model.config.length

@@ -32,8 +32,8 @@ def augment(
     mutation : float
         Probability of each known base to become one of the three others.
     share : tuple of int
-        Rank and number of processes that hold one joint batch: each draws for all of it and takes
-        its own, so that the joint batch does not depend on how many processes hold it.
+        Rank and number of processes that hold one joint batch. Each draws for all of it and takes
+        its own. So the joint batch does not depend on how many processes hold it.
     """
     rank, n_processes = share
     n, total = len(codes), len(codes) * n_processes

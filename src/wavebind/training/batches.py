@@ -103,8 +103,8 @@ class Windows(TorchDataset[Any]):
 class EpochBatches(Sampler[list[int]]):
     """Lists of training windows, one a step.
 
-    With several processes each gets its stretch of a joint batch, so that they see together what
-    one process with that much larger a batch would see.
+    With several processes each gets its stretch of a joint batch. Together they see what one
+    process with that much larger a batch would see.
     """
 
     def __init__(

@@ -1,14 +1,14 @@
 """A mean of networks, each of which held out other chromosomes of train and valid.
 
 One network learns from train, and valid tells which epoch is kept and how logits become
-probabilities. That is one chromosome or two, with a fraction of bound windows and of chance of
-their own, and what is wrong with it is in every probability. Here the chromosomes of train and
-valid are shared out to several folds, each of which is held out by one network, which learns from
-all the others: cross-fitting (Chernozhukov et al. 2018, Econom. J. 21:C1). Platt (1999, Advances in
-Large Margin Classifiers, p. 61) fits one line to the scores of all folds, which networks that stop
-at different epochs do not share; each has its own here, as in scikit-learn's
-``CalibratedClassifierCV(ensemble=True)``. The mean of the calibrated logits is the model, so that
-no single chromosome decides its level. Test is not touched.
+probabilities. That is one chromosome or two, with a share of bound windows of their own. What is
+wrong with it is in every probability. Here the chromosomes of train and valid are shared out to
+several folds. Each is held out by one network, which learns from all the others: cross-fitting
+(Chernozhukov et al. 2018, Econom. J. 21:C1). Platt (1999, Advances in Large Margin Classifiers, p.
+61) fits one line to the scores of all folds. Networks that stop at different epochs do not share
+one. Each has its own here, as in scikit-learn's ``CalibratedClassifierCV(ensemble=True)``. The
+mean of the calibrated logits is the model, so that no single chromosome decides its level. Test is
+not touched.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def share_out(data: Dataset, n_folds: int) -> list[tuple[str, ...]]:
     Raises
     ------
     InputError
-        If the labels are others, a window has no chromosome, there are fewer chromosomes than
-        folds, or a fold has fewer than :data:`LEAST` bound or unbound windows.
+        If the labels are others, a window has no chromosome, or there are fewer chromosomes than
+        folds. If a fold has fewer than :data:`LEAST` bound or unbound windows.
     """
     from sklearn.model_selection import GroupKFold
 
@@ -126,8 +126,8 @@ def crossfit(
     """Train the networks of all folds and leave a run directory of their mean.
 
     The networks themselves are runs in its folder ``folds``. The threshold and the metrics on the
-    card are those of the calibrated logits that each network gave to what it held out: of single
-    networks, and not of their mean, which has no window of train and valid that it has not seen.
+    card are those of the calibrated logits that each network gave to what it held out. They are of
+    single networks, not of their mean, which has seen every window of train and valid.
 
     Parameters
     ----------

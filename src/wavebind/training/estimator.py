@@ -39,8 +39,9 @@ _MIN_LENGTH = 32
 class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Classes of sequences, as an estimator of scikit-learn: bound and unbound, or several.
 
-    Part of the windows given to :meth:`fit` is held out to choose the epoch and the calibration:
-    whole groups where groups are given, for example chromosomes, otherwise a stratified sample.
+    Part of the windows given to :meth:`fit` is held out to choose the epoch and the calibration.
+    These are whole groups where groups are given, for example chromosomes, otherwise a stratified
+    sample.
 
     Parameters
     ----------

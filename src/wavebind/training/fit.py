@@ -1,7 +1,7 @@
 """What happens in a step and in an epoch: loss, moving average, validation.
 
-Of several processes every batch normalisation sees the joint batch, on any device (PyTorch's own
-needs GPUs): statistics are those of all processes' windows together, with gradients through the
+With several processes every batch normalisation sees the joint batch, on any device (PyTorch's own
+needs GPUs). Statistics are those of all processes' windows together, with gradients through the
 exchange (Ioffe & Szegedy 2015, ICML, PMLR 37:448).
 """
 

@@ -33,7 +33,7 @@ def initial_model(
         Its seed and weights.
     data : Dataset
         Its training windows give the scale of the input, unless the network normalises its input
-        itself, or sees images and begins with published weights, whose scale is used then.
+        itself. Images that begin with published weights use the scale of those.
     load_weights : bool
         False where a checkpoint is going to be loaded in any case.
 

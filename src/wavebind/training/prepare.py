@@ -118,7 +118,7 @@ def training_targets(data: Dataset, model: ModelConfig) -> tuple[NDArray[Any], P
     -------
     tuple
         Labels (``int8``, -1 where not known) or numbers on a common scale (``float32``), shape
-        ``(window,)`` or ``(window, output)``; and the line that leads back from that scale.
+        ``(window,)`` or ``(window, output)``. And the line that leads back from that scale.
 
     Raises
     ------

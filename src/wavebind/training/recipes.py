@@ -1,7 +1,7 @@
 """Recipes: a representation, a network and a way of training, by name or from a file.
 
 A recipe is a TOML file with the entries ``about``, ``source``, ``backbone``, ``front`` and the
-tables ``scalogram``, ``image``, ``options`` and ``training``; what is left out takes its default.
+tables ``scalogram``, ``image``, ``options`` and ``training``. What is left out takes its default.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The fit: epochs, early stopping on valid, checkpoints, resumption.
 
-A run is resumed at the end of its last whole epoch, and every random choice depends on the seed,
-the epoch and the batch alone, so a resumed run repeats what an uninterrupted one would have done.
+A run is resumed at the end of its last whole epoch. Every random choice depends on the seed, the
+epoch and the batch alone. So a resumed run repeats what an uninterrupted one would have done.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def train(
     Raises
     ------
     InputError
-        If the run exists (or, with `resume`, does not), belongs to other data, cannot be written,
-        the weights to begin with do not fit, or training diverges.
+        If the run exists (or, with `resume`, does not), belongs to other data, or cannot be
+        written. If the weights to begin with do not fit, or training diverges.
     """
     run = RunDir(out)
     where = devices or Devices()

@@ -1,7 +1,7 @@
 """The search: trial after trial until there are enough, pruned on valid, shared among processes.
 
-The test split is never looked at. Each trial trains with the same seed and number of epochs, so
-that a trial of the base recipe is among them, and the winner's recipe repeats its run.
+The test split is never looked at. Each trial trains with the same seed and number of epochs. A
+trial of the base recipe is among them, and the winner's recipe repeats its run.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A search as it is stored: trials in a journal that several processes share.
 
-Optuna keeps the trials. What it does not know is which of them belong to a process that has died:
-every trial says whose it is and when it was last heard of, and a lost one is begun again, from its
+Optuna keeps the trials. What it does not know is which of them belong to a process that has died.
+So every trial says whose it is and when it was last heard of. A lost one is begun again, from its
 checkpoint where there is one.
 """
 

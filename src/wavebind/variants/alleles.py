@@ -105,9 +105,8 @@ def window_offsets(n_allele: int, length: int, step: int) -> NDArray[np.int64]:
     Returns
     -------
     numpy.ndarray
-        ``int64``, shape ``(window,)``, rising: all that hold a base of the allele and lie a
-        multiple of `step` from the one in whose middle the allele's middle is. That one is among
-        them.
+        ``int64``, shape ``(window,)``, rising. They hold a base of the allele and lie a multiple
+        of `step` from the window that has the allele in its middle. That one is among them.
     """
     centred = n_allele // 2 - length // 2
     lowest, highest = 1 - length, n_allele - 1

@@ -121,10 +121,10 @@ def score_changes(task: EffectTask, changes: Sequence[Change]) -> Arrays:
     -------
     dict of numpy.ndarray
         ``logit`` (float32, shape ``(change, 4)``): the highest of the windows that see the
-        reference allele, of those that see the other, and of the windows with either in their
-        middle; NaN where too many bases are unknown, as beyond the end of a chromosome.
-        ``motif`` (int64, shape ``(change,)``): the one with the best hit on either allele, -1
-        without motifs; ``hit`` (float32, shape ``(change, 2)``): its best hit on each, in bits.
+        reference allele, of those that see the other, and of those centred on either; NaN where
+        too many bases are unknown, as beyond the end of a chromosome. ``motif`` (int64, shape
+        ``(change,)``): the one with the best hit on either allele, -1 without motifs; ``hit``
+        (float32, shape ``(change, 2)``): its best hit on each, in bits.
     """
     model, motifs = _load(task)
     flank = model.config.length - 1

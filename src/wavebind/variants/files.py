@@ -147,7 +147,7 @@ class VariantWriter:
         Parameters
         ----------
         chromosomes : mapping
-            Length of each chromosome of the records, None where not known: those that the header
+            Length of each chromosome of the records, None where not known. Those that the header
             does not declare are added, which readers ask for.
         run : str
         fingerprint : str

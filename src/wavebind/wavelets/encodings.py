@@ -1,6 +1,6 @@
 """Codes to signals: numbers for nucleotides.
 
-A code is one byte a base (A C G T = 0 1 2 3, everything else 4); a signal is one or more real
+A code is one byte a base (A C G T = 0 1 2 3, everything else 4). A signal is one or more real
 channels over the positions. ``N`` (code 4) is zero in every channel of every encoding.
 """
 

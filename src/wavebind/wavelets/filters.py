@@ -1,7 +1,7 @@
 """Closed-form wavelet filters in the frequency domain.
 
-Angular frequencies are in radians a base pair, periods in base pairs: a sinusoid of period ``p``
-has the angular frequency ``2 pi / p``, and two bases (``pi``) is the shortest period there is.
+Angular frequencies are in radians a base pair, periods in base pairs. A sinusoid of period ``p``
+has the angular frequency ``2 pi / p``. Two bases (``pi``) is the shortest period there is.
 
 References
 ----------
@@ -87,7 +87,7 @@ def peak_frequency(wavelet: Wavelet) -> float:
 
     Morse: ``(beta / gamma) ** (1 / gamma)`` (Lilly & Olhede 2009). Derivative of Gaussian:
     ``sqrt(order)``. Morlet: the root of the derivative of its response, found by Newton's method
-    from `mu`, which it differs from by less than 1e-3 at ``mu = 4`` and 1e-7 at 6.
+    from `mu`. It differs from that by less than 1e-3 at ``mu = 4`` and 1e-7 at 6.
     """
     if wavelet.kind == "morse":
         return float((wavelet.beta / wavelet.gamma) ** (1 / wavelet.gamma))
@@ -115,9 +115,9 @@ def frequency_response(wavelet: Wavelet, omega: NDArray[np.float64]) -> NDArray[
     Returns
     -------
     numpy.ndarray
-        Complex, the shape of `omega`. Scaled so that the largest modulus is 2 for an analytic
-        wavelet, so that the modulus of a coefficient is the amplitude of a sinusoid, and 1 for
-        the derivative of Gaussian, which sees both halves of it.
+        Complex, the shape of `omega`. The largest modulus is 2 for an analytic wavelet, so that
+        the modulus of a coefficient is the amplitude of a sinusoid. It is 1 for the derivative of
+        Gaussian, which sees both halves of the spectrum.
     """
     omega = np.asarray(omega, dtype=np.float64)
     positive = omega > 0
@@ -148,9 +148,9 @@ def frequency_response(wavelet: Wavelet, omega: NDArray[np.float64]) -> NDArray[
 def time_spread(wavelet: Wavelet) -> float:
     """Standard deviation of the mother wavelet's energy in time, in periods.
 
-    From the Gaussian that matches the curvature of the response at its peak: for Morse
-    ``sqrt(beta * gamma) / (2 pi) / sqrt(2)`` (Lilly & Olhede 2009: the duration is
-    ``sqrt(beta * gamma)``). The edges of a window reach about two such spreads inwards.
+    From the Gaussian that matches the curvature of the response at its peak. For Morse that is
+    ``sqrt(beta * gamma) / (2 pi) / sqrt(2)`` (Lilly & Olhede 2009: the duration is ``sqrt(beta *
+    gamma)``). The edges of a window reach about two such spreads inwards.
     """
     if wavelet.kind == "morse":
         duration = math.sqrt(wavelet.beta * wavelet.gamma)
@@ -199,7 +199,7 @@ def frequency_periods(min_period: float, max_period: float, n: int) -> NDArray[n
     """Periods whose frequencies are spaced evenly, finest first.
 
     Of wavelets of one energy, evenly spaced frequencies give white noise the same power at every
-    frequency; evenly spaced logarithms give low frequencies more, as 1 / f.
+    frequency. Evenly spaced logarithms give low frequencies more, as 1 / f.
 
     Parameters
     ----------

@@ -29,8 +29,8 @@ class ImageConfig:
     size : tuple of int or None
         Height and width in pixels that it is resized to; None keeps scale by position.
     scaling : {"window", "dataset"}
-        What maps to the ends of the colour map: the least and the greatest value of each window
-        and channel, or `low` and `high`.
+        What maps to the ends of the colour map: the extremes of each window and channel, or `low`
+        and `high`.
     low, high : float or None
         The ends for ``"dataset"``, one pair for all windows.
     """
@@ -97,8 +97,8 @@ def unit_range(planes: torch.Tensor, low: float | None, high: float | None) -> t
 class ScalogramImage(nn.Module):
     """Scalograms to colour images, one look-up for all pixels of a batch.
 
-    Resizing comes before colouring, as an image of a smooth surface should be made: colours of a
-    table are not a straight line, and the mean of two of them is a third that is not in it.
+    Resizing comes before colouring, as an image of a smooth surface should be made. Colours of a
+    table are not a straight line: the mean of two of them is a third that is not in it.
 
     Parameters
     ----------
@@ -123,8 +123,9 @@ class ScalogramImage(nn.Module):
         Returns
         -------
         torch.Tensor
-            ``float32``, shape ``(batch, 3 * channel, height, width)``: red, green and blue of the
-            first channel, then those of the second; values 0 to 1, the finest scale on top.
+            ``float32``, shape ``(batch, 3 * channel, height, width)``. Red, green and blue of the
+            first channel come first, then those of the second. Values are 0 to 1, the finest scale
+            on top.
         """
         config = self.config
         ends = (config.low, config.high) if config.scaling == "dataset" else (None, None)

@@ -45,7 +45,7 @@ def padded_length(wavelet: Wavelet, period: float, length: int, padding: Padding
     Returns
     -------
     int
-        With zeros, a power of two long enough that no wavelet wraps around into the window; a
+        With zeros, a power of two long enough that no wavelet wraps around into the window. A
         wavelet that is still strong at the Nyquist frequency rings on and gets twice the room. A
         periodic signal has its own length, a reflected one (whole-sample, the edges not repeated,
         as in :func:`numpy.pad`) the period ``2 * length - 2``.
@@ -124,7 +124,7 @@ def wavelet_operator(
     Returns
     -------
     numpy.ndarray
-        ``complex128``, shape ``(length, scale, ceil(length / stride))``: entry ``[u, s, t]`` is
+        ``complex128``, shape ``(length, scale, ceil(length / stride))``. Entry ``[u, s, t]`` is
         what a unit impulse at base ``u`` gives at scale ``s`` and position ``stride * t``.
     """
     kept = np.arange(0, length, stride)

@@ -1,6 +1,6 @@
 """The continuous wavelet transform of a batch of windows, as a module of the network.
 
-A scalogram has the shape ``(batch, channel, scale, position)``, finest scale first; its channels
+A scalogram has the shape ``(batch, channel, scale, position)``, finest scale first. Its channels
 are every output of the first signal channel, then every output of the second, and so on.
 """
 

@@ -102,11 +102,11 @@ def _factor(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
 class MatrixTransform(nn.Module):
     """Matrix products, of as low a rank as the scales have.
 
-    A scale passes a band of frequencies, so it knows a window by fewer numbers than the window
-    has bases: an octave around a period of 32 bp knows 200 bases by about 20 numbers. The
-    operator of each band of scales is therefore kept as a product of two narrow factors, the
-    best ones there are (Eckart & Young 1936, Psychometrika 1:211), which costs a third of the
-    operations of the dense product at 200 bp. What is cut off lies below the rounding of float32.
+    A scale passes a band of frequencies, so it knows a window by fewer numbers than the window has
+    bases. An octave around a period of 32 bp knows 200 bases by about 20 numbers. So the operator
+    of each band of scales is kept as a product of two narrow factors, the best ones there are
+    (Eckart & Young 1936, Psychometrika 1:211). It costs a third of the operations of the dense
+    product at 200 bp. What is cut off lies below the rounding of float32.
 
     Parameters
     ----------
@@ -309,8 +309,8 @@ def _reach(wavelet: Wavelet, period: float) -> int:
     Returns
     -------
     int
-        A very large number for a wavelet that is still strong at the Nyquist frequency: its
-        response ends there in a step, and a step rings for ever.
+        Very large for a wavelet that is still strong at the Nyquist frequency: its response ends
+        there in a step, and a step rings for ever.
     """
     if not _dies_out(wavelet, period):
         return 2**62
@@ -331,10 +331,10 @@ def choose_method(
 ) -> Method:
     """The method that is likely to be the fastest.
 
-    A product grows with the square of the window, but runs at a far higher rate than a Fourier
+    A product grows with the square of the window. But it runs at a far higher rate than a Fourier
     transform, and in bfloat16 at several times that again. ``benchmarks/scalograms.py`` gave the
-    factor: at 1,000 bp both took the same time in float32 on two cores, and the product a fifth
-    of it in bfloat16.
+    factor. At 1,000 bp both took the same time in float32 on two cores, and the product a fifth of
+    it in bfloat16.
     """
     fast = device != "cpu" or has_fast_bf16(torch.device("cpu"))
     ratio = 150.0 if fast else 30.0

@@ -1,7 +1,7 @@
 """From peaks and a genome to labelled windows.
 
-The genome is gone through twice, a chromosome at a time: once to count what the candidates are made
-of, and once to write those that were chosen. Only numbers are kept in between.
+The genome is gone through twice, a chromosome at a time. The first pass counts what the candidates
+are made of, the second writes those that were chosen. Only numbers are kept in between.
 """
 
 from __future__ import annotations

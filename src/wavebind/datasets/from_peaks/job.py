@@ -65,8 +65,8 @@ def build_dataset(
 ) -> DatasetSummary | None:
     """Make a dataset.
 
-    With a `shard` or a `pool` the candidates are counted in chunks, a chromosome each, that are
-    kept in ``OUT.parts`` until the dataset is whole; without, by this process alone.
+    With a `shard` or a `pool` the candidates are counted in chunks, a chromosome each. The chunks
+    are kept in ``OUT.parts`` until the dataset is whole. Without them this process counts alone.
 
     Parameters
     ----------

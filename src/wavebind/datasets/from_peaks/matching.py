@@ -41,9 +41,9 @@ def match_composition(
     """Choose candidates with the GC and repeat content of the targets, none overlapping another.
 
     Every target asks for its share of the `n`. It is served by a random candidate of its own 1 %
-    step of GC and 20 % step of repeats, and where those are used up by one of the nearest step
-    within the tolerance; of steps that are equally near, by the one with more candidates left.
-    The last 2 %, which ask for what is rare, may go without the tolerance if need be.
+    step of GC and 20 % step of repeats. Where those are used up, one of the nearest step within
+    the tolerance serves it. Of steps that are equally near, the one with more candidates left is
+    taken. The last 2 %, which ask for what is rare, may go without the tolerance if need be.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def match_composition(
     Returns
     -------
     tuple of numpy.ndarray and int
-        ``int64``, ascending rows of `candidates`, fewer than `n` where they do not suffice; and
+        ``int64``, ascending rows of `candidates`, fewer than `n` where they do not suffice. And
         how many of them are outside the tolerance.
     """
     if not len(candidates):

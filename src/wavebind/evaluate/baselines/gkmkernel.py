@@ -1,12 +1,12 @@
 """The gapped k-mer kernel applied to all windows at once, exactly, without a matrix of pairs.
 
-The kernel of two windows is a sum over pairs of their l-mers of a weight that depends on the number
-of mismatches alone (Ghandi et al. 2014, PLoS Comput. Biol. 10:e1003711). On the table of all
-``4 ** l`` l-mers such a weight is a convolution over the group ``(Z/2)^(2 l)``: a Walsh-Hadamard
-transform makes it a product with numbers that depend on how many bases of the frequency are not
-zero. A weighted sum of kernels with every window of a set, which is what training and prediction
-need, then takes two transforms of the table and a look-up for each l-mer, however many windows
-there are: a fraction of a second in place of one evaluation a pair.
+The kernel of two windows is a sum over pairs of their l-mers. The weight of a pair depends on the
+number of mismatches alone (Ghandi et al. 2014, PLoS Comput. Biol. 10:e1003711). On the table of
+all ``4 ** l`` l-mers such a weight is a convolution over the group ``(Z/2)^(2 l)``. A
+Walsh-Hadamard transform makes it a product. Its factors depend on how many bases of the frequency
+are not zero. Training and prediction need a weighted sum of kernels with every window of a set. It
+takes two transforms of the table and a look-up for each l-mer, however many windows there are.
+That is a fraction of a second in place of one evaluation a pair.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _count_weight(l: int, k: int, m: int) -> float:  # noqa: E741
     """Weight of an l-mer with `m` mismatches in the estimate of another one's count.
 
     The gapped k-mers of the one that agree with the other at ``k - t`` informative positions enter
-    with ``w_t``, where ``w_t = (-1)^t C(l, k)^-1 4^-l * sum_n C(l, n) 3^n`` with the sum and the
+    with ``w_t``. Here ``w_t = (-1)^t C(l, k)^-1 4^-l * sum_n C(l, n) 3^n`` with the sum and the
     signs of equation 10.
     """
     total = 0.0

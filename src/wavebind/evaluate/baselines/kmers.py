@@ -35,8 +35,9 @@ def kmer_counts(codes: Codes, k: int) -> Any:
     Returns
     -------
     scipy.sparse.csr_array
-        ``float32``, shape ``(window, 4 ** k)``: the smaller of the two words, with A C G T = 0 1 2
-        3 as digits of base 4, stands for both. The columns of the others are empty.
+        ``float32``, shape ``(window, 4 ** k)``. A word is a number with A C G T = 0 1 2 3 as
+        digits of base 4. The smaller of it and its reverse complement stands for both. The columns
+        of the others are empty.
     """
     from scipy.sparse import csr_array
 

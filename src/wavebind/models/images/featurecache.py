@@ -1,8 +1,8 @@
 """The output of a network's frozen first segments, computed once and kept on disk.
 
-An entry is found by a hash of everything it depends on: the windows, the transform, the images, the
-normalisation and the weights of those segments. Anything else gives another name, so that a stale
-entry is never read.
+An entry is found by a hash of all it depends on: the windows, the transform, the images, the
+normalisation and those segments' weights. Anything else gives another name, so that a stale entry
+is never read.
 """
 
 from __future__ import annotations

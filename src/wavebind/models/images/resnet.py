@@ -2,7 +2,7 @@
 
 He et al. 2016, CVPR, p. 770; in the 50-layer network the stride lies in the 3x3 convolution of a
 bottleneck, as in torchvision. The names of all parameters and buffers are those of torchvision, so
-weights published for it fit, apart from the first convolution where the number of channels
+weights published for it fit. Exceptions are the first convolution, where the number of channels
 differs, and the last layer, which has one output.
 """
 

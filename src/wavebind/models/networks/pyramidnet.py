@@ -1,8 +1,8 @@
 """pyramidnet: a network for long windows, over scalograms of several resolutions.
 
-Every octave of periods comes at positions half as dense as those of the octave before, so that the
-work grows with the length of the window and not with the number of octaves. From fine to coarse:
-the octave's scales are read together, what the finer octave has become is halved and added, and
+Every octave of periods comes at positions half as dense as those of the octave before. So the work
+grows with the length of the window and not with the number of octaves. From fine to coarse: the
+octave's scales are read together, what the finer octave has become is halved and added, and
 residual blocks look around. Maximum, mean and attention over the positions of every octave go to
 the head, so that a short motif is not lost among long periods.
 """

@@ -59,8 +59,8 @@ class SegmentedNetwork(nn.Module, ABC):
     def slide(self, scalograms: torch.Tensor, first: int, count: int, width: int) -> torch.Tensor:
         """Logits of many windows of one stretch, which share all work but the last.
 
-        A window's neighbours take the place of the zeros that it sees beyond its edges when it is
-        given by itself, so the logits are near those, not equal.
+        A window given by itself sees zeros beyond its edges; here it sees its neighbours. So the
+        logits are near those, not equal.
 
         Parameters
         ----------
@@ -127,7 +127,7 @@ class SegmentedNetwork(nn.Module, ABC):
         """Freeze every segment but those named and the head; return the frozen modules.
 
         A frozen module must be kept in evaluation mode as well, or its batch normalisation would
-        still move: the caller does so whenever the network goes into training mode.
+        still move. The caller does so whenever the network goes into training mode.
         """
         self.frozen_prefix(trained)
         if "all" in trained:
