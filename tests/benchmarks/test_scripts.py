@@ -71,6 +71,7 @@ def test_fronts_are_compared(trained, tmp_path):
     assert "300 windows of the valid split" in table
 
 
+@pytest.mark.slow
 def test_a_scan_against_peaks(trained, tmp_path, monkeypatch):
     """Bins, labels and AUPRC again, from the bigWig and the peaks alone."""
     monkeypatch.setenv("WAVEBIND_CACHE", str(tmp_path / "cache"))
@@ -158,6 +159,7 @@ def test_the_explanations_benchmark_has_a_row_for_every_method(trained):
         assert row[4] == "(scaled)"
 
 
+@pytest.mark.slow
 def test_averages_over_runs_and_shifts(trained, tmp_path):
     run, folder = trained
     other = tmp_path / "other"
@@ -258,6 +260,7 @@ def test_a_network_cannot_be_shrunk_by_nothing(trained, tmp_path):
     assert not (tmp_path / "f").exists()
 
 
+@pytest.mark.slow
 def test_parts_of_the_plane(trained):
     run, folder = trained
     lines = call("planes.py", run, folder).splitlines()

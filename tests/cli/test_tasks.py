@@ -252,6 +252,7 @@ def test_numbers_are_predicted_and_scanned_in_their_unit(numbers, cli, tmp_path,
     assert 600 < int(first[1]) < 760
 
 
+@pytest.mark.slow
 def test_a_variant_of_numbers_is_judged(numbers, cli, tmp_path, own_cache):
     run, _ = numbers
     seq = random_dna(np.random.default_rng(9), 600)

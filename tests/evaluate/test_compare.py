@@ -90,6 +90,7 @@ def test_what_is_finished_is_not_done_again(compared_copy, trained, cli):
     assert "the model that was named" in page
 
 
+@pytest.mark.slow
 def test_scores_of_bases_that_a_model_left_are_drawn(compared_copy, trained, cli):
     left = compared_copy / "models" / "gkm-all_0_0" / "profiles.npz"
     left.parent.mkdir()

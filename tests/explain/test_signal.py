@@ -111,6 +111,7 @@ def test_the_signal_of_each_window(trained: tuple[Path, Path], tmp_path: Path) -
     assert np.isnan(read_signal(path, data, data.indices("train")[:2])).all()
 
 
+@pytest.mark.slow
 def test_explain_with_a_signal_and_films(
     run_copy: tuple[Path, Path], tmp_path: Path, cli: CLI
 ) -> None:

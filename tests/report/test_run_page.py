@@ -1,6 +1,9 @@
+import copy
 import json
 import re
+import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from wavebind.core.errors import InputError
 from wavebind.datasets.dataset import open_dataset
 from wavebind.evaluate.assess import assess, read_scores
+from wavebind.explain.run import explain_run
 from wavebind.metrics.binary import evaluate
 from wavebind.report.run_page import write_report
 
@@ -26,10 +30,21 @@ class Page(HTMLParser):
         self.text += " " + data
 
 
+@pytest.fixture(scope="module")
+def explained(trained, tmp_path_factory):
+    """A run that was evaluated and explained."""
+    run = Path(shutil.copytree(trained[0], tmp_path_factory.mktemp("explained") / "run"))
+    data = open_dataset(trained[1])
+    metrics = assess(run, data, device="cpu")
+    explain_run(run, data, n=6, n_mean=50, device="cpu")
+    return run, data, metrics
+
+
 @pytest.fixture
-def scored(run_copy):
-    run, path = run_copy
-    return run, open_dataset(path), assess(run, open_dataset(path), device="cpu")
+def scored(explained, tmp_path):
+    """A copy of it that a test may change."""
+    run, data, metrics = explained
+    return Path(shutil.copytree(run, tmp_path / "scored")), data, copy.deepcopy(metrics)
 
 
 def test_metrics_are_those_of_the_scores(scored):

@@ -166,6 +166,7 @@ def test_it_is_the_mean_of_what_is_trained_by_hand(crossfitted, tmp_path, cli):
     assert metrics["threshold"] == pytest.approx(card.threshold)
 
 
+@pytest.mark.slow
 def test_everything_takes_the_mean_as_it_takes_a_network(crossfitted, tmp_path, cli):
     run = shutil.copytree(crossfitted[0], tmp_path / "run")
     folder = crossfitted[1]
@@ -311,6 +312,7 @@ def test_what_cannot_be_crossfitted(crossfitted, tmp_path, cli):
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_the_benchmark_scores_each_network_and_their_mean(crossfitted, cli):
     run, folder = crossfitted
     data = open_dataset(folder)

@@ -539,6 +539,7 @@ def test_the_real_peaks_of_chr22(cli, tmp_path, shared_data, monkeypatch):
 ALL_KINDS = "accessible,flank,gc,shuffle"
 
 
+@pytest.mark.slow
 def test_the_same_dataset_whoever_counts(build, tmp_path, cli):
     """In this process, in two, and in shards that are merged: the same files."""
     build("--set", "background.ratio=0.5", background=ALL_KINDS, name="here")

@@ -98,6 +98,7 @@ def test_whatever_it_depends_on_changes_its_name(data):
     assert feature_key(late, 3, data, indices, 1) == base
 
 
+@pytest.mark.slow
 def test_training_on_the_cache_is_training_without_it(data, tmp_path):
     histories = []
     for name, cache in (("a", True), ("b", False)):
@@ -109,6 +110,7 @@ def test_training_on_the_cache_is_training_without_it(data, tmp_path):
         assert a["valid_auroc"] == pytest.approx(b["valid_auroc"], abs=0.02)
 
 
+@pytest.mark.slow
 def test_what_is_frozen_does_not_move(data, tmp_path):
     """Weights and the statistics of batch normalisation, on the cache or off it."""
     from wavebind.models import load_model
@@ -157,6 +159,7 @@ def test_stages_that_are_not(cli, trained, tmp_path):
     assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_with_the_frozen_weights_it_had(data, tmp_path):
     other = model(seed=9).backbone.state_dict()
     save_file({k: v.contiguous() for k, v in other.items()}, tmp_path / "w.safetensors")

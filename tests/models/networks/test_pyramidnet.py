@@ -50,6 +50,7 @@ def test_it_reads_windows_of_any_length(length):
     assert torch.isfinite(logits).all()
 
 
+@pytest.mark.slow
 def test_work_grows_with_the_length_and_weights_do_not():
     def parts(length):
         model = build_model(load_recipe("long").model(length), torch.Generator().manual_seed(0))
