@@ -11,6 +11,8 @@ from wavebind.core.events import Advanced, Event, StageStarted
 from wavebind.genome.sequences import reverse_complement, to_codes, to_letters
 
 ROOT = Path(__file__).parent.parent
+#: Small inputs that go wrong; see the README there.
+CASES = ROOT / "tests" / "cases"
 LENGTH = 48
 MOTIF = "CCACCAGGGGGCGC"
 #: Two factors, to be told apart.

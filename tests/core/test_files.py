@@ -1,7 +1,10 @@
+import bz2
 import errno
 import gzip
+import lzma
 import os
 import stat
+import threading
 
 import numpy as np
 import pytest
@@ -30,7 +33,7 @@ def bad_file(tmp_path, kind):
     elif kind == "damaged":
         path.write_bytes(whole[:40] + b"\0\0\0\0\0\0" + whole[46:])
     elif kind == "binary":
-        path.write_bytes(b"\xff\xfe\x00\x01")
+        path.write_bytes(b"\x80\xff\x00\x01")
     elif kind == "empty gzip":
         path.write_bytes(gzip.compress(b""))
     return path
@@ -131,3 +134,51 @@ def test_replace_dir_replaces_only_its_own(tmp_path):
     ):
         pass
     assert sorted(p.name for p in tmp_path.iterdir()) == ["d", "precious"]
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        (
+            b"\x26\xfc\x8f\x88" + bytes(60),
+            "is a bigWig, and text is needed here; .*bigWigToBedGraph",
+        ),
+        (b"\xeb\xf2\x89\x87" + bytes(60), "is a bigBed, .*'bigBedToBed'"),
+        (bz2.compress(b"chr1\t1\t2\n"), "is packed with bzip2, .*'bunzip2'"),
+        (lzma.compress(b"chr1\t1\t2\n"), "is packed with xz, .*'unxz'"),
+        (b"\x28\xb5\x2f\xfd" + bytes(20), "is packed with zstd, .*'unzstd'"),
+        (b"PK\x03\x04" + bytes(20), "is a zip archive or an Excel workbook"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(20), "is an Excel workbook"),
+        (gzip.compress(b"BAM\x01" + bytes(20)), "is a BAM file"),
+        ("chr1\t1\t2\n".encode("utf-16"), "is text in UTF-16"),
+    ],
+)
+def test_binary_files_are_named_with_the_tool_that_opens_them(tmp_path, head, message):
+    path = tmp_path / "peaks.bed"
+    path.write_bytes(head)
+    with pytest.raises(InputError, match=message):
+        list(read_lines(path))
+
+
+def test_a_byte_order_mark_is_no_letter(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes("\ufeffchr1\nb\n".encode())
+    assert list(read_lines(path)) == [(1, "chr1"), (2, "b")]
+
+
+def test_bytes_of_latin_1_where_they_are_taken(tmp_path):
+    path = tmp_path / "a.fa"
+    path.write_bytes(">g\xe8ne 1\n".encode("latin-1") + ">g\xe8ne\n".encode())
+    assert [line for _, line in read_lines(path, latin_1=True)] == [">g\xe8ne 1", ">g\xe8ne"]
+    with pytest.raises(InputError, match="not UTF-8 text"):
+        list(read_lines(path))
+
+
+def test_a_pipe_that_was_read_is_said_to_be_one(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    feeder = threading.Thread(target=lambda: pipe.open("w").close())
+    feeder.start()
+    with pytest.raises(InputError, match="nothing came out of this pipe"):
+        list(read_lines(pipe))
+    feeder.join()

@@ -123,6 +123,7 @@ def test_errors_come_through_and_what_was_done_is_kept(tmp_path: Path, workers: 
     assert not store.has(2)
 
 
+@pytest.mark.slow
 def test_dask_workers_one_of_which_is_killed(tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
     calls = tmp_path / "calls"

@@ -188,6 +188,7 @@ def test_a_comparison_on_other_data(trained, tmp_path, cli):
     assert "holds a comparison on other data" in err
 
 
+@pytest.mark.slow
 def test_damaged_scores_are_said(trained, tmp_path, cli):
     arguments = ["compare", trained[1], "--models", "jaspar:CTCF", "--out", tmp_path / "c"]
     assert cli(*arguments)[0] == 0

@@ -155,6 +155,7 @@ def test_too_few_sites_are_said(model, planted):
         known_sites(codes.astype(np.float32), none, np.random.default_rng(0))
 
 
+@pytest.mark.slow
 def test_the_command_says_it_in_words(run_copy, tmp_path, cli):
     run, data = run_copy
     control = tmp_path / "control"

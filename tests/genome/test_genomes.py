@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from genome_files import FORMATS, fasta_text, random_genome, twobit, write_genome
+from helpers import CASES
 from wavebind.core.cache import cache_folder
 from wavebind.core.errors import InputError
-from wavebind.genome import genomes
+from wavebind.genome import fastaindex, genomes
 from wavebind.genome.genomes import match_chromosomes, open_genome
 
 GENOME = random_genome()
@@ -17,7 +18,8 @@ GENOME = random_genome()
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_gives_the_letters_that_were_written(tmp_path, monkeypatch, name):
-    monkeypatch.setattr(genomes, "_CHUNK", 7_001)
+    for module in (fastaindex, genomes):
+        monkeypatch.setattr(module, "CHUNK", 7_001)
     path = write_genome(tmp_path, name, GENOME)
     seen = []
     with open_genome(path, cache=tmp_path / "cache", progress=seen.append) as genome:
@@ -80,7 +82,7 @@ GOOD = twobit({"chr1": "NNNNACGTacgtACGT" * 4})
         (gzip.compress(fasta_text(GENOME).encode())[:-2000], "gzip data ends or breaks here"),
         (gzip.compress(b""), "holds nothing when unpacked"),
         (b">a\nACGT\n>a\nACGT\n", "cannot be indexed"),
-        (b">a\nACGTAC\nAC\nACGTAC\n", "lines of one length"),
+        (b">a\nACGTAC\nAC\nACGTAC\n", "lines of a FASTA record have one length"),
         (b">a\n", "holds no sequence"),
         (b">a\nACGT-X\n", r"2 letters are not nucleotides .*the first is '-' at a"),
         (GOOD[:20], "2bit file is damaged .it ends within its index"),
@@ -106,8 +108,9 @@ def test_genomes_that_cannot_be_read(tmp_path, data, message):
 
 
 def test_a_line_without_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(genomes, "MAX_LINE", 1000)
-    monkeypatch.setattr(genomes, "_CHUNK", 300)
+    monkeypatch.setattr(fastaindex, "MAX_LINE", 1000)
+    for module in (fastaindex, genomes):
+        monkeypatch.setattr(module, "CHUNK", 300)
     path = tmp_path / "g.fa"
     path.write_text(">a\n" + "ACGT\n" * 150 + "A" * 1001 + "\n")
     with pytest.raises(InputError, match=r"g\.fa line 152: longer than 1,000 characters"):
@@ -149,3 +152,49 @@ def test_a_younger_copy_of_a_genome_is_no_reason_to_warn(tmp_path):
     os.utime(second, (ahead, ahead))
     with open_genome(second, cache=tmp_path / "cache") as genome:
         assert genome.lengths == {"c": 10}
+
+
+def test_a_last_line_that_is_longer_is_refused_when_it_is_indexed():
+    with pytest.raises(InputError, match="the lines of a FASTA record have one length"):
+        open_genome(CASES / "longlast.fa.gz")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (">a\nACGT\nACGTA\n", 3),
+        (">a\nACGT\nACGTA", 3),
+        (">a\nACGT\nAC\n>b\nAC\nACG\n", 6),
+        (">a\nACGTACGT\n>b\nAC\nAC\nACGTT", 6),
+    ],
+)
+@pytest.mark.parametrize("chunk", [1, 3, 7, 1000])
+def test_longer_lines_are_found_wherever_a_chunk_ends(tmp_path, monkeypatch, text, line, chunk):
+    monkeypatch.setattr("wavebind.genome.fastaindex.CHUNK", chunk)
+    path = tmp_path / "g.fa"
+    path.write_text(text)
+    with pytest.raises(InputError, match=f"g.fa line {line}: has"):
+        open_genome(path)
+    path.write_text(">a\nACGT\nACGT\nAC\n>bcdefghij\nACG\nA\n\n>c\nACGTACGTA")
+    with open_genome(path) as genome:
+        assert genome.letters("b" + "cdefghij").tobytes() == b"ACGA"
+        assert genome.letters("a").tobytes() == b"ACGTACGTAC"
+
+
+def test_an_index_of_before_the_check_is_not_used(tmp_path, monkeypatch):
+    from wavebind.core.files import sha256
+
+    path = tmp_path / "g.fa"
+    path.write_text(">a\nACGT\nACGTA\n")
+    old = tmp_path / "cache" / "genomes" / f"{sha256(path)}.fai"
+    old.parent.mkdir(parents=True)
+    old.write_text("a\t9\t3\t4\t5\n")
+    with pytest.raises(InputError, match="line 3: has 5 letters"):
+        open_genome(path, cache=tmp_path / "cache")
+
+
+def test_a_pipe_is_no_genome(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match="is a pipe, which can be read only once, and a genome"):
+        open_genome(pipe)

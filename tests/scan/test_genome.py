@@ -68,7 +68,9 @@ def read_track(path: Path) -> dict[str, dict[int, float]]:
         }
 
 
-@pytest.mark.parametrize("mode", ["windows", "auto", "sliding"])
+@pytest.mark.parametrize(
+    "mode", ["windows", "auto", pytest.param("sliding", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("stride", [7, pytest.param(8, marks=pytest.mark.slow)])
 def test_the_track_is_that_of_windows_scored_one_by_one(
     trained: tuple[Path, Path], genome: tuple, tmp_path: Path, mode: str, stride: int
@@ -189,6 +191,7 @@ def test_the_same_bytes_whoever_does_the_work(
     assert results[0] == results[1] == results[2]
 
 
+@pytest.mark.slow
 def test_dask_gives_the_same_bytes(
     trained: tuple[Path, Path], genome: tuple, tmp_path: Path
 ) -> None:

@@ -59,9 +59,9 @@ def test_two_processes_give_the_curve_of_one_with_twice_the_batch(trained, tmp_p
     assert one[0]["loss"] == pytest.approx(two[0]["loss"], rel=5e-3)
 
 
-def _share(rank, port, results):
+def _share(rank, meeting, results):
     torch.distributed.init_process_group(
-        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2
+        "gloo", init_method=f"file://{meeting}", rank=rank, world_size=2
     )
     try:
         norm = torch.nn.BatchNorm2d(3)
@@ -73,7 +73,9 @@ def _share(rank, port, results):
         order = [
             list(b) for b in EpochBatches(np.r_[1, 1, 0, 0, 0, 0, 1, 0], np.arange(8), CONFIG, 2)
         ]
-        results.put((rank, y.detach(), mine.grad, norm.running_var, order))
+        # As numpy: tensors go through a socket of this process, which may have ended by then.
+        found = (y.detach().numpy(), mine.grad.numpy(), norm.running_var.numpy(), order)
+        results.put((rank, *found))
     finally:
         torch.distributed.destroy_process_group()
 
@@ -82,21 +84,18 @@ CONFIG = TrainingConfig(batch_size=2, unbound_ratio=None)
 
 
 @pytest.fixture(scope="module")
-def shares():
-    import socket
-
+def shares(tmp_path_factory):
     import torch.multiprocessing as mp
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    # They meet at a file: a port that was free may be taken before they get to it.
+    meeting = tmp_path_factory.mktemp("meeting") / "point"
     context = mp.get_context("spawn")
     results = context.SimpleQueue()
-    workers = [context.Process(target=_share, args=(r, port, results)) for r in (0, 1)]
+    workers = [context.Process(target=_share, args=(r, meeting, results)) for r in (0, 1)]
     for worker in workers:
         worker.start()
     found = sorted((results.get() for _ in workers), key=lambda r: r[0])
-    found = [(r, y.clone(), g.clone(), v.clone(), o) for r, y, g, v, o in found]
+    found = [(r, *map(torch.from_numpy, arrays), o) for r, *arrays, o in found]
     for worker in workers:
         worker.join()
     return found

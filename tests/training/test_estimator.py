@@ -183,6 +183,7 @@ def test_several_classes(tmp_path):
     assert named.tolist() == ["CTCF", "GATA1", "none"]
 
 
+@pytest.mark.slow
 def test_a_run_that_is_no_classifier(windows, tmp_path):
     sequences, labels, groups = windows
     with pytest.raises(InputError, match="no such run"):

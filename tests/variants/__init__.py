@@ -6,4 +6,5 @@ Modules without a test file of their name, and the file that tests them:
 - `checks`: test_score.py
 - `effects`: test_score.py
 - `files`: test_score.py
+- `plan`: test_score.py
 """

@@ -221,6 +221,7 @@ def _effects(path: Path) -> pd.DataFrame:
 def variant_words(summary: VariantSummary, out: Path | None) -> Iterator[str]:
     """What became of the variants, in sentences."""
     s = summary
+    yield from s.notes
     yield f"{s.n_scored:,} of {s.n_alleles:,} alleles of {s.n_records:,} records scored"
     for reason, n in s.left_out.items():
         yield f"left out: {n:,} {reason}"

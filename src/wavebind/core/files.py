@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import io
 import os
+import re
 import shutil
 import tempfile
 import zlib
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from wavebind.core.errors import InputError
+from wavebind.core.filekinds import HEAD, check_kind, is_pipe
 
 __all__ = ["check_readable", "read_lines", "replace_dir", "replace_file", "sha256", "writing_error"]
 
@@ -35,7 +37,11 @@ def check_readable(path: Path) -> None:
 
 
 def read_lines(
-    path: Path, *, max_line: int = MAX_LINE, unix_ends: bool = False
+    path: Path,
+    *,
+    max_line: int = MAX_LINE,
+    unix_ends: bool = False,
+    latin_1: bool = False,
 ) -> Iterator[tuple[int, str]]:
     """Stream the lines of a text file.
 
@@ -47,31 +53,43 @@ def read_lines(
         The longest line that is read, in characters; memory stays bounded by it.
     unix_ends : bool
         Whether lines that end in CR LF are refused, as other tools for such files do.
+    latin_1 : bool
+        Whether bytes that are not UTF-8 are read as Latin-1, as in headers of old FASTA files.
 
     Yields
     ------
     tuple of int and str
-        The number of the line, from 1, and the line without its end (LF or CRLF).
+        The number of the line, from 1, and the line without its end (LF or CRLF), nor the byte
+        order mark of the first.
 
     Raises
     ------
     InputError
         If the file is missing, a folder, empty, unreadable, not text, or a truncated or damaged
-        gzip file. If it has a line of more than `max_line` characters, or, with `unix_ends`, one
-        that ends in CR LF.
+        gzip file. If its first bytes are those of a known binary format. If it has a line of more
+        than `max_line` characters, or, with `unix_ends`, one that ends in CR LF.
     """
     check_readable(path)
     number = 0
     newline = "\n" if unix_ends else None
+    errors = "surrogateescape" if latin_1 else "strict"
     try:
         with path.open("rb") as raw, contextlib.ExitStack() as stack:
-            text: IO[str]
-            if raw.peek(2)[:2] == b"\x1f\x8b":
-                text = stack.enter_context(gzip.open(raw, "rt", encoding="utf-8", newline=newline))
-            else:
-                text = stack.enter_context(io.TextIOWrapper(raw, encoding="utf-8", newline=newline))
+            plain: io.BufferedReader | gzip.GzipFile = raw
+            head = raw.peek(HEAD)
+            if head[:2] == b"\x1f\x8b":
+                plain = stack.enter_context(gzip.GzipFile(fileobj=raw, mode="rb"))
+                head = plain.peek(HEAD)
+            check_kind(path, head)
+            text: IO[str] = stack.enter_context(
+                io.TextIOWrapper(plain, encoding="utf-8", errors=errors, newline=newline)
+            )
             while line := text.readline(max_line + 1):
                 number += 1
+                if number == 1:
+                    line = line.removeprefix("\ufeff")
+                if latin_1 and not line.isascii():
+                    line = _ESCAPED.sub(lambda m: chr(ord(m[0]) - 0xDC00), line)
                 if len(line) > max_line:
                     raise InputError(
                         f"{path} line {number}: longer than {max_line:,} characters; is it text "
@@ -95,7 +113,16 @@ def read_lines(
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
     if number == 0:
+        if is_pipe(path):
+            raise InputError(
+                f"{path}: nothing came out of this pipe; what was read from a pipe once is gone, "
+                f"so write it to a file where it is needed twice"
+            )
         raise InputError(f"{path}: the file is empty")
+
+
+#: What ``surrogateescape`` makes of a byte that is not UTF-8 (PEP 383).
+_ESCAPED = re.compile("[\udc80-\udcff]")
 
 
 def sha256(path: Path) -> str:

@@ -117,7 +117,7 @@ def _regions(
 ) -> _Found:
     assert genome is not None  # noqa: S101 - asked by the caller
     with open_genome(genome) as opened:
-        placed = place_on_genome([path], opened, strict=False)
+        placed = place_on_genome([path], opened, centre="any", strict=False, length=length)
         if len(placed.table) > MAX_WINDOWS:
             raise InputError(f"{path}: has more than {MAX_WINDOWS:,} regions; explain fewer")
         windows, n_outside = windows_around(placed.table, length, opened)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.core.errors import InputError
 from wavebind.genome.genomes import Genome, match_chromosomes
-from wavebind.genome.intervals import overlapping, read_intervals
+from wavebind.genome.intervals import IntervalFile, overlapping, read_interval_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +30,10 @@ DROP_EDGE = "window leaves the chromosome"
 DROP_EXCLUDED = "window overlaps an excluded region"
 DROP_MERGED = "window overlaps that of a stronger summit"
 DROP_CHROMOSOME = "peak on a chromosome that was not asked for"
+DROP_BEYOND = "peak ends beyond its chromosome"
+#: So many lines, or this share of them, may end beyond their chromosome before the build is
+#: doubted: callers write such lines at the ends of chromosomes.
+_FEW_BEYOND, _SHARE_BEYOND = 3, 0.01
 
 
 @dataclass
@@ -56,9 +60,10 @@ def place_on_genome(
     paths: Sequence[Path],
     genome: Genome,
     *,
-    centre: str = "summit",
+    centre: str | None = "summit",
     chroms: Sequence[str] = (),
     strict: bool = True,
+    length: int | None = None,
 ) -> Placed:
     """Read interval files and give their chromosomes the genome's names.
 
@@ -67,18 +72,23 @@ def place_on_genome(
     paths : sequence of pathlib.Path
         BED or narrowPeak.
     genome : Genome
-    centre : {"summit", "middle"}
+    centre : {"summit", "middle", "any"}, optional
+        See :func:`wavebind.genome.intervals.read_intervals`. None where the intervals are regions,
+        whose summits are not asked for.
     chroms : sequence of str
         Only intervals on these chromosomes; all of them if empty.
     strict : bool
         Whether a chromosome that the genome lacks is an error; otherwise its intervals are
         counted and left out.
+    length : int, optional
+        Of the windows to come, in base pairs: a note says where the intervals are much wider and
+        only their middles are known.
 
     Raises
     ------
     InputError
-        If a file breaks a rule, a chromosome is not in the genome, or an interval ends beyond its
-        chromosome.
+        If a file breaks a rule, a chromosome is not in the genome, or more than a few intervals
+        end beyond their chromosome.
     """
     import pandas as pd
 
@@ -89,7 +99,10 @@ def place_on_genome(
     tables, notes = [], []
     dropped: dict[str, int] = {}
     for path in paths:
-        table = read_intervals(path, centre=centre)
+        found = read_interval_file(path, centre=centre or "middle")
+        table = found.table
+        if centre:
+            notes += _reading_notes(path, found, length)
         names = match_chromosomes(table["chrom"].unique(), genome)
         renamed = {a: b for a, b in names.items() if b is not None and a != b}
         if renamed:
@@ -122,18 +135,47 @@ def place_on_genome(
             dropped[DROP_CHROMOSOME] = dropped.get(DROP_CHROMOSOME, 0) + int((~keep).sum())
         table = table[keep]
         lengths = table["chrom"].map(genome.lengths).to_numpy(dtype=np.int64)
-        beyond = np.flatnonzero(table["end"].to_numpy() > lengths)
-        if len(beyond):
-            row = table.iloc[beyond[0]]
-            raise InputError(
-                f"{path} line {row['line']}: {row['chrom']}:{row['start']}-{row['end']} ends "
-                f"beyond the chromosome, which has {lengths[beyond[0]]:,} bp in {genome.path} "
-                f"({len(beyond):,} such lines); wrong genome build?"
-            )
+        table, note = _without_beyond(path, table, lengths, genome)
+        if note:
+            notes.append(note)
+            dropped[DROP_BEYOND] = dropped.get(DROP_BEYOND, 0) + len(lengths) - len(table)
         table = table.drop(columns="line")
         table["source"] = _stem(path)
         tables.append(table)
     return Placed(pd.concat(tables, ignore_index=True), notes, dropped)
+
+
+def _reading_notes(path: Path, found: IntervalFile, length: int | None) -> list[str]:
+    notes = [f"{path}: {found.words()}"]
+    width = float((found.table["end"] - found.table["start"]).median())
+    if length is not None and not found.called and width > 2 * length:
+        notes.append(
+            f"{path}: half of its intervals are {width:,.0f} bp or more, and windows have "
+            f"{length} bp: a middle may be far from the site; give a file with summits if there "
+            f"is one"
+        )
+    return notes
+
+
+def _without_beyond(
+    path: Path, table: pd.DataFrame, lengths: NDArray[Any], genome: Genome
+) -> tuple[pd.DataFrame, str]:
+    """Without the intervals that end beyond their chromosome, and what is to be said of these."""
+    beyond = table["end"].to_numpy() > lengths
+    n = int(beyond.sum())
+    if not n:
+        return table, ""
+    row, length = table[beyond].iloc[0], lengths[beyond][0]
+    where = (
+        f"{path} line {row['line']}: {row['chrom']}:{row['start']}-{row['end']} ends beyond the "
+        f"chromosome, which has {length:,} bp in {genome.path}"
+    )
+    if n > max(_FEW_BEYOND, _SHARE_BEYOND * len(table)) or 10 * n > len(table):
+        raise InputError(
+            f"{where} ({n:,} of {len(table):,} lines do); wrong genome build? Give the genome "
+            f"that the peaks were called on"
+        )
+    return table[~beyond], f"{where}; left out, as {n:,} of {len(table):,} lines"
 
 
 def _has(genome: Genome) -> str:

@@ -263,7 +263,7 @@ def read_fasta(path: Path) -> Iterator[FastaRecord]:
             name, to_codes(sequence, check, place), header_line, lower_fraction(sequence)
         )
 
-    for number, line in read_lines(path):
+    for number, line in read_lines(path, latin_1=True):
         text = line.strip()
         if text.startswith(">"):
             if n_records:

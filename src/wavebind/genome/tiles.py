@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,16 @@ from wavebind.genome.sequences import MAX_UNKNOWN, UNKNOWN, Codes, letter_codes
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Tile", "few_unknown", "grid", "read_codes", "runs", "tiles_of", "windows_of"]
+__all__ = [
+    "Tile",
+    "few_unknown",
+    "grid",
+    "reach_grid",
+    "read_codes",
+    "runs",
+    "tiles_of",
+    "windows_of",
+]
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,47 @@ def grid(tile: Tile, length: int, stride: int) -> NDArray[np.int64]:
     at = np.searchsorted(low, middle, "right") - 1
     kept: NDArray[np.int64] = starts[(at >= 0) & (middle < high[at])]
     return kept
+
+
+def reach_grid(
+    regions: pd.DataFrame, lengths: Mapping[str, int], length: int, stride: int
+) -> pd.DataFrame:
+    """Regions of which each has a window at least.
+
+    A region narrower than the stride may lie between the middles of two windows; it is then moved
+    to the nearest one.
+
+    Parameters
+    ----------
+    regions : pandas.DataFrame
+        ``chrom``, ``start``, ``end``, disjoint and sorted.
+    lengths : mapping of str to int
+        Of the chromosomes, in base pairs.
+    length : int
+        Of a window, in base pairs.
+    stride : int
+        From one window to the next, in base pairs.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `regions`, without those on chromosomes that are shorter than a window.
+    """
+    size = regions["chrom"].map(lengths).to_numpy(dtype=np.int64)
+    fits = size >= length
+    table, size = regions[fits], size[fits]
+    start, end = table["start"].to_numpy(), table["end"].to_numpy()
+    half = length // 2
+    # The last window of a chromosome, and the first whose middle is not before the region.
+    last = (size - length) // stride
+    first = -((half - start) // stride)
+    missed = (first * stride + half >= end) | (first > last) | (end <= half)
+    nearest = np.clip(np.round((start + end - 1 - 2 * half) / (2 * stride)).astype(int), 0, last)
+    middle = nearest * stride + half
+    moved = table.assign(
+        start=np.where(missed, middle, start), end=np.where(missed, middle + 1, end)
+    )
+    return moved.reset_index(drop=True)
 
 
 def read_codes(genome: Genome, chrom: str, start: int, end: int) -> Codes:

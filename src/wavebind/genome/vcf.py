@@ -14,13 +14,23 @@ from pathlib import Path
 from wavebind.core.errors import InputError
 from wavebind.core.files import read_lines
 
-__all__ = ["Genotype", "VcfHeader", "VcfRecord", "read_header", "read_records", "with_info"]
+__all__ = [
+    "Genotype",
+    "VcfHeader",
+    "VcfRecord",
+    "info_values",
+    "is_sequence",
+    "read_header",
+    "read_records",
+    "with_info",
+]
 
 #: Longest line that is read: a record of half a million samples.
 MAX_LINE = 2**26
 _FIXED = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
 _BASES = re.compile(r"[ACGTNRYSWKMBDHVacgtnryswkmbdhv]+")
 _CONTIG = re.compile(r"##contig=<.*?\bID=([^,>]+)")
+_CONTIG_LENGTH = re.compile(r"##contig=<.*?\blength=(\d{1,12})\b")
 _GENOTYPE = re.compile(r"(\d+|\.)(?:([|/])(\d+|\.))?")
 _MAX_HEADER = 1_000_000
 #: The last block of a whole bgzip file (SAMv1.pdf, section 4.1.2).
@@ -51,6 +61,16 @@ class VcfHeader:
     def contigs(self) -> frozenset[str]:
         """Chromosomes that the header declares."""
         return frozenset(m[1] for line in self.lines if (m := _CONTIG.match(line)))
+
+    @property
+    def contig_lengths(self) -> dict[str, int]:
+        """Lengths of the chromosomes for which the header declares one."""
+        found = {}
+        for line in self.lines:
+            name, length = _CONTIG.match(line), _CONTIG_LENGTH.match(line)
+            if name and length:
+                found[name[1]] = int(length[1])
+        return found
 
 
 @dataclass(frozen=True)
@@ -87,7 +107,7 @@ class VcfRecord:
         0-based.
     identifier : str
     ref : str
-        Upper case.
+        Upper case; ``-`` where the file has it for no bases, which VCF does not know.
     alts : tuple of str
         Upper case where it is a sequence; empty if there is none.
     genotype : Genotype or None
@@ -179,14 +199,18 @@ def read_records(path: Path, sample: int | None = None) -> Iterator[VcfRecord]:
     InputError
         At the first line that is no record.
     """
-    columns = 0
+    columns, blank = 0, 0
     for number, line in read_lines(path, max_line=MAX_LINE):
+        if not line.strip():
+            blank = blank or number
+            continue
+        # Blank lines at the end are as good as none.
+        if blank:
+            raise InputError(f"{path} line {blank}: is empty; a VCF has a record on each line")
         if line.startswith("#"):
             if line.startswith("#CHROM"):
                 columns = line.count("\t") + 1
             continue
-        if not line.strip():
-            raise InputError(f"{path} line {number}: is empty; a VCF has a record on each line")
         yield _record(path, number, line, columns, sample)
 
 
@@ -201,9 +225,9 @@ def _record(path: Path, number: int, line: str, columns: int, sample: int | None
     chrom, pos, identifier, ref, alt = line.split("\t", 5)[:5]
     if not (pos.isascii() and pos.isdigit()) or len(pos) > 12:
         raise InputError(f"{place}: POS {pos[:40]!r} is not a whole number from 0 up")
-    if not chrom:
+    if not chrom.strip():
         raise InputError(f"{place}: CHROM is empty")
-    if not is_sequence(ref):
+    if not is_sequence(ref) and ref != "-":
         raise InputError(f"{place}: REF {ref[:40]!r} is not a sequence of bases")
     alts = () if alt == "." else tuple(a.upper() if is_sequence(a) else a for a in alt.split(","))
     if "" in alts:
@@ -229,7 +253,20 @@ def _genotype(place: str, line: str, sample: int, n_alts: int) -> Genotype | Non
             f"{place}: the genotype {fields['GT']!r} names an allele that is not there"
         )
     phased = found[2] != "/" or alleles[0] == alleles[-1]
-    return Genotype(alleles, phased, fields.get("PS", ""))
+    # A missing phase set is none: writers give '.' where another record has the field.
+    phase_set = fields.get("PS", "")
+    return Genotype(alleles, phased, "" if phase_set == "." else phase_set)
+
+
+def info_values(text: str) -> dict[str, str]:
+    """The entries of INFO of a record's line; those without a value are empty.
+
+    Parameters
+    ----------
+    text : str
+    """
+    entries = (entry.partition("=") for entry in text.split("\t", 8)[7].split(";"))
+    return {key: value for key, _, value in entries}
 
 
 def with_info(text: str, entries: str) -> str:

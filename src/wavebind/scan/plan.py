@@ -16,7 +16,7 @@ from wavebind.core.shards import ChunkStore, chunks_folder
 from wavebind.genome.genomes import Genome, open_genome
 from wavebind.genome.intervals import merged
 from wavebind.genome.peaks import place_on_genome
-from wavebind.genome.tiles import Tile, few_unknown, read_codes, tiles_of
+from wavebind.genome.tiles import Tile, few_unknown, reach_grid, read_codes, tiles_of
 from wavebind.models import load_model
 from wavebind.models.rundir import RunDir
 from wavebind.scan.settings import ScanJob
@@ -61,7 +61,7 @@ class ScanPlan:
         size = slider.span * max(1, round(_TILE / slider.span)) if slider else _TILE
         self.genome: Genome = open_genome(Path(job.genome), progress=progress)
         with self.genome:
-            regions, self.notes = _scan_regions(job, self.genome)
+            regions, self.notes = self._regions()
             self.tiles = tiles_of(self.genome, self.length, size, regions)
             if not self.tiles:
                 raise InputError(
@@ -76,6 +76,26 @@ class ScanPlan:
             "regions": sha256(Path(job.regions)) if job.regions else None,
         }
         self.store = ChunkStore(chunks_folder(Path(job.out)), self.description)
+
+    def _regions(self) -> tuple[pd.DataFrame | None, list[str]]:
+        """The regions that are scanned, and what a person should know of them."""
+        job = self.job
+        if job.regions is None:
+            return None, []
+        placed = place_on_genome([Path(job.regions)], self.genome, centre=None, strict=False)
+        if not len(placed.table):
+            raise InputError(
+                f"{job.regions}: none of its regions is on a chromosome of {job.genome}; wrong "
+                f"genome?"
+            )
+        table, notes = merged([placed.table]), list(placed.notes)
+        reached = reach_grid(table, self.genome.lengths, self.length, self.stride)
+        if len(reached) < len(table):
+            notes.append(
+                f"{job.regions}: {len(table) - len(reached):,} of {len(table):,} regions left "
+                f"out: their chromosomes are shorter than a window, {self.length} bp"
+            )
+        return merged([reached]), notes
 
     def _decoys(self) -> list[Decoys]:
         """Stretches that begin anywhere in the tiles, each base as likely, few of it unknown."""
@@ -159,14 +179,3 @@ class ScanPlan:
 
 def _default_stride(step: int) -> int:
     return max(step, 10 // step * step)
-
-
-def _scan_regions(job: ScanJob, genome: Genome) -> tuple[pd.DataFrame | None, list[str]]:
-    if job.regions is None:
-        return None, []
-    placed = place_on_genome([Path(job.regions)], genome, strict=False)
-    if not len(placed.table):
-        raise InputError(
-            f"{job.regions}: none of its regions is on a chromosome of {job.genome}; wrong genome?"
-        )
-    return merged([placed.table]), list(placed.notes)

@@ -65,10 +65,12 @@ def allele_sequence(
     numpy.ndarray
         ``uint8``, shape ``(2 * flank + len(edit.sequence),)``.
     """
+    # Of changes that end at one base the insertion stands behind what is replaced.
     left = codes[: edit.position - origin]
     right = codes[edit.end - origin :]
     limit = edit.position
-    for other in sorted((n for n in neighbours if n.end <= edit.position), key=lambda n: -n.end):
+    before = [n for n in neighbours if n.end <= edit.position]
+    for other in sorted(before, key=lambda n: (-n.end, -n.position)):
         if other.end <= limit and other.position >= origin:
             at = other.position - origin
             left = np.concatenate(
@@ -76,9 +78,8 @@ def allele_sequence(
             )
             limit = other.position
     moved, limit = edit.end, edit.end
-    for other in sorted(
-        (n for n in neighbours if n.position >= edit.end), key=lambda n: n.position
-    ):
+    after = [n for n in neighbours if n.position >= edit.end and n.end > edit.position]
+    for other in sorted(after, key=lambda n: (n.position, n.end)):
         at = other.position - moved
         if other.position >= limit and at + other.n_replaced <= len(right):
             right = np.concatenate(

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from wavebind.core.errors import InputError
 from wavebind.genome.genomes import Genome, match_chromosomes
-from wavebind.genome.sequences import UNKNOWN, Codes, to_codes
+from wavebind.genome.sequences import UNKNOWN, Codes, to_codes, to_letters
 from wavebind.genome.tiles import read_codes
 from wavebind.genome.vcf import Genotype, VcfRecord, is_sequence
 from wavebind.variants.alleles import Edit
 from wavebind.variants.effects import Change
+from wavebind.variants.normalise import (
+    Spelling,
+    allele_kind,
+    left_aligned,
+    symbolic_change,
+    trimmed,
+)
 
 __all__ = ["REASONS", "CheckedRecord", "VariantChecker", "with_neighbours"]
 
 #: Why an allele is not scored, in words for people.
 REASONS = {
-    "symbolic": "alleles that are not given by their bases (*, <DEL>, breakends)",
+    "symbolic": "symbolic alleles of a kind that is not scored (<INS>, <CNV> and the like)",
+    "star": "alleles * (deleted by another record)",
+    "any": "alleles that stand for any other (<NON_REF>, <*>)",
+    "breakend": "breakends",
+    "no_end": "alleles <DEL>, <DUP> or <INV> without END or SVLEN, or not on the genome",
+    "ambiguous": "ambiguous alleles (with letters as N or R)",
+    "missing": "alleles written as -, 0 or . in place of bases ('bcftools norm' or the program "
+    "that wrote them can write the base before them)",
+    "unreadable": "alleles that are no allele of a VCF",
     "ref_mismatch": "alleles of records whose REF is not what the genome has there",
     "no_chromosome": "alleles on chromosomes that the genome does not have",
     "beyond_chromosome": "alleles beyond the end of their chromosome",
@@ -29,7 +44,9 @@ REASONS = {
 }
 #: Records whose REF could be compared, before their share of mismatches is judged.
 _ENOUGH = 20
-_BLOCK = 2**18
+#: Share of the mismatches that must have one cause before it is named.
+_MOST = 0.8
+_BLOCK, _BEFORE = 2**18, 2**12
 _MAX_NEIGHBOURS = 1000
 
 
@@ -66,6 +83,11 @@ class VariantChecker:
 
     def __init__(self, genome: Genome, max_allele: int, path: Path) -> None:
         self._genome, self._max, self._path = genome, max_allele, path
+        #: Records on chromosomes that the genome does not have, by their names.
+        self.unknown_names: Counter[str] = Counter()
+        #: Mismatched records whose ALT the genome has, or whose REF it has beside POS.
+        self.n_swapped = 0
+        self.n_beside = {-1: 0, 1: 0}
         self._names: dict[str, str | None] = {}
         self._chrom, self._start = "", 0
         self._codes = to_codes("")
@@ -83,13 +105,42 @@ class VariantChecker:
         self.n_records += 1
         self._note_order(record)
         reason = self._reason(record)
-        reasons = tuple(reason or self._allele_reason(record, alt) for alt in record.alts)
         name = self._names[record.chrom] or ""
-        changes = tuple(
-            None if why else Change(name, record.position, record.ref, alt, neighbours)
-            for alt, why in zip(record.alts, reasons, strict=True)
-        )
+        found = [
+            reason or self._change(record, name, i, neighbours) for i in range(len(record.alts))
+        ]
+        changes = tuple(None if isinstance(item, str) else item for item in found)
+        reasons = tuple(item if isinstance(item, str) else "" for item in found)
         return CheckedRecord(record, changes, reasons)
+
+    def _change(
+        self, record: VcfRecord, chrom: str, index: int, neighbours: tuple[Edit, ...]
+    ) -> Change | str:
+        """An allele in its one form, or why it cannot be scored."""
+        alt = record.alts[index]
+        kind = allele_kind(alt)
+
+        def reference(start: int, end: int) -> Codes:
+            return self._reference(chrom, start, min(end, self._genome.lengths[chrom]))
+
+        if kind == "sized":
+            found = symbolic_change(record, index, self._max, reference)
+            if isinstance(found, str):
+                return found
+        elif kind != "bases":
+            return kind
+        elif len(alt) > self._max:
+            return "too_long"
+        else:
+            found = Spelling(record.position, record.ref, alt)
+        short = trimmed(found)
+        if not short.ref and not short.alt:
+            return "same"
+        moved = left_aligned(short, reference)
+        # To the left of a neighbour the same letters would be another change.
+        if any(n.end >= moved.position and n.position <= short.position for n in neighbours):
+            moved = short
+        return Change(chrom, moved.position, moved.ref, moved.alt, neighbours)
 
     def _note_order(self, record: VcfRecord) -> None:
         chrom, position = self._last
@@ -105,7 +156,10 @@ class VariantChecker:
             self._names.update(match_chromosomes([record.chrom], self._genome))
         name = self._names[record.chrom]
         if name is None:
+            self.unknown_names[record.chrom] += 1
             return "no_chromosome"
+        if record.ref == "-":
+            return "missing"
         end = record.position + len(record.ref)
         # POS 0 stands for the telomere: no base is there.
         if record.position < 0 or end > self._genome.lengths[name]:
@@ -114,31 +168,67 @@ class VariantChecker:
             return "too_long"
         found = self._reference(name, record.position, end)
         wanted = to_codes(record.ref)
-        known = (found != UNKNOWN) & (wanted != UNKNOWN)
+        known = found != UNKNOWN
         if not known.any():
             return "unknown_bases"
+        if (wanted == UNKNOWN).any():
+            return "ambiguous"
         self.n_compared += 1
         if (found[known] != wanted[known]).any():
             self.n_mismatched += 1
             self.first_mismatch = self.first_mismatch or f"line {record.line}"
+            self._note_mismatch(record, name)
             return "ref_mismatch"
         return ""
 
-    def _allele_reason(self, record: VcfRecord, alt: str) -> str:
-        if not is_sequence(alt):
-            return "symbolic"
-        if len(alt) > self._max:
-            return "too_long"
-        return "same" if alt == record.ref else ""
+    def _note_mismatch(self, record: VcfRecord, chrom: str) -> None:
+        """Count what a mismatch may come from: alleles that were swapped, POS that is off."""
+        length = self._genome.lengths[chrom]
+
+        def has(start: int, letters: str) -> bool:
+            end = start + len(letters)
+            if start < 0 or end > length:
+                return False
+            return to_letters(self._reference(chrom, start, end)) == letters
+
+        self.n_swapped += any(has(record.position, alt) for alt in record.alts if is_sequence(alt))
+        for step in self.n_beside:
+            self.n_beside[step] += has(record.position + step, record.ref)
 
     def _reference(self, chrom: str, start: int, end: int) -> Codes:
         """Codes of a stretch, read a block at a time: sorted records lie close together."""
         inside = chrom == self._chrom and self._start <= start
         if not inside or end > self._start + len(self._codes):
-            self._chrom, self._start = chrom, start
+            # Some bases before it, too: a repeat is looked through to its left end.
+            self._chrom, self._start = chrom, max(start - _BEFORE, 0)
             stop = min(max(start + _BLOCK, end), self._genome.lengths[chrom])
-            self._codes = read_codes(self._genome, chrom, start, stop)
+            self._codes = read_codes(self._genome, chrom, self._start, stop)
         return self._codes[start - self._start : end - self._start]
+
+    def _cause(self) -> str:
+        """What most of the mismatches come from. By chance a base matches one time in four."""
+        most = _MOST * self.n_mismatched
+        if self.n_swapped > most:
+            return (
+                f"ALT is what the genome has in {self.n_swapped:,} of {self.n_mismatched:,}: "
+                f"swapped? 'bcftools norm --check-ref s' sets them right"
+            )
+        for step, word in ((1, "after"), (-1, "before")):
+            if self.n_beside[step] > most:
+                return (
+                    f"REF is what the genome has one base {word} POS in {self.n_beside[step]:,} of "
+                    f"{self.n_mismatched:,}: is POS off by one? A VCF counts from 1"
+                )
+        return (
+            "wrong genome build? Give the genome that the variants were called on, or lift them "
+            "over"
+        )
+
+    def unknown_words(self) -> str:
+        """Names of chromosomes that the genome does not have, with their records."""
+        named = ", ".join(f"{name} ({n:,})" for name, n in self.unknown_names.most_common(10))
+        more = len(self.unknown_names) - 10
+        return named + (f" and {more:,} more" if more > 0 else "")
 
     @property
     def chromosomes(self) -> dict[str, int | None]:
@@ -151,8 +241,7 @@ class VariantChecker:
         if self.n_compared >= _ENOUGH and self.n_mismatched > self.n_compared / 2:
             raise InputError(
                 f"{self._path}: REF differs from {self._genome.path} in {self.n_mismatched:,} of "
-                f"{self.n_compared:,} records, the first at {self.first_mismatch}; wrong genome "
-                f"build? Give the genome that the variants were called on, or lift them over"
+                f"{self.n_compared:,} records, the first at {self.first_mismatch}; {self._cause()}"
             )
         if self._names and not any(self._names.values()):
             mine, theirs = list(self._names), list(self._genome.lengths)
@@ -201,7 +290,10 @@ def with_neighbours(
             if other is not record and other.chrom == record.chrom and near:
                 allele = _shared_allele(record, other)
                 if allele:
-                    edits.append(Edit(other.position, len(other.ref), allele))
+                    # What REF and ALT share is no change: a substitution and an insertion that
+                    # are anchored at one base do not overlap.
+                    short = trimmed(Spelling(other.position, other.ref, allele))
+                    edits.append(Edit(short.position, len(short.ref), short.alt))
         return record, tuple(edits[:_MAX_NEIGHBOURS])
 
     for record in records:
@@ -232,7 +324,7 @@ def with_neighbours(
 def _shared_allele(record: VcfRecord, other: VcfRecord) -> str:
     """The ALT of `other` on the haplotype that has the ALT of `record`; empty if it is REF."""
     mine, theirs = record.genotype, other.genotype
-    if theirs is None:
+    if theirs is None or other.ref == "-":
         return ""
     same = len(set(theirs.alleles)) == 1
     index = theirs.alleles[0] if same else _phased_allele(mine, theirs)

@@ -7,11 +7,41 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from wavebind.core.errors import InputError
 from wavebind.core.versions import version
 from wavebind.genome.vcf import VcfHeader, VcfRecord, with_info
 from wavebind.variants.verdicts import VERDICTS, Effect
 
-__all__ = ["COLUMNS", "VariantWriter"]
+__all__ = ["COLUMNS", "VariantWriter", "output_kind"]
+
+_ENDINGS = {
+    ".vcf": "vcf",
+    ".vcf.gz": "vcf",
+    ".vcf.bgz": "vcf",
+    ".tsv": "table",
+    ".tsv.gz": "table",
+}
+
+
+def output_kind(name: str) -> str:
+    """Whether an output is a VCF or a table, by the ending of its name.
+
+    Returns
+    -------
+    str
+        ``vcf`` or ``table``.
+
+    Raises
+    ------
+    InputError
+        If the ending is another one.
+    """
+    for ending, kind in _ENDINGS.items():
+        if name.lower().endswith(ending):
+            return kind
+    raise InputError(
+        f"{name}: the ending does not tell the format; end it in one of: {', '.join(_ENDINGS)}"
+    )
 
 
 def _number(value: float) -> str:
@@ -108,8 +138,7 @@ class VariantWriter:
     path : pathlib.Path
         What is written to.
     name : str
-        Decides the format: a table if it ends in ``.tsv`` or ``.tsv.gz``, otherwise VCF; bgzipped
-        if it ends in ``.gz`` or ``.bgz``.
+        Decides the format (:func:`output_kind`); bgzipped if it ends in ``.gz`` or ``.bgz``.
     header : VcfHeader
         Of the input.
     motifs : sequence of str
@@ -119,8 +148,8 @@ class VariantWriter:
     def __init__(self, path: Path, name: str, header: VcfHeader, motifs: Sequence[str]) -> None:
         self._path, self._header = path, header
         self._motifs = [_word(m) for m in motifs]
-        self._packed = name.endswith((".gz", ".bgz"))
-        self._table = name.removesuffix(".gz").endswith(".tsv")
+        self._packed = name.lower().endswith((".gz", ".bgz"))
+        self._table = output_kind(name) == "table"
         self._stream: Any = None
 
     def __enter__(self) -> VariantWriter:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from wavebind.core.errors import InputError
+from wavebind.core.filekinds import refuse_pipe
 from wavebind.core.files import sha256
 from wavebind.core.settings import to_dict
 from wavebind.core.shards import ChunkStore, Shard, chunks_folder
@@ -18,15 +19,16 @@ from wavebind.genome.genomes import Genome, open_genome
 from wavebind.genome.vcf import VcfHeader, read_header, read_records
 from wavebind.models import load_model
 from wavebind.models.rundir import RunDir
-from wavebind.variants.checks import CheckedRecord, VariantChecker, with_neighbours
+from wavebind.variants.checks import REASONS, CheckedRecord, VariantChecker, with_neighbours
 from wavebind.variants.effects import (
     Change,
     EffectTask,
     read_motifs,
 )
+from wavebind.variants.files import output_kind
 from wavebind.variants.settings import VariantJob, VariantSummary
 
-__all__ = ["KINDS", "VariantPlan", "kind_of"]
+__all__ = ["KINDS", "VariantPlan", "kind_of", "require_scored"]
 
 #: Alleles of one length, and those that change it: their effects differ by nature.
 KINDS = ("substitution", "length")
@@ -50,6 +52,9 @@ class VariantPlan:
         self.card = card if config.prevalence is None else card.at_prevalence(config.prevalence)
         del model
         self.motifs = read_motifs(job.motifs)
+        for path in (job.vcf, *(() if config.null in ("shuffled", "none") else (config.null,))):
+            refuse_pipe(Path(path), "variants are gone through several times")
+        output_kind(Path(job.out).name)
         self.header = read_header(Path(job.vcf))
         self.sample = _sample(job, self.header)
         self.genome: Genome = open_genome(Path(job.genome))
@@ -113,15 +118,45 @@ class VariantPlan:
                 if sampling and change is not None:
                     draws[kind_of(change)].offer(change)
         checker.raise_if_wrong()
-        if path == Path(self.job.vcf):
-            self.chromosomes = checker.chromosomes
         if not checker.n_records:
             raise InputError(f"{path}: holds no record")
-        n_scored = n_alleles - sum(left_out.values())
+        notes: list[str] = []
+        if checker.unknown_names:
+            notes.append(
+                f"{path}: records on chromosomes that the genome does not have: "
+                f"{checker.unknown_words()}"
+            )
+        if path == Path(self.job.vcf):
+            self.chromosomes = checker.chromosomes
+            notes += self._other_lengths()
         summary = VariantSummary(
-            checker.n_records, n_alleles, n_scored, dict(left_out), {}, checker.unsorted
+            checker.n_records,
+            n_alleles,
+            n_alleles - sum(left_out.values()),
+            dict(left_out),
+            {},
+            checker.unsorted,
+            tuple(notes),
         )
+        if path == Path(self.job.vcf):
+            require_scored(path, summary)
         return summary, {kind: draw.filled() for kind, draw in draws.items() if draw.items}
+
+    def _other_lengths(self) -> list[str]:
+        """Chromosomes whose length in the header is not that of the genome."""
+        declared = self.header.contig_lengths
+        other = [
+            f"{name} has {declared[name]:,} bp there and {length:,} here"
+            for name, length in self.chromosomes.items()
+            if length is not None and declared.get(name, length) != length
+        ]
+        if not other:
+            return []
+        more = f" and {len(other) - 5:,} more" if len(other) > 5 else ""
+        return [
+            f"{self.job.vcf}: its header has other lengths of chromosomes than {self.job.genome}: "
+            f"{'; '.join(other[:5])}{more}. Another genome build? REF was compared"
+        ]
 
     def task(self) -> EffectTask:
         """What workers must know."""
@@ -148,6 +183,17 @@ class VariantPlan:
                 if share.has(number):
                     yield number, tuple(c for item in group for c in item.changes if c is not None)
                 number += 1
+
+
+def require_scored(path: Path, summary: VariantSummary) -> None:
+    """Raise an :class:`InputError` if no allele can be scored, which says why."""
+    if summary.n_scored:
+        return
+    why = "; ".join(f"{n:,} {REASONS[reason]}" for reason, n in summary.left_out.items())
+    raise InputError(
+        f"{path}: none of {summary.n_alleles:,} alleles of {summary.n_records:,} records can be "
+        f"scored ({why or 'no record has an ALT'})"
+    )
 
 
 def kind_of(change: Change) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -22,7 +23,7 @@ from wavebind.variants.effects import (
     score_shuffled,
 )
 from wavebind.variants.files import VariantWriter
-from wavebind.variants.plan import RECORDS_A_CHUNK, VariantPlan, kind_of
+from wavebind.variants.plan import RECORDS_A_CHUNK, VariantPlan, kind_of, require_scored
 from wavebind.variants.settings import VariantJob, VariantSummary
 from wavebind.variants.verdicts import Effect, NullScores, judge
 
@@ -174,13 +175,9 @@ def _assemble(plan: VariantPlan) -> VariantSummary:
                         effects.append(None)
                     at += 1
                 writer.write(item.record, effects, reasons)
+        n_scored = plan.summary.n_alleles - sum(left_out.values())
+        summary = replace(plan.summary, n_scored=n_scored, left_out=dict(left_out))
+        require_scored(path, summary)
     plan.store.remove()
-    s = plan.summary
-    return VariantSummary(
-        s.n_records,
-        s.n_alleles,
-        s.n_alleles - sum(left_out.values()),
-        {REASONS[reason]: n for reason, n in left_out.items()},
-        dict(verdicts),
-        s.unsorted,
-    )
+    words = {REASONS[reason]: n for reason, n in left_out.items()}
+    return replace(summary, left_out=words, verdicts=dict(verdicts))

@@ -99,6 +99,9 @@ class VariantSummary:
         How many alleles have each verdict.
     unsorted : int
         Line of the first record that lies before the one above it; 0 if none does.
+    notes : tuple of str
+        What else a person should know: chromosomes that the genome does not have, lengths that
+        differ.
     """
 
     n_records: int
@@ -107,3 +110,4 @@ class VariantSummary:
     left_out: dict[str, int]
     verdicts: dict[str, int]
     unsorted: int
+    notes: tuple[str, ...] = ()

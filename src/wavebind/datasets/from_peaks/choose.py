@@ -128,11 +128,13 @@ def choose_windows(
     import pandas as pd
 
     rng = np.random.default_rng([config.seed, 0])
-    placed = place_on_genome(peaks, genome, centre=config.centre, chroms=config.chroms)
+    placed = place_on_genome(
+        peaks, genome, centre=config.centre, chroms=config.chroms, length=config.length
+    )
     notes = list(placed.notes)
     excluded = None
     if exclude:
-        regions = place_on_genome(exclude, genome, strict=False)
+        regions = place_on_genome(exclude, genome, centre=None, strict=False)
         notes += regions.notes
         excluded = merged([regions.table])
     bound = bound_windows(placed, config.length, genome, excluded)
@@ -152,7 +154,7 @@ def choose_windows(
         done = (count or _count_here(genome))(task, chunks, counted_bases)
         counted = _tables(chroms, sources, done, config)
     dropped = bound.dropped
-    positives = _keep_bound(counted.pop("bound"), config, dropped)
+    positives = _keep_bound(counted.pop("bound"), config, dropped, notes)
     _require_parts(positives, config)
     chosen = [positives.assign(label=1)]
     for kind, pool in counted.items():
@@ -191,7 +193,7 @@ def _place_candidates(
     background = config.background
     found = {}
     if "accessible" in background.kinds:
-        regions = place_on_genome(accessible, genome, strict=False)
+        regions = place_on_genome(accessible, genome, centre=None, strict=False)
         notes += regions.notes
         found["accessible"] = accessible_candidates(regions.table, config.length, genome)
     if "flank" in background.kinds:
@@ -266,7 +268,7 @@ def _tables(
 
 
 def _keep_bound(
-    table: pd.DataFrame, config: PeakDatasetConfig, dropped: dict[str, int]
+    table: pd.DataFrame, config: PeakDatasetConfig, dropped: dict[str, int], notes: list[str]
 ) -> pd.DataFrame:
     """Bound windows without those that break a rule; what is left out is counted in `dropped`."""
 
@@ -287,8 +289,34 @@ def _keep_bound(
                 "--top needs the strength of every peak: column 7 of narrowPeak, column 5 of BED; "
                 f"{int(table['score'].isna().sum()):,} of {len(table):,} have none"
             )
-        keep(np.arange(len(table)) < config.top, DROP_TOP)
+        strongest, note = _strongest(table["score"].to_numpy(), config.top, config.seed)
+        notes += [note] if note else []
+        keep(strongest, DROP_TOP)
     return table.reset_index(drop=True)
+
+
+def _strongest(score: NDArray[np.float64], n: int, seed: int) -> tuple[NDArray[np.bool_], str]:
+    """Which rows are the `n` of the highest score, and what is to be said of equal ones.
+
+    Of rows that have the score at the cut, those that stay are drawn: the first ones of a file
+    would be those of one chromosome.
+    """
+    if n >= len(score):
+        return np.ones(len(score), dtype=bool), ""
+    cut = np.sort(score)[::-1][n - 1]
+    kept = score > cut
+    ties = np.flatnonzero(score == cut)
+    wanted = n - int(kept.sum())
+    if wanted == len(ties):
+        kept[ties] = True
+        return kept, ""
+    drawn = np.random.default_rng([seed, 3]).choice(ties, wanted, replace=False)
+    kept[drawn] = True
+    note = (
+        f"--top {n}: {len(ties):,} windows have the strength at the cut, {cut:g}; {wanted:,} of "
+        f"them were drawn with seed {seed}"
+    )
+    return kept, note
 
 
 def _require_parts(positives: pd.DataFrame, config: PeakDatasetConfig) -> None:
