@@ -34,6 +34,7 @@ def powers(rows, period=10.2):
     return np.array(found)
 
 
+@pytest.mark.slow
 def test_the_reference_is_the_power_at_the_period(made):
     rows, _, printed = made
     for part, n in (("valid", "2,000"), ("test", "4,000")):
@@ -44,6 +45,7 @@ def test_the_reference_is_the_power_at_the_period(made):
         assert 0.8 < area < 0.99
 
 
+@pytest.mark.slow
 def test_the_rhythm_is_as_deep_as_was_asked_for_and_shuffles_have_none(made):
     rows = made[0]
     bound, unbound = ([r for r in rows if r["label"] == label] for label in "10")
@@ -53,6 +55,7 @@ def test_the_rhythm_is_as_deep_as_was_asked_for_and_shuffles_have_none(made):
     assert powers(unbound).mean() == pytest.approx(LENGTH, rel=0.15)
 
 
+@pytest.mark.slow
 def test_dinucleotides_and_places_do_not_tell(made):
     rows, path, _ = made
     counts = [Counter(), Counter()]

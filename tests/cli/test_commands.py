@@ -331,6 +331,7 @@ def test_the_program_itself(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_the_auroc_against_each_background(cli, run_copy, tmp_path):
     rows = [
         (*row, "bound" if row[3] else ("near", "far")[i % 3 == 0])

@@ -171,7 +171,10 @@ def test_a_disk_that_is_full(tmp_path):
         (["dataset", "--set", "positives=b", "--out", "d"], "belong together; give both"),
         (["dataset", "a", "--set", "split.test=chr1", "--out", "d"], "belong together; give both"),
         (["dataset", "a"], "Missing option '--out'"),
-        (["train", "d", "--out", "r", "--resume", "--epochs", "3"], "leave out --epochs"),
+        (
+            ["train", "d", "--out", "r", "--resume", "--force"],
+            "--force replaces it; give one of them",
+        ),
         (["train", "d", "--out", "r", "--epochs", "x"], "unable to parse string as an integer"),
         (["explain", "r", "d", "--select", "worst"], "'worst' is not one of"),
         (["scalogram", "ACGT", "--out", "p.jpg"], "end the name with .png"),

@@ -184,6 +184,7 @@ def test_classes_are_predicted_explained_and_scanned(classes, cli, tmp_path, own
         assert any(600 < at < 720 for at in tops)
 
 
+@pytest.mark.slow
 def test_numbers_are_learnt_and_measured(numbers, cli):
     run, path = numbers
     data = open_dataset(path)

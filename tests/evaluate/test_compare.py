@@ -185,7 +185,8 @@ def test_a_comparison_on_other_data(trained, tmp_path, cli):
     (tmp_path / "c" / "compare.json").write_text(json.dumps({"codes_sha256": "x"}))
     code, _, err = cli("compare", trained[1], "--models", "kmers", "--out", tmp_path / "c")
     assert code == 1
-    assert "holds a comparison on other data" in err
+    assert "holds a comparison that cannot be continued with" in err
+    assert "the windows were x and are" in err
 
 
 @pytest.mark.slow

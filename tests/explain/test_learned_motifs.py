@@ -170,7 +170,11 @@ def test_the_same_windows_give_the_same_motifs(learnt, trained, cli):
     [
         (["--method", "gradcam"], "which 'gradcam' does not give; choose one of: ig, ism"),
         (["--n", 0], "the number of windows must be 1 or more; found 0"),
-        (["--n", 3], "no pattern recurs in the scores of 3 bound windows"),
+        pytest.param(
+            ["--n", 3],
+            "no pattern recurs in the scores of 3 bound windows",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_motifs_that_cannot_be(learnt, trained, cli, arguments, message):

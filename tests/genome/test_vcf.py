@@ -135,7 +135,7 @@ def test_a_truncated_bgzip_file(tmp_path: Path) -> None:
         ("1\t5\t.\t<X>\tC\t.\t.\t.", r"REF '<X>' is not a sequence"),
         ("1\t5\t.\t\tC\t.\t.\t.", r"REF '' is not a sequence"),
         ("1\t5\t.\tA\tC,\t.\t.\t.", r"ALT 'C,' has an empty allele"),
-        ("", r"is empty; a VCF has a record on each line"),
+        ("\n1\t5\t.\tA\tC\t.\t.\t.", r"is empty; a VCF has a record on each line"),
     ],
 )
 def test_lines_that_are_no_records(tmp_path: Path, row: str, message: str) -> None:

@@ -266,27 +266,27 @@ def test_the_command_says_what_it_did(
     path, letters = genome
     out = tmp_path / "s.bw"
     code, printed, err = cli(
-        "scan", trained[0], path, "--out", out, "--peaks", tmp_path / "p", "--workers", 1
+        "scan", trained[0], path, "--out", out, "--peaks", tmp_path / "p.narrowPeak", "--workers", 1
     )
     assert code == 0
     assert printed == ""
     n = sum(len(naive(trained[0], letters[c], 8)) for c in ("chr1", "chr2"))
     assert f"{n:,} windows every 8 bp scored" in err
-    n_calls = len((tmp_path / "p").read_text().splitlines())
+    n_calls = len((tmp_path / "p.narrowPeak").read_text().splitlines())
     assert f"{n_calls:,} sites at a probability of" in err
     assert "sliding against windows by themselves" in err
     for i in (1, 2):
         code, _, err = cli(
             "scan", trained[0], path, "--out", tmp_path / "t.bw", "--shard", f"{i}/2",
-            "--workers", 1, "--peaks", tmp_path / "q",
+            "--workers", 1, "--peaks", tmp_path / "q.bed",
         )  # fmt: skip
         assert code == 0
         assert f"share {i}/2 done" in err
     code, _, err = cli("merge", tmp_path / "t.bw")
     assert code == 0
-    assert f"written: {tmp_path / 't.bw'}, {tmp_path / 'q'}" in err
+    assert f"written: {tmp_path / 't.bw'}, {tmp_path / 'q.bed'}" in err
     assert (tmp_path / "t.bw").read_bytes() == out.read_bytes()
-    assert (tmp_path / "q").read_bytes() == (tmp_path / "p").read_bytes()
+    assert (tmp_path / "q.bed").read_bytes() == (tmp_path / "p.narrowPeak").read_bytes()
 
 
 def test_2bit_gives_the_same_track(

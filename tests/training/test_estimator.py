@@ -34,8 +34,10 @@ def checks():
         every = list(estimator_checks_generator(TFBSClassifier("onehot", **SMALL, random_state=0)))
     names = [check.func.__name__ for _, check in every]
     assert set(NOT_FOR_SEQUENCES) <= set(names)
+    # The ones that train most run with test-all.
+    slow = ("check_classifiers_train",)
     return [
-        pytest.param(estimator, check, id=name)
+        pytest.param(estimator, check, id=name, marks=[pytest.mark.slow] if name in slow else [])
         for (estimator, check), name in zip(every, names, strict=True)
         if name not in NOT_FOR_SEQUENCES
     ]
@@ -76,6 +78,7 @@ def test_sequences_and_codes_are_the_same(windows):
     np.testing.assert_array_equal(again.predict(sequences), a.predict(sequences))
 
 
+@pytest.mark.slow
 def test_cross_validation_by_chromosome_in_a_pipeline(windows):
     sequences, labels, groups = windows
     pipeline = make_pipeline(
@@ -134,6 +137,7 @@ def test_it_is_found_where_it_is_looked_for():
     assert torch.get_num_threads() == 1
 
 
+@pytest.mark.slow
 def test_what_is_saved_is_read_again_with_the_same_numbers(windows, tmp_path):
     sequences, labels, groups = windows
     fitted = classifier().fit(sequences, labels, groups)

@@ -61,6 +61,7 @@ def test_a_recipe_of_ones_own(cli, trained, tmp_path):
     assert cli("evaluate", out, trained[1], "--device", "cpu")[0] == 0
 
 
+@pytest.mark.slow
 def test_an_image_network_trains_and_explains(cli, trained, tmp_path):
     path = tmp_path / "image.toml"
     path.write_text(

@@ -10,6 +10,7 @@ from wavebind.api.progress import advancing
 from wavebind.api.results import ComparedModels
 from wavebind.api.scratch import lasting_folder
 from wavebind.api.settings import GivenSettings
+from wavebind.core.errors import keeping
 from wavebind.core.events import Message, OnEvent, ignore
 from wavebind.core.files import sha256
 from wavebind.core.settings import with_values
@@ -98,7 +99,8 @@ def compare(
     if target is not None:
         opened = opened.only(target)
     folder = lasting_folder() / "comparison" if out is None else Path(out)
-    found = run_comparison(opened, folder, config, on_event)
+    with keeping(f"models that had ended are kept in {folder}"):
+        found = run_comparison(opened, folder, config, on_event)
     page = write_comparison_page(
         folder, found, title=f"Models on {opened.path.name}", chosen_reference=bool(reference)
     )
@@ -156,7 +158,8 @@ def benchmark(
     datasets = []
     for path in map(Path, data):
         datasets += benchmark_datasets(_name(path), _opened(path, folder, on_event))
-    found = run_benchmark(datasets, folder, config, on_event)
+    with keeping(f"models that had ended are kept in {folder}"):
+        found = run_benchmark(datasets, folder, config, on_event)
     page = write_benchmark_page(folder, found, config, title=f"{len(datasets)} datasets")
     return found, page
 
@@ -217,7 +220,8 @@ def tune(
     """
     config = with_values(TuneConfig(), settings)
     opened = opened_dataset(data)
-    found = search(opened, Path(out), config, on_event)
+    with keeping(f"trials that had ended are kept in {out}"):
+        found = search(opened, Path(out), config, on_event)
     page = write_tuning_page(
         Path(out), found, space_of(opened, config), config, title=f"Search on {opened.path.name}"
     )

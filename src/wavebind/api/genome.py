@@ -13,7 +13,10 @@ from wavebind.api.dataset import audit_dataset
 from wavebind.api.frames import PathLike, regions_file, variants_file
 from wavebind.api.scratch import scratch_folder
 from wavebind.api.settings import GivenSettings, ScanSettings, VariantSettings
+from wavebind.core.errors import InputError
 from wavebind.core.events import Advanced, Message, OnEvent, StageStarted, ignore
+from wavebind.core.filekinds import is_device
+from wavebind.core.files import send
 from wavebind.core.settings import with_values
 from wavebind.core.shards import Shard, chunks_folder
 from wavebind.core.workers import WorkerPool
@@ -23,7 +26,7 @@ from wavebind.models import load_model
 from wavebind.models.rundir import RunDir
 from wavebind.scan.genome import ScanSummary, scan_genome
 from wavebind.scan.merge import merge_parts
-from wavebind.scan.settings import ScanConfig, ScanJob
+from wavebind.scan.settings import ScanConfig, ScanJob, bigwig_path, peaks_path
 from wavebind.variants.files import COLUMNS
 from wavebind.variants.score import choose_motifs, score_variants
 from wavebind.variants.settings import VariantConfig, VariantJob, VariantSummary
@@ -82,9 +85,11 @@ def scan(
     given = {"stride": stride, "threshold": threshold, "false_positives": false_positives}
     chosen = with_values(with_values(ScanSettings(), settings), _given(given))
     with scratch_folder() as folder:
-        bigwig = folder / "scores.bw" if out is None else Path(out)
+        bigwig = folder / "scores.bw" if out is None else bigwig_path(Path(out))
         # A table is wanted in any case, unless only a file was asked for.
         sites = folder / "sites.narrowPeak" if peaks is None and out is None else peaks
+        if peaks is not None:
+            peaks_path(Path(peaks))
         job = ScanJob(
             run=str(run.absolute()),
             genome=str(Path(genome).absolute()),
@@ -184,6 +189,11 @@ def variants(
     chosen = with_values(with_values(VariantSettings(), settings), _given(given))
     with scratch_folder() as folder:
         written = folder / "scored.tsv" if out is None else Path(out)
+        device_out = None
+        if out is not None and is_device(written):
+            if shard is not None:
+                raise InputError(f"{out}: is a device or a pipe, and shares need a file")
+            device_out, written = written, folder / "scored.vcf"
         job = VariantJob(
             run=str(run.absolute()),
             vcf=str(variants_file(variants, folder).absolute()),
@@ -205,7 +215,9 @@ def variants(
         if summary is None:
             on_event(_share_done(shard, written))
             return None
-        for line in variant_words(summary, None if out is None else written):
+        if device_out is not None:
+            send(written, device_out)
+        for line in variant_words(summary, None if out is None else Path(out)):
             on_event(Message(line))
         return _effects(written) if out is None else None
 

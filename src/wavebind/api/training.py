@@ -12,14 +12,16 @@ from wavebind.api.run import Run
 from wavebind.api.settings import GivenSettings, train_settings
 from wavebind.core.errors import UsageError
 from wavebind.core.events import Message, OnEvent, ignore
-from wavebind.core.settings import from_dict
+from wavebind.core.settings import from_dict, to_dict, with_values
 from wavebind.datasets.dataset import Dataset
 from wavebind.datasets.targets import TASKS, Task
+from wavebind.models import ModelConfig
 from wavebind.models.rundir import RunDir
 from wavebind.training.config import Devices, TrainingConfig
 from wavebind.training.crossfit import crossfit as fit_folds
+from wavebind.training.initial import resolve_weights
 from wavebind.training.recipes import Recipe
-from wavebind.training.runjson import stored_configuration
+from wavebind.training.runjson import stored_configuration, threads_differ
 from wavebind.training.train import finished_card
 from wavebind.training.train import train as fit
 
@@ -64,7 +66,8 @@ def train(
     device : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     resume : bool
-        Continue an interrupted run with the settings that it has.
+        Continue an interrupted run with the settings that it has; others that are given must be
+        the same.
     force : bool
         Whether an older run is replaced.
     settings : sequence of str, or mapping
@@ -81,22 +84,15 @@ def train(
     Raises
     ------
     UsageError
-        If a run is resumed with other settings.
+        If a run is resumed with other settings than it was begun with.
     InputError
         If an input cannot be used, or training diverges.
     """
     path = Path(out)
     given = {"epochs": epochs, "seed": seed, "crossfit": crossfit}
-    if resume:
-        others: dict[str, Any] = {"recipe": recipe, "model": model, "force": force or None}
-        others |= given
-        extra = [f"--{name}" for name, value in others.items() if value is not None]
-        if settings:
-            extra.append("--set")
-        if extra:
-            raise UsageError(
-                f"--resume continues with the settings of the run; leave out {', '.join(extra)}"
-            )
+    more = {f"training.{name}": value for name, value in given.items() if value is not None}
+    if resume and force:
+        raise UsageError("--resume continues a run and --force replaces it; give one of them")
     opened = opened_dataset(data)
     if resume:
         if finished_card(path):
@@ -104,8 +100,19 @@ def train(
             return Run(path, device)
         network, configuration = stored_configuration(RunDir(path), opened)
         devices = Devices(device)
+        if recipe is not None or model is not None or settings:
+            whole = train_settings(recipe or "default", model, _merged(settings, more))
+            asked = from_dict(TrainingConfig, whole.training, "the settings")
+            _require_stored(path, network, configuration, whole.model_for(opened, None), asked)
+        elif more:
+            asked = with_values(
+                configuration, {key: v for key, v in given.items() if v is not None}
+            )
+            _require_stored(path, network, configuration, network, asked)
+        other = threads_differ(RunDir(path))
+        if other:
+            on_event(Message(other))
     else:
-        more = {f"training.{name}": value for name, value in given.items() if value is not None}
         whole = train_settings(recipe or "default", model, _merged(settings, more))
         configuration = from_dict(TrainingConfig, whole.training, "the settings")
         network = whole.model_for(opened, _task(whole.task))
@@ -121,6 +128,28 @@ def train(
         on_event=on_event,
     )
     return None if card is None else Run(path, device)
+
+
+def _require_stored(
+    path: Path,
+    network: ModelConfig,
+    training: TrainingConfig,
+    asked_network: ModelConfig,
+    asked: TrainingConfig,
+) -> None:
+    """Refuse options with --resume that are not those the run was begun with."""
+    asked, _ = resolve_weights(asked_network, asked)
+    for kind, before, now in (
+        ("", to_dict(network.resolved()), to_dict(asked_network.resolved())),
+        ("training.", to_dict(training), to_dict(asked)),
+    ):
+        for name in before:
+            if before[name] != now.get(name):
+                raise UsageError(
+                    f"{path}: {kind}{name} was {before[name]!r} when the run was begun and is "
+                    f"{now.get(name)!r} now; --resume goes on with the settings of the run, leave "
+                    f"the option out or train anew"
+                )
 
 
 def _merged(settings: GivenSettings, more: Mapping[str, Any]) -> GivenSettings:

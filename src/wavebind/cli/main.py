@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from typing import Annotated
 
@@ -32,7 +33,7 @@ from wavebind.cli import (
 )
 from wavebind.cli.console import note
 from wavebind.cli.options import MOVED
-from wavebind.core.errors import UsageError, WavebindError
+from wavebind.core.errors import Interrupted, UsageError, WavebindError
 from wavebind.core.memory import keep_memory
 
 __all__ = ["app", "main", "run"]
@@ -107,6 +108,9 @@ def run(arguments: list[str]) -> int:
     try:
         app(args=arguments, prog_name="wavebind")
     except SystemExit as end:
+        stopped = _interrupt(end)
+        if stopped is not None:
+            return _stopped(stopped, arguments)
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except UsageError as error:
         note(f"wavebind: error: {error}")
@@ -119,14 +123,34 @@ def run(arguments: list[str]) -> int:
         # left in the buffer must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except KeyboardInterrupt:
-        note("wavebind: interrupted")
-        return 130
+    except KeyboardInterrupt as stopped:
+        return _stopped(stopped, arguments)
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         note(f"wavebind: error: {name}{error.strerror or error}")
         return 1
     return 0
+
+
+def _interrupt(end: SystemExit) -> KeyboardInterrupt | None:
+    """The interrupt that typer has made an exit of, if it was one."""
+    error: BaseException | None = end
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error
+
+
+def _stopped(interrupt: KeyboardInterrupt, arguments: list[str]) -> int:
+    """Say what was kept of work that was stopped, and how to go on."""
+    if isinstance(interrupt, Interrupted):
+        again = [*arguments]
+        if interrupt.option and interrupt.option not in again:
+            again.append(interrupt.option)
+        note(f"wavebind: stopped; {interrupt.kept}")
+        note(f"go on with: {shlex.join(['wavebind', *again])}")
+    else:
+        note("wavebind: stopped; nothing was written")
+    return 130
 
 
 def _moved(arguments: list[str]) -> str:

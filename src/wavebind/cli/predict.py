@@ -52,7 +52,7 @@ def predict(
         if out is None:
             stream = sys.stdout
         else:
-            temporary = stack.enter_context(replace_file(out))
+            temporary = stack.enter_context(replace_file(out, streamable=True))
             stream = stack.enter_context(temporary.open("w", encoding="utf-8"))
         summary = load(run, device).predict_fasta(
             fasta, stream, prevalence=prevalence, on_event=on_event

@@ -5,7 +5,10 @@ Everything may import this module; it imports nothing of wavebind.
 
 from __future__ import annotations
 
-__all__ = ["InputError", "UsageError", "WavebindError"]
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["InputError", "Interrupted", "UsageError", "WavebindError", "keeping"]
 
 
 class WavebindError(Exception):
@@ -20,5 +23,43 @@ class InputError(WavebindError):
     """A file, a value or a folder that wavebind was given cannot be used as it is."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """Work was stopped with Ctrl-C, and some of it is kept.
+
+    Parameters
+    ----------
+    kept : str
+        What, and where it lies.
+    option : str
+        What the same command needs beside its arguments to go on, as ``--resume``.
+    """
+
+    def __init__(self, kept: str, option: str = "") -> None:
+        super().__init__(kept)
+        self.kept, self.option = kept, option
+
+
 class UsageError(InputError):
     """Arguments or options do not go together. The command line exits with code 2."""
+
+
+@contextmanager
+def keeping(kept: str, option: str = "") -> Iterator[None]:
+    """Say of work that is stopped within the block what is kept of it.
+
+    Parameters
+    ----------
+    kept, option : str
+        See :class:`Interrupted`.
+
+    Raises
+    ------
+    Interrupted
+        On Ctrl-C, unless something within has said more.
+    """
+    try:
+        yield
+    except Interrupted:
+        raise
+    except KeyboardInterrupt:
+        raise Interrupted(kept, option) from None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from wavebind.core.errors import InputError
 
-__all__ = ["HEAD", "check_kind", "is_pipe", "refuse_pipe"]
+__all__ = ["HEAD", "check_kind", "is_device", "is_pipe", "refuse_pipe"]
 
 #: So many bytes tell what a file is.
 HEAD = 16
@@ -68,6 +68,16 @@ def is_pipe(path: Path) -> bool:
     except OSError:
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def is_device(path: Path) -> bool:
+    """Whether an output goes to a device or a pipe, which nothing may take the place of.
+
+    ``/dev/stdout`` is one even where it was redirected to a file.
+    """
+    whole = str(path.absolute())
+    inside = whole.startswith(("/dev/", "/proc/")) and "/shm/" not in whole[:9]
+    return inside or is_pipe(path)
 
 
 def refuse_pipe(path: Path, why: str) -> None:

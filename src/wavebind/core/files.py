@@ -17,9 +17,17 @@ from pathlib import Path
 from typing import IO
 
 from wavebind.core.errors import InputError
-from wavebind.core.filekinds import HEAD, check_kind, is_pipe
+from wavebind.core.filekinds import HEAD, check_kind, is_device, is_pipe, refuse_pipe
 
-__all__ = ["check_readable", "read_lines", "replace_dir", "replace_file", "sha256", "writing_error"]
+__all__ = [
+    "check_readable",
+    "read_lines",
+    "replace_dir",
+    "replace_file",
+    "send",
+    "sha256",
+    "writing_error",
+]
 
 #: Longest line that is read, in characters: a whole human chromosome on one line is 249 million.
 MAX_LINE = 2**29
@@ -127,6 +135,7 @@ _ESCAPED = re.compile("[\udc80-\udcff]")
 
 def sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of a file."""
+    refuse_pipe(path, "this input is read twice, once for its checksum")
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -147,19 +156,37 @@ def writing_error(path: Path, error: OSError) -> InputError:
 
 
 @contextlib.contextmanager
-def replace_file(path: Path) -> Iterator[Path]:
+def replace_file(path: Path, *, streamable: bool = False) -> Iterator[Path]:
     """Write a file so that it appears under its name only when whole.
 
     Yields a temporary name in the same folder. That file takes the place of `path` when the block
-    ends well and is removed when it does not. Missing folders above `path` are made.
+    ends well and is removed when it does not. Missing folders above `path` are made. Where `path`
+    is a link, what it leads to is replaced.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    streamable : bool
+        Whether the output may go to a device or a pipe: it is then written there at the end, and
+        nothing is replaced.
 
     Raises
     ------
     InputError
-        If the folder is read-only, the disk is full, and the like.
+        If the folder is read-only, the disk is full, and the like; or if `path` is a device or a
+        pipe and the output cannot go there.
     """
     temporary: Path | None = None
+    if is_device(path):
+        if not streamable:
+            raise InputError(f"{path}: is a device or a pipe, and this output needs a file")
+        with tempfile.TemporaryDirectory(prefix="wavebind-") as folder:
+            yield Path(folder) / "output"
+            send(Path(folder) / "output", path)
+        return
     try:
+        if path.is_symlink():
+            path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
         os.close(handle)
@@ -175,6 +202,22 @@ def replace_file(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def send(file: Path, device: Path) -> None:
+    """Write a file to a device or a pipe.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written to.
+    """
+    try:
+        # Not truncated: where a shell appends to a file, what it holds must stay.
+        with file.open("rb") as source, device.open("ab") as target:
+            shutil.copyfileobj(source, target)
+    except OSError as error:
+        raise writing_error(device, error) from error
 
 
 @contextlib.contextmanager

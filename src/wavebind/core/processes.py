@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -100,6 +101,8 @@ def _work(answers: Connection, function: Callable[..., Any], arguments: tuple[An
     def tell(*message: Any) -> None:
         send("message", message)
 
+    # Ctrl-C goes to every process of a terminal; the one that has started this ends it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_memory()
     end_with_parent()
     started = time.monotonic()
@@ -164,6 +167,10 @@ def run_isolated(
             else:
                 result, seconds, memory = content
                 return result, Cost(seconds, memory)
+    except KeyboardInterrupt:
+        # What it has written is whole: it could have been killed at any time.
+        process.terminate()
+        raise
     finally:
         process.join(timeout=5)
         if process.is_alive():

@@ -7,12 +7,18 @@ do a share of the chunks.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
+import socket
+import tempfile
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.core.errors import InputError
-from wavebind.core.files import replace_file
+from wavebind.core.files import replace_file, writing_error
+from wavebind.core.versions import version
 
 __all__ = ["Arrays", "ChunkStore", "Shard", "chunks_folder"]
 
@@ -79,8 +86,8 @@ class ChunkStore:
     folder : pathlib.Path
         Made if it is not there.
     job : dict
-        Everything that decides the results, as JSON can hold it. A folder of another job is
-        refused.
+        Everything that decides the results, as JSON can hold it; the version of wavebind is added.
+        A folder of another job is refused, and so are chunks of one.
 
     Raises
     ------
@@ -90,6 +97,7 @@ class ChunkStore:
 
     def __init__(self, folder: Path, job: dict[str, Any]) -> None:
         self.folder = folder
+        job = {**job, "version": version()}
         text = json.dumps(job, indent=2, sort_keys=True, allow_nan=False) + "\n"
         #: Tells this job from every other.
         self.fingerprint = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -105,11 +113,48 @@ class ChunkStore:
                 temporary.write_text(text, encoding="utf-8")
 
     def _path(self, chunk: int) -> Path:
-        return self.folder / f"piece-{chunk:07d}.npz"
+        # With the job in its name: what another job left here is never taken for this one's.
+        return self.folder / f"piece-{self.fingerprint}-{chunk:07d}.npz"
+
+    @contextlib.contextmanager
+    def claimed(self, share: Shard) -> Iterator[None]:
+        """Hold a share of the work for as long as the block lasts, or the process lives.
+
+        Raises
+        ------
+        InputError
+            If another process holds it.
+        """
+        path = self.folder / f"share-{share.index}-of-{share.count}.lock"
+        try:
+            stream = path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise writing_error(path, error) from error
+        with stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                stream.seek(0)
+                who = stream.read(200).strip() or "another process"
+                raise InputError(
+                    f"{self.folder}: {who} is doing this work now; wait until it has ended, or "
+                    f"stop it and run the same command again"
+                ) from None
+            except OSError:
+                # A file system without locks: two processes then write the same chunks twice.
+                pass
+            stream.truncate(0)
+            stream.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+            stream.flush()
+            yield
 
     def has(self, chunk: int) -> bool:
         """Whether a chunk is done."""
         return self._path(chunk).is_file()
+
+    def n_done(self) -> int:
+        """How many chunks are done."""
+        return len(list(self.folder.glob(f"piece-{self.fingerprint}-*.npz")))
 
     def write(self, chunk: int, arrays: Arrays) -> None:
         """Keep the result of a chunk; it appears when whole."""
@@ -142,7 +187,12 @@ class ChunkStore:
 
     def remove(self) -> None:
         """Remove the folder, once the output is whole."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        # At once under another name: half a folder would look like work to go on with.
+        with contextlib.suppress(OSError):
+            name = f".{self.folder.name}."
+            aside = Path(tempfile.mkdtemp(prefix=name, suffix=".old", dir=self.folder.parent))
+            self.folder.replace(aside)
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def _difference(path: Path, job: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -18,7 +19,7 @@ from itertools import islice
 from typing import Any
 
 from wavebind.core.devices import one_thread
-from wavebind.core.errors import InputError
+from wavebind.core.errors import InputError, Interrupted
 from wavebind.core.memory import keep_memory
 from wavebind.core.processes import end_with_parent, without_main
 from wavebind.core.shards import Arrays, ChunkStore
@@ -95,6 +96,8 @@ def run_chunks(
     ------
     InputError
         As `work` does, if a chunk's process died again and again, or the cluster is not there.
+    Interrupted
+        On Ctrl-C; what is done is kept.
     """
 
     def missing() -> Iterator[Chunk]:
@@ -109,14 +112,17 @@ def run_chunks(
         if done:
             done(chunk)
 
-    if pool.dask is not None:
-        _run_dask(work, missing(), keep, pool, store.fingerprint)
-    elif pool.size == 1:
-        with one_thread():
-            for number, chunk in missing():
-                keep(number, chunk, work(chunk))
-    else:
-        _run_pool(work, missing(), keep, pool.size)
+    try:
+        if pool.dask is not None:
+            _run_dask(work, missing(), keep, pool, store.fingerprint)
+        elif pool.size == 1:
+            with one_thread():
+                for number, chunk in missing():
+                    keep(number, chunk, work(chunk))
+        else:
+            _run_pool(work, missing(), keep, pool.size)
+    except KeyboardInterrupt:
+        raise Interrupted(f"{store.n_done():,} chunks are kept in {store.folder}") from None
 
 
 def silent(*_: object) -> None:
@@ -124,6 +130,8 @@ def silent(*_: object) -> None:
 
 
 def _start_process() -> None:
+    # Ctrl-C goes to every process of a terminal; the one that shares out the work ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     _start()
 
@@ -144,6 +152,7 @@ def _run_pool(
     if not waiting:
         return
     deaths: dict[int, int] = {}
+    others = set(multiprocessing.active_children())
     while waiting:
         pool = ProcessPoolExecutor(
             size, mp_context=multiprocessing.get_context("spawn"), initializer=_start_process
@@ -174,6 +183,13 @@ def _run_pool(
                         f"a worker process was ended {MAX_DEATHS} times while chunk {chunk[0]} was "
                         f"at work, perhaps because memory ran out; use fewer --workers"
                     ) from None
+        except KeyboardInterrupt:
+            for future, chunk in running.items():
+                if future.done() and not future.cancelled() and future.exception() is None:
+                    keep(*chunk, future.result())
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+            raise
         except Exception:
             # A chunk failed. What the others have begun is worth keeping for the next try.
             pool.shutdown(wait=True, cancel_futures=True)

@@ -7,7 +7,6 @@ A dataset is a folder: ``codes.npy`` (``uint8``, window by position, memory-mapp
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.core.errors import InputError
+from wavebind.datasets.identity import identity_of
 from wavebind.datasets.splits import PARTS
 from wavebind.datasets.targets import Task
 from wavebind.genome.sequences import Codes, to_letters
@@ -105,16 +105,14 @@ class Dataset:
 
     @property
     def identity(self) -> dict[str, str]:
-        """Path, and checksums of the windows and of their splits: what a run was trained on.
+        """Path, and checksums of the windows, their splits and labels: what a run is trained on.
 
         Those of the whole set, of a view, too: it has no window in another part.
         """
         splits = self.parts if self.splits is None else self.splits
-        return {
-            "path": str(self.path),
-            "codes_sha256": self.checksum,
-            "splits_sha256": hashlib.sha256("\n".join(splits.tolist()).encode()).hexdigest(),
-        }
+        return identity_of(
+            str(self.path), self.checksum, splits, self.outputs, self.targets, self.values
+        )
 
     def indices(self, part: str) -> NDArray[np.int64]:
         """The windows of one part, in the order of the set.

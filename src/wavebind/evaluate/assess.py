@@ -18,6 +18,7 @@ from wavebind.core.versions import versions
 from wavebind.datasets.audit import audit, to_plain
 from wavebind.datasets.composition_scores import composition_classes, composition_numbers
 from wavebind.datasets.dataset import Dataset
+from wavebind.datasets.identity import difference
 from wavebind.metrics.binary import Estimate, auroc_with_interval, evaluate
 from wavebind.metrics.reliability import calibration_error, calibration_floor
 from wavebind.metrics.tasks import evaluate_classes, evaluate_numbers
@@ -113,7 +114,8 @@ def assess(
         **_of_task(data, part, indices, logits, card),
         "outputs": found if len(names) > 1 else {},
         "data": {"path": str(data.path.resolve()), "codes_sha256": data.checksum},
-        "trained_on_this_data": card.data.get("codes_sha256") == data.checksum,
+        "trained_on_this_data": not difference(card.data, data.identity),
+        "difference": difference(card.data, data.identity),
         "versions": versions(),
     }
     _write_scores(folder.scores(part), columns)
@@ -125,12 +127,12 @@ def _as_trained(data: Dataset, card: ModelCard, part: str, run: Path) -> Dataset
     """The set with the splits that the model saw: to a cross-fit valid is a part of train."""
     if card.data.get("codes_sha256") != data.checksum:
         return data
-    # A card of before splits were noted has no entry.
-    splits = data.identity["splits_sha256"]
-    if card.data.get("splits_sha256", splits) != splits:
+    splits = {"splits_sha256": data.identity["splits_sha256"]}
+    other = difference(card.data, splits)
+    if other:
         raise InputError(
-            f"{run}: was trained on other splits of the windows of {data.path}, so that it may "
-            f"know windows of {part}; score it with the splits it was trained with"
+            f"{run}: was trained on other splits of the windows of {data.path} ({other}), so that "
+            f"it may know windows of {part}; score it with the splits it was trained with"
         )
     if not card.n_folds:
         return data

@@ -22,6 +22,7 @@ from wavebind.core.jsonfiles import read_json, write_json
 from wavebind.core.versions import versions
 from wavebind.datasets.audit import audit, to_plain
 from wavebind.datasets.dataset import Dataset
+from wavebind.datasets.identity import difference, work_identity
 from wavebind.evaluate.compare_runs import (
     FORMAT,
     ComparisonConfig,
@@ -142,23 +143,33 @@ def _open_folder(out: Path, data: Dataset) -> None:
         if not marker.is_file():
             if not out.is_dir() or any(out.iterdir()):
                 raise InputError(f"{out}: is there and is not a comparison; choose another --out")
-        elif _other_data(read_json(marker), data):
-            raise InputError(
-                f"{out}: holds a comparison on other data than {data.path}; choose another --out"
-            )
+        else:
+            _require_same(out, read_json(marker), data)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{out}: cannot be made ({error.strerror or error})") from error
     write_json(
         marker,
-        {"format": FORMAT, "codes_sha256": data.checksum, "output": data.outputs[0]},
+        {"format": FORMAT, "output": data.outputs[0], **work_identity(data.identity)},
     )
 
 
-def _other_data(marker: dict[str, Any], data: Dataset) -> bool:
-    found = marker.get("codes_sha256"), marker.get("output", data.outputs[0])
-    return found != (data.checksum, data.outputs[0])
+def _require_same(out: Path, marker: dict[str, Any], data: Dataset) -> None:
+    """Refuse to go on with a comparison on other windows, splits or labels, or by another version.
+
+    What is stored there would be shown beside what is trained now.
+    """
+    other = difference(marker, work_identity(data.identity))
+    if not other and marker.get("output", data.outputs[0]) != data.outputs[0]:
+        other = f"the label was {marker['output']!r} and is {data.outputs[0]!r}"
+    if not other and "splits_sha256" not in marker:
+        other = "the splits and labels were not noted by the version that began it"
+    if other:
+        raise InputError(
+            f"{out}: holds a comparison that cannot be continued with {data.path}: {other}; choose "
+            f"another --out, or remove the folder"
+        )
 
 
 def _alone(

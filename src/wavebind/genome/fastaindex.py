@@ -55,8 +55,8 @@ def checked_chunks(stream: IO[bytes] | gzip.GzipFile, path: Path) -> Iterator[by
 class _LineWidths:
     """Refuses a line of sequence that is longer than the one before it in the same record.
 
-    An index counts bases by the length of a record's first line, so that what lies behind such a
-    line would be read from another place. pyfaidx sees the other kinds of ragged lines.
+    An index counts bases by the length of a record's first line. What lies behind a longer line
+    would be read from another place. pyfaidx sees the other kinds of ragged lines.
     """
 
     def __init__(self, path: Path) -> None:

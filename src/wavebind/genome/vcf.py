@@ -18,6 +18,7 @@ __all__ = [
     "Genotype",
     "VcfHeader",
     "VcfRecord",
+    "ends_whole",
     "info_values",
     "is_sequence",
     "read_header",
@@ -171,13 +172,18 @@ def _check_whole(path: Path) -> None:
         head = stream.read(18)
         if head[:4] in (b"BCF\x02", b"BCF\x04"):
             raise InputError(f"{path}: is BCF; convert it with 'bcftools view -O z'")
-        if head[:4] == b"\x1f\x8b\x08\x04" and head[12:14] == b"BC":
-            stream.seek(-min(len(_BGZF_END), path.stat().st_size), 2)
-            if stream.read() != _BGZF_END:
-                raise InputError(
-                    f"{path}: the bgzip data ends without its last block, so the file is "
-                    f"truncated; copy or download it again"
-                )
+    if head[:4] == b"\x1f\x8b\x08\x04" and head[12:14] == b"BC" and not ends_whole(path):
+        raise InputError(
+            f"{path}: the bgzip data ends without its last block, so the file is truncated; copy "
+            f"or download it again"
+        )
+
+
+def ends_whole(path: Path) -> bool:
+    """Whether a bgzip file has its last block."""
+    with path.open("rb") as stream:
+        stream.seek(-min(len(_BGZF_END), path.stat().st_size), 2)
+        return stream.read() == _BGZF_END
 
 
 def read_records(path: Path, sample: int | None = None) -> Iterator[VcfRecord]:

@@ -105,23 +105,24 @@ def scan_genome(
         n_decoys = sum(d.size * len(d.places) for d in plan.decoys)
         total(n_decoys + sum(tile.end - tile.start for _, tile in chunks))
     step = progress or silent
-    # Every share needs all decoys, because the threshold comes from them; they are few.
-    run_chunks(
-        partial(score_decoys, plan.task(0.0)),
-        enumerate(plan.decoys),
-        plan.store,
-        workers,
-        lambda decoys: step(decoys.size * len(decoys.places)),
-    )
-    task = plan.task(plan.threshold() - job.config.screen)
-    run_chunks(
-        partial(score_tile, task),
-        chunks,
-        plan.store,
-        workers,
-        lambda tile: step(tile.end - tile.start),
-    )
-    return _assemble(plan) if share.count == 1 else None
+    with plan.store.claimed(share):
+        # Every share needs all decoys, because the threshold comes from them; they are few.
+        run_chunks(
+            partial(score_decoys, plan.task(0.0)),
+            enumerate(plan.decoys),
+            plan.store,
+            workers,
+            lambda decoys: step(decoys.size * len(decoys.places)),
+        )
+        task = plan.task(plan.threshold() - job.config.screen)
+        run_chunks(
+            partial(score_tile, task),
+            chunks,
+            plan.store,
+            workers,
+            lambda tile: step(tile.end - tile.start),
+        )
+        return _assemble(plan) if share.count == 1 else None
 
 
 def merge_scan(job: ScanJob) -> ScanSummary:
@@ -132,7 +133,9 @@ def merge_scan(job: ScanJob) -> ScanSummary:
     InputError
         If a chunk is missing, or an input is not what it was.
     """
-    return _assemble(ScanPlan(job, None))
+    plan = ScanPlan(job, None)
+    with plan.store.claimed(Shard()):
+        return _assemble(plan)
 
 
 def _assemble(plan: ScanPlan) -> ScanSummary:
@@ -160,7 +163,7 @@ def _assemble(plan: ScanPlan) -> ScanSummary:
         probabilities = plan.probabilities(logits).tolist()
         rates_of_calls = None if q is None else q.tolist()
         with (
-            replace_file(Path(job.peaks)) as temporary,
+            replace_file(Path(job.peaks), streamable=True) as temporary,
             temporary.open("w", encoding="utf-8") as stream,
         ):
             if plan.card.quantity == "value" and probabilities:

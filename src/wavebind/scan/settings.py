@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
 from wavebind.core.errors import InputError
+from wavebind.core.filekinds import is_device
 from wavebind.core.settings import Settings
 from wavebind.scan.tile_scores import MODES
 
-__all__ = ["ScanConfig", "ScanJob"]
+__all__ = ["ScanConfig", "ScanJob", "bigwig_path", "peaks_path"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,35 @@ class ScanConfig(Settings):
     def uses_decoys(self) -> bool:
         """Whether shuffled sequence is scanned."""
         return self.count_decoys or self.false_positives is not None
+
+
+def bigwig_path(path: Path) -> Path:
+    """The path, where a bigWig can be written there under a name that tells what it is.
+
+    Raises
+    ------
+    InputError
+        If its name has another ending, or it is a device or a pipe.
+    """
+    if is_device(path):
+        raise InputError(
+            f"{path}: is a device or a pipe, and a bigWig is written at places here and there; "
+            f"name a file"
+        )
+    return _ending(path, (".bw", ".bigWig"), "the track of a scan is a bigWig")
+
+
+def peaks_path(path: Path) -> Path:
+    """The path, where called sites can be written there; as :func:`bigwig_path`."""
+    if is_device(path):
+        return path
+    return _ending(path, (".narrowPeak", ".bed"), "called sites are a narrowPeak")
+
+
+def _ending(path: Path, endings: tuple[str, ...], what: str) -> Path:
+    if path.name.lower().endswith(tuple(ending.lower() for ending in endings)):
+        return path
+    raise InputError(f"{path}: {what}; end its name in one of: {', '.join(endings)}")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from lightning.pytorch.callbacks import (
 from torch.utils.data import DataLoader
 
 from wavebind.core.devices import flush_denormals
-from wavebind.core.errors import InputError
+from wavebind.core.errors import InputError, Interrupted
 from wavebind.core.events import Advanced, Message, OnEvent, StageStarted
 from wavebind.core.jsonfiles import write_json
 from wavebind.models import Classifier
@@ -88,8 +88,8 @@ def run_fit(
     ------
     InputError
         If training diverges, or a log needs a package that is not there.
-    KeyboardInterrupt
-        If it was interrupted.
+    Interrupted
+        On Ctrl-C; whole epochs are kept.
     """
     batches = EpochBatches(windows.bound, windows.train_index, config, where.n_processes)
     valid = ValidBatches(windows.valid_index, windows.valid_batch_size, where.n_processes)
@@ -128,7 +128,11 @@ def run_fit(
             if not trainer.interrupted:
                 raise
     if trainer.interrupted:
-        raise KeyboardInterrupt
+        kept = len(fit.history)
+        raise Interrupted(
+            f"{kept} whole epoch{'s' * (kept != 1)} of the training are kept in {run.path}",
+            option="--resume",
+        )
     return fit
 
 

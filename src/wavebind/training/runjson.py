@@ -5,16 +5,19 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
+import torch
+
 from wavebind.core.errors import InputError
 from wavebind.core.jsonfiles import read_json, write_json
 from wavebind.core.settings import from_dict, to_dict
 from wavebind.core.versions import versions
 from wavebind.datasets.dataset import Dataset
+from wavebind.datasets.identity import difference, work_identity
 from wavebind.models import ModelConfig
 from wavebind.models.rundir import RunDir
 from wavebind.training.config import TrainingConfig
 
-__all__ = ["begin_run", "start_run", "stored_configuration"]
+__all__ = ["begin_run", "start_run", "stored_configuration", "threads_differ"]
 
 
 def start_run(
@@ -39,6 +42,7 @@ def start_run(
             "model": to_dict(model.resolved()),
             "training": to_dict(config),
             "versions": versions(),
+            "threads": torch.get_num_threads(),
             **more,
         },
         overwrite,
@@ -88,21 +92,30 @@ def stored_configuration(run: RunDir, data: Dataset) -> tuple[ModelConfig, Train
     """
     stored = read_json(run.require().run_json)
     try:
-        checksum = stored["data"]["codes_sha256"]
+        trained_on = dict(stored["data"], version=stored["versions"]["wavebind"])
         model, config = stored["model"], stored["training"]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{run.run_json}: the entry {error} is missing; train anew") from error
-    if checksum != data.checksum:
+    other = difference(trained_on, work_identity(data.identity))
+    if other:
         raise InputError(
-            f"{run.path}: was trained on other data than {data.path} (its checksum differs); "
-            f"resume with {stored['data'].get('path')}"
-        )
-    # Runs of before splits were noted have no entry.
-    splits = data.identity["splits_sha256"]
-    if stored["data"].get("splits_sha256", splits) != splits:
-        raise InputError(
-            f"{run.path}: was trained on other splits of these windows than {data.path} has now; "
-            f"train anew"
+            f"{run.path}: cannot be continued with {data.path}: {other}; it was begun with "
+            f"{trained_on.get('path')}, train anew where that has changed"
         )
     name = str(run.run_json)
     return from_dict(ModelConfig, model, name), from_dict(TrainingConfig, config, name)
+
+
+def threads_differ(run: RunDir) -> str:
+    """What is to be said where a run was begun with another number of threads; empty otherwise.
+
+    Sums of floating-point numbers depend on how many threads share them.
+    """
+    before = read_json(run.run_json).get("threads")
+    now = torch.get_num_threads()
+    if before in (None, now):
+        return ""
+    return (
+        f"{run.path}: was begun with {before} threads and goes on with {now}; the result is not "
+        f"that of an uninterrupted run to the last digit (--threads {before} makes it so)"
+    )

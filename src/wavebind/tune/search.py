@@ -22,6 +22,7 @@ from wavebind.core.events import Advanced, Event, Message, OnEvent, StageStarted
 from wavebind.core.files import replace_file
 from wavebind.core.settings import Settings, from_dict, to_dict
 from wavebind.datasets.dataset import Dataset
+from wavebind.datasets.identity import work_identity
 from wavebind.models import Classifier
 from wavebind.models.rundir import RunDir
 from wavebind.training.config import SCORES, EpochReport, TrainingConfig, score_words
@@ -177,8 +178,7 @@ def _agreed(data: Dataset, space: SearchSpace, config: TuneConfig) -> dict[str, 
     """What all processes of a search must have in common."""
     private = ("trials", "time_limit", "device", "recipe")
     return {
-        "data": data.identity["codes_sha256"],
-        "splits": data.identity["splits_sha256"],
+        "data": {k: v for k, v in work_identity(data.identity).items() if k != "path"},
         "base": to_dict(space.base),
         **{name: value for name, value in to_dict(config).items() if name not in private},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import IO, Any
 
 from wavebind.core.errors import InputError
 from wavebind.core.versions import version
-from wavebind.genome.vcf import VcfHeader, VcfRecord, with_info
+from wavebind.genome.vcf import VcfHeader, VcfRecord, ends_whole, with_info
 from wavebind.variants.verdicts import VERDICTS, Effect
 
 __all__ = ["COLUMNS", "VariantWriter", "output_kind"]
@@ -162,8 +163,13 @@ class VariantWriter:
             self._stream = stream
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         self._stream.close()
+        # bgzip's library says nothing of a disk that fills up at the end.
+        if self._packed and kind is None and not ends_whole(self._path):
+            raise OSError(
+                errno.EIO, "it was not written to its end; is the disk or the quota full?"
+            )
 
     def _line(self, text: str) -> None:
         self._stream.write(text.encode() + b"\n")

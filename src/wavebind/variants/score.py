@@ -18,10 +18,7 @@ from wavebind.core.workers import WorkerPool, run_chunks, silent
 from wavebind.genome.genomes import open_genome
 from wavebind.models.rundir import RunDir
 from wavebind.variants.checks import REASONS
-from wavebind.variants.effects import (
-    score_changes,
-    score_shuffled,
-)
+from wavebind.variants.effects import Change, score_changes, score_shuffled
 from wavebind.variants.files import VariantWriter
 from wavebind.variants.plan import RECORDS_A_CHUNK, VariantPlan, kind_of, require_scored
 from wavebind.variants.settings import VariantJob, VariantSummary
@@ -86,8 +83,21 @@ def score_variants(
     nulls = [(i, item) for i, item in enumerate(plan.nulls) if share.has(i)]
     if total:
         total(sum(len(c) for _, (_, c) in nulls) + plan.summary.n_scored // share.count)
+    with plan.store.claimed(share):
+        _score_all(plan, nulls, share, workers, step)
+        return _assemble(plan) if share.count == 1 else None
+
+
+def _score_all(
+    plan: VariantPlan,
+    nulls: list[tuple[int, tuple[str, tuple[Change, ...]]]],
+    share: Shard,
+    workers: WorkerPool,
+    step: Callable[[int], None],
+) -> None:
+    """Score the null distribution and the records of a share."""
     task = plan.task()
-    if job.config.null == "shuffled":
+    if plan.job.config.null == "shuffled":
         run_chunks(
             partial(score_shuffled, task),
             ((i, (i, changes)) for i, (_, changes) in nulls),
@@ -110,7 +120,6 @@ def score_variants(
         workers,
         lambda changes: step(len(changes)),
     )
-    return _assemble(plan) if share.count == 1 else None
 
 
 def merge_variants(job: VariantJob) -> VariantSummary:
@@ -121,7 +130,9 @@ def merge_variants(job: VariantJob) -> VariantSummary:
     InputError
         If a chunk is missing, or an input is not what it was.
     """
-    return _assemble(VariantPlan(job))
+    plan = VariantPlan(job)
+    with plan.store.claimed(Shard()):
+        return _assemble(plan)
 
 
 def _assemble(plan: VariantPlan) -> VariantSummary:

@@ -74,6 +74,7 @@ def test_every_octave_reaches_the_head():
         assert octave.stem.weight.grad.abs().sum() > 0
 
 
+@pytest.mark.slow
 def test_contributions_are_complete():
     from wavebind.explain.contributions import integrated_gradients
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from wavebind.core.errors import InputError
+from wavebind.core.filekinds import refuse_pipe
 from wavebind.core.files import sha256
 from wavebind.core.settings import to_dict
 from wavebind.core.shards import Arrays, ChunkStore, Shard, chunks_folder
@@ -91,6 +93,8 @@ def build_dataset(
         As :func:`wavebind.datasets.from_peaks.choose.choose_windows` and
         :func:`wavebind.datasets.writing.write_dataset`.
     """
+    for path in (*job.peaks, *job.accessible, *job.exclude):
+        refuse_pipe(Path(path), "this input is read twice, once for its checksum")
     bars = stages or silent
     with bars("reading the genome", None) as advance:
         genome = open_genome(Path(job.genome), progress=advance)
@@ -101,12 +105,13 @@ def build_dataset(
             raise InputError(f"{job.out}: exists already; choose another name or pass --force")
         store = _store(job, genome)
         count = _shared(store, shard, pool or WorkerPool(1))
-    try:
-        summary = _write(job, genome, count, note or (lambda _: None), bars)
-    except _ShareDone:
-        return None
-    if store is not None:
-        store.remove()
+    with store.claimed(shard or Shard()) if store else nullcontext():
+        try:
+            summary = _write(job, genome, count, note or (lambda _: None), bars)
+        except _ShareDone:
+            return None
+        if store is not None:
+            store.remove()
     return summary
 
 
@@ -129,8 +134,9 @@ def merge_dataset(job: PeakJob) -> DatasetSummary:
         del task, done
         return (store.read(i) for i in range(len(chunks)))
 
-    summary = _write(job, genome, count, lambda _: None, silent)
-    store.remove()
+    with store.claimed(Shard()):
+        summary = _write(job, genome, count, lambda _: None, silent)
+        store.remove()
     return summary
 
 
