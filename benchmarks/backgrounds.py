@@ -35,7 +35,7 @@ def main() -> None:
     rows = []
     for kind in KINDS:
         data, run = options.out / f"data_{kind}", options.out / f"run_{kind}"
-        if not (run / "metrics.json").is_file():
+        if not (run / "evaluations" / f"{data.name}-test" / "metrics.json").is_file():
             extra = ["--accessible", options.accessible] if kind == "accessible" else []
             command(
                 "dataset",
@@ -57,7 +57,14 @@ def main() -> None:
                 "train", data, "--recipe", "small", "--seed", options.seed, "--out", run, "--force"
             )
             command("evaluate", run, data)
-        rows.append((kind, json.loads((run / "metrics.json").read_text())))
+        rows.append(
+            (
+                kind,
+                json.loads(
+                    (run / "evaluations" / f"{data.name}-test" / "metrics.json").read_text()
+                ),
+            )
+        )
     print("background   windows   bound   GC alone   best shortcut                    model AUROC")
     for kind, m in rows:
         gc, best, auroc = m["shortcuts"]["gc"], m["best_shortcut"], m["auroc"]

@@ -87,7 +87,9 @@ def one(
     run("dataset", table, "--target", column, "--out", data, "--force")
     run("train", data, "--out", folder, "--force", *more)
     run("evaluate", folder, data)
-    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics = json.loads(
+        (folder / "evaluations" / f"{data.name}-test" / "metrics.json").read_text()
+    )
     found = metrics["classes"] or metrics["numbers"]
     print(f"{name}: {metrics['n_windows']:,} test windows, epoch {metrics['epoch']}")
     print(f"{'metric':<10} {'scalenet':<24} composition alone")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import numpy as np
 
 from wavebind.core.events import Advanced, Event, StageStarted
 from wavebind.genome.sequences import reverse_complement, to_codes, to_letters
+from wavebind.models.results import EVALUATIONS, Kind, find_results
 
 ROOT = Path(__file__).parent.parent
 #: Small inputs that go wrong; see the README there.
@@ -97,3 +99,15 @@ def planted_windows(n: int = 60) -> tuple[np.ndarray, np.ndarray]:
         windows.append(reverse_complement(codes) if i % 2 else codes)
         starts.append(LENGTH - at - len(MOTIF) if i % 2 else at)
     return np.stack(windows), np.array(starts)
+
+
+def only_result(run: Path, kind: Kind, split: str | None = None) -> Path:
+    """The folder of the one result of a kind that a run has, or has of a split."""
+    results = [r for r in find_results(Path(run), kind) if split in (None, r.split)]
+    (found,) = results
+    return found.path
+
+
+def metrics_of(run: Path, split: str | None = None) -> dict:
+    """The metrics of the one evaluation that a run has, or has of a split."""
+    return json.loads((only_result(run, EVALUATIONS, split) / "metrics.json").read_text())

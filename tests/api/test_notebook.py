@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from helpers import ROOT
+from helpers import ROOT, metrics_of
 
 TUTORIAL = ROOT / "docs" / "tutorials" / "first_run.py"
 NOTEBOOK = TUTORIAL.with_suffix(".ipynb")
@@ -98,7 +98,7 @@ def test_every_line_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     run, data = scope["run"], scope["data"]
     assert len(data.labels) == 1000
     # A network that learnt nothing would show nothing.
-    metrics = json.loads((folder / "run" / "metrics.json").read_text())
+    metrics = metrics_of(folder / "run")
     assert metrics["auroc"]["value"] > 0.7
     assert any("CTCF" in str(motif) for motif in scope["motifs"])
     assert scope["explained"].shape == (4, run.length)

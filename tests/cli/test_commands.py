@@ -1,6 +1,5 @@
 """The commands, end to end, by the numbers that come out."""
 
-import json
 import re
 import resource
 import subprocess
@@ -11,12 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from helpers import LENGTH, MOTIF, planted_rows, write_table
+from helpers import LENGTH, MOTIF, metrics_of, only_result, planted_rows, write_table
 from wavebind.cli.options import MOVED
 from wavebind.datasets.dataset import open_dataset
 from wavebind.genome.sequences import to_codes
 from wavebind.models import load_model
 from wavebind.models.prediction import predict_logits
+from wavebind.models.results import EVALUATIONS, EXPLANATIONS
 
 COMMANDS = [
     "demo",
@@ -200,7 +200,7 @@ def test_evaluate_prints_what_it_writes(cli, run_copy):
     run, data = run_copy
     code, out, _ = cli("evaluate", run, data, "--device", "cpu")
     assert code == 0
-    metrics = json.loads((run / "metrics.json").read_text())
+    metrics = metrics_of(run)
     printed = {line.split()[0]: line.split()[1] for line in out.splitlines() if line.strip()}
     for name in ("auroc", "auprc", "accuracy", "precision", "recall", "f1", "mcc"):
         assert printed[name] == f"{metrics[name]['value']:.4f}"
@@ -209,7 +209,7 @@ def test_evaluate_prints_what_it_writes(cli, run_copy):
     assert printed["floor"] == f"{metrics['calibration_floor']['value']:.4f}"
     assert "300 windows of the test split, 150 bound" in out
     assert cli("evaluate", run, data, "--split", "valid", "--device", "cpu")[0] == 0
-    assert json.loads((run / "metrics.json").read_text())["split"] == "valid"
+    assert metrics_of(run, "valid")["split"] == "valid"
 
 
 def test_predict(cli, run_copy, tmp_path):
@@ -248,9 +248,9 @@ def test_explain_and_report(cli, run_copy):
     code, out, _ = cli("explain", run, data, "--n", "3", "--device", "cpu")
     assert code == 0
     assert "3 windows explained by ig; the mean score of 150 bound windows peaks at base" in out
-    assert len(list((run / "explain").glob("*.png"))) == 5
+    assert len(list(only_result(run, EXPLANATIONS).glob("*.png"))) == 5
     assert cli("evaluate", run, data, "--device", "cpu")[0] == 0
-    code, out, _ = cli("report", run, "--device", "cpu")
+    code, out, _ = cli("report", run)
     assert code == 0
     assert out == f"written: {run / 'report.html'}\n"
 
@@ -342,9 +342,9 @@ def test_the_auroc_against_each_background(cli, run_copy, tmp_path):
     assert cli("dataset", table, "--out", tmp_path / "d")[0] == 0
     code, out, err = cli("evaluate", run_copy[0], tmp_path / "d")
     assert code == 0, err
-    metrics = json.loads((run_copy[0] / "metrics.json").read_text())
+    metrics = metrics_of(run_copy[0])
     data = open_dataset(tmp_path / "d")
-    scores = pq.read_table(run_copy[0] / "scores_test.parquet").to_pandas()
+    scores = pq.read_table(only_result(run_copy[0], EVALUATIONS) / "scores.parquet").to_pandas()
     source = data.source[scores["index"]]
     assert set(metrics["auroc_by_background"]) == {"near", "far"}
     for kind, found in metrics["auroc_by_background"].items():

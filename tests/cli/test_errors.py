@@ -176,7 +176,7 @@ def test_a_disk_that_is_full(tmp_path):
             "--force replaces it; give one of them",
         ),
         (["train", "d", "--out", "r", "--epochs", "x"], "unable to parse string as an integer"),
-        (["explain", "r", "d", "--select", "worst"], "'worst' is not one of"),
+        (["explain", "r", "d", "--select", "worst"], "explain --select is now --set select=top"),
         (["scalogram", "ACGT", "--out", "p.jpg"], "end the name with .png"),
         (["juggle"], "No such command 'juggle'"),
     ],

@@ -6,9 +6,10 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from helpers import MOTIF, random_dna, write_table
+from helpers import MOTIF, metrics_of, only_result, random_dna, write_table
 from wavebind.datasets.dataset import open_dataset
 from wavebind.models import ModelConfig, build_model, load_model
+from wavebind.models.results import EVALUATIONS, EXPLANATIONS
 from wavebind.training.config import TrainingConfig
 from wavebind.training.fit import Fit
 
@@ -72,10 +73,10 @@ def test_each_output_learns_its_own_motif(cli, run):
     out, path = run
     code, text, err = cli("evaluate", out, path, "--device", "cpu")
     assert code == 0, err
-    metrics = json.loads((out / "metrics.json").read_text())
+    metrics = metrics_of(out)
     assert list(metrics["outputs"]) == ["left", "right"]
     data = open_dataset(path)
-    table = pq.read_table(out / "scores_test.parquet").to_pandas()
+    table = pq.read_table(only_result(out, EVALUATIONS) / "scores.parquet").to_pandas()
     for j, name in enumerate(("left", "right")):
         labels = data.targets[table["index"], j]
         known = labels >= 0
@@ -89,7 +90,7 @@ def test_each_output_learns_its_own_motif(cli, run):
     assert abs(crossed - 0.5) < 0.15
     assert metrics["auroc"] == metrics["outputs"]["left"]["auroc"]
     code, text, _ = cli("evaluate", out, path, "--target", "right", "--device", "cpu")
-    metrics = json.loads((out / "metrics.json").read_text())
+    metrics = metrics_of(out)
     assert metrics["output"] == "right"
     assert metrics["auroc"] == metrics["outputs"]["right"]["auroc"]
 
@@ -111,15 +112,28 @@ def test_scores_explanations_and_report_of_an_output(cli, run, tmp_path):
     assert second == ["n", "NA", "NA", "NA", "NA"]
     for name, centre in (("left", 10), ("right", 35)):
         code, _, err = cli(
-            "explain", out, path, "--n", 12, "--target", name, "--select", "top", "--device", "cpu"
+            "explain",
+            out,
+            path,
+            "--n",
+            12,
+            "--target",
+            name,
+            "--set",
+            "select=top",
+            "--device",
+            "cpu",
         )
         assert code == 0, err
-        with np.load(out / "explain" / "explanations.npz") as file:
+        with np.load(only_result(out, EXPLANATIONS) / "explanations.npz") as file:
             profile = file["mean_profile"]
         assert abs(int(profile.argmax()) - centre) < 14
-        assert json.loads((out / "explain" / "explain.json").read_text())["output"] == name
+        assert (
+            json.loads((only_result(out, EXPLANATIONS) / "explain.json").read_text())["output"]
+            == name
+        )
     assert cli("evaluate", out, path, "--target", "right", "--device", "cpu")[0] == 0
-    assert cli("report", out, "--device", "cpu")[0] == 0
+    assert cli("report", out)[0] == 0
     page = (out / "report.html").read_text()
     assert "Each output" in page
     assert "The page is about the output right" in page
@@ -132,7 +146,7 @@ def test_one_label_can_be_scored_by_one_output(cli, run, trained):
     assert "has one label and the model 2 outputs; say with --target which of left, right" in err
     code, _, err = cli("evaluate", out, trained[1], "--target", "left", "--device", "cpu")
     assert code == 0, err
-    metrics = json.loads((out / "metrics.json").read_text())
+    metrics = metrics_of(out)
     assert metrics["outputs"] == {}
     assert metrics["auroc"]["value"] > 0.8
     code, _, err = cli("evaluate", out, path, "--target", "middle")

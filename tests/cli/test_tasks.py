@@ -9,7 +9,16 @@ import torch
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, r2_score, roc_auc_score
 
-from helpers import LENGTH, MOTIFS, planted_rows, random_dna, rows_of_classes, write_table
+from helpers import (
+    LENGTH,
+    MOTIFS,
+    metrics_of,
+    only_result,
+    planted_rows,
+    random_dna,
+    rows_of_classes,
+    write_table,
+)
 from wavebind.core.errors import InputError
 from wavebind.datasets.dataset import open_dataset
 from wavebind.datasets.targets import read_target
@@ -21,7 +30,7 @@ from wavebind.metrics.tasks import (
     evaluate_classes,
     evaluate_numbers,
 )
-from wavebind.models import Classifier, ModelConfig, load_model
+from wavebind.models import Classifier, ModelConfig, load_model, results
 from wavebind.models.classifier import one_against_rest
 from wavebind.models.prediction import predict_logits
 from wavebind.training.recipes import load_recipe
@@ -109,7 +118,7 @@ def test_metrics_of_classes_are_those_of_scikit_learn(classes, cli):
     assert card.model.task_name == "multiclass"
     logits = predict_logits(model, data.codes, indices)
     truth, called = data.targets[indices].argmax(1), logits.argmax(1)
-    metrics = json.loads((run / "metrics.json").read_text())
+    metrics = metrics_of(run)
     found = metrics["classes"]
     assert found["accuracy"]["value"] == pytest.approx(accuracy_score(truth, called))
     assert found["macro_f1"]["value"] == pytest.approx(f1_score(truth, called, average="macro"))
@@ -123,7 +132,7 @@ def test_metrics_of_classes_are_those_of_scikit_learn(classes, cli):
         expected = roc_auc_score(data.targets[indices, j], logits[:, j])
         assert metrics["outputs"][name]["auroc"]["value"] == pytest.approx(expected, abs=1e-6)
     assert f"{found['macro_f1']['value']:.4f}" in out
-    code, out, err = cli("report", run, "--device", "cpu")
+    code, out, err = cli("report", run)
     assert code == 0, err
     page = (run / "report.html").read_text()
     assert "A window's class is the one with the highest probability." in page
@@ -158,7 +167,7 @@ def test_classes_are_predicted_explained_and_scanned(classes, cli, tmp_path, own
     # The evidence for AP-1 lies on its motif.
     code, _, err = cli("explain", run, path, "--target", "ap1", "--n", "8", "--device", "cpu")
     assert code == 0, err
-    file = np.load(run / "explain" / "explanations.npz")
+    file = np.load(only_result(run, results.EXPLANATIONS) / "explanations.npz")
     on, off = [], []
     for codes, scores in zip(file["codes"], file["base_scores"], strict=True):
         letters = to_letters(codes)
@@ -198,7 +207,7 @@ def test_numbers_are_learnt_and_measured(numbers, cli):
     model, card = load_model(run / "model.safetensors")
     predicted = card.probabilities(predict_logits(model, data.codes, indices))
     values = data.values[indices]
-    metrics = json.loads((run / "metrics.json").read_text())
+    metrics = metrics_of(run)
     found = metrics["numbers"]
     assert found["pearson"]["value"] == pytest.approx(pearsonr(values, predicted)[0], abs=1e-4)
     assert found["spearman"]["value"] == pytest.approx(spearmanr(values, predicted)[0], abs=1e-4)
@@ -214,7 +223,7 @@ def test_numbers_are_learnt_and_measured(numbers, cli):
     best = max(history, key=lambda entry: entry["valid_pearson"])
     assert card.epoch == best["epoch"]
     assert f"{found['pearson']['value']:.4f}" in out
-    assert cli("report", run, "--device", "cpu")[0] == 0
+    assert cli("report", run)[0] == 0
     page = (run / "report.html").read_text()
     assert "Pearson correlation" in page
     assert "measured and predicted, test" in page

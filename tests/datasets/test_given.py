@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from genome_files import fasta_text, random_genome
-from helpers import LENGTH, planted_windows
+from helpers import LENGTH, only_result, planted_windows
 from wavebind.core.errors import InputError
 from wavebind.datasets.given import given_windows
 from wavebind.genome.sequences import to_codes, to_letters
+from wavebind.models.results import EXPLANATIONS
 
 CLI = Callable[..., tuple[int, str, str]]
 
@@ -82,10 +83,10 @@ def test_the_command_explains_them(run_copy: tuple[Path, Path], fasta: Path, cli
     code, out, err = cli("explain", run, fasta, "--n", 9, "--method", "gradcam")
     assert code == 0, err
     assert "4 windows explained by gradcam" in out
-    rows = (run / "explain" / "base_scores.tsv").read_text().splitlines()[1:]
+    rows = (only_result(run, EXPLANATIONS) / "base_scores.tsv").read_text().splitlines()[1:]
     assert len(rows) == 4 * LENGTH
     assert {row.split("\t")[0] for row in rows} == {"a", "chr1:100-148", "b", "c"}
-    sites = (run / "explain" / "sites.bed").read_text().splitlines()
+    sites = (only_result(run, EXPLANATIONS) / "sites.bed").read_text().splitlines()
     assert len(sites) == 1
     assert sites[0].startswith("chr1\t1")
     assert cli("explain", run, data, "--genome", fasta)[0] == 2

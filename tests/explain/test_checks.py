@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import LENGTH, MOTIF, planted_windows
+from helpers import LENGTH, MOTIF, only_result, planted_windows
 from wavebind.cli.main import run as run_cli
 from wavebind.core.errors import InputError
 from wavebind.explain import checks as checks
@@ -19,6 +19,7 @@ from wavebind.explain.checks import (
 )
 from wavebind.models import load_model
 from wavebind.models.prediction import predict_logits
+from wavebind.models.results import CHECKS, EXPLANATIONS
 from wavebind.motifs.jaspar import find_motif
 from wavebind.motifs.pwms import best_hits
 
@@ -178,7 +179,7 @@ def test_the_command_says_it_in_words(run_copy, tmp_path, cli):
     assert "12 bound windows of test with a hit of MA0139.2 CTCF" in out
     assert out.count("When a window is shifted, the scores move") == 2
     assert out.count("A model trained on shuffled labels scores them so") == 2
-    found = json.loads((run / "explain" / "checks.json").read_text())
+    found = json.loads((only_result(run, CHECKS) / "checks.json").read_text())
     assert list(found["methods"]) == ["ig", "occlusion"]
     ig = found["methods"]["ig"]
     assert ig["known_sites"]["auroc"]["value"] > 0.8
@@ -251,7 +252,7 @@ def test_a_slope_in_words(run_copy, cli, slope, verdict):
         "cpu",
     ]
     assert cli("explain", run, data, *arguments)[0] == 0
-    found = json.loads((run / "explain" / "checks.json").read_text())["methods"]["gradcam"]
+    found = json.loads((only_result(run, CHECKS) / "checks.json").read_text())["methods"]["gradcam"]
     found["tracking"]["slope"] = {"value": slope, "low": slope, "high": slope}
     assert verdict in words(found, "CTCF")["tracking"]
 
@@ -260,8 +261,8 @@ def test_checks_that_came_first_do_not_stand_in_the_way(run_copy, cli):
     run, data = run_copy
     arguments = ["--method", "gradcam", "--n", 4, "--device", "cpu"]
     assert cli("explain", run, data, "--check", "--set", "motif=CTCF", *arguments)[0] == 0
-    before = (run / "explain" / "checks.json").read_bytes()
+    before = (only_result(run, CHECKS) / "checks.json").read_bytes()
     code, _, err = cli("explain", run, data, *arguments)
     assert code == 0, err
-    assert (run / "explain" / "checks.json").read_bytes() == before
-    assert (run / "explain" / "explain.json").is_file()
+    assert (only_result(run, CHECKS) / "checks.json").read_bytes() == before
+    assert (only_result(run, EXPLANATIONS) / "explain.json").is_file()

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from helpers import LENGTH, MOTIF
+from helpers import LENGTH, MOTIF, only_result
 from wavebind.cli.main import run as run_cli
 from wavebind.core.errors import InputError
 from wavebind.core.processes import run_isolated
@@ -11,6 +11,7 @@ from wavebind.datasets.dataset import open_dataset
 from wavebind.explain.learned_motifs import find_motifs
 from wavebind.explain.modisco import find_patterns, trim_bounds
 from wavebind.genome.sequences import reverse_complement, to_codes, to_letters
+from wavebind.models.results import MOTIFS
 from wavebind.motifs.jaspar import find_motif
 from wavebind.motifs.matches import match_motifs
 from wavebind.motifs.pwms import Motif, read_meme
@@ -123,7 +124,7 @@ def learnt(trained, tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_planted_motif_is_learnt_and_has_a_name(learnt, trained):
-    folder = learnt / "motifs"
+    folder = only_result(learnt, MOTIFS)
     rows = [line.split("\t") for line in (folder / "motifs.tsv").read_text().splitlines()]
     best = dict(zip(rows[0], rows[1], strict=True))
     assert best["motif"] == "for1"
@@ -157,10 +158,10 @@ def test_the_planted_motif_is_learnt_and_has_a_name(learnt, trained):
 
 @pytest.mark.slow
 def test_the_same_windows_give_the_same_motifs(learnt, trained, cli):
-    before = (learnt / "motifs" / "motifs.tsv").read_text()
+    before = (only_result(learnt, MOTIFS) / "motifs.tsv").read_text()
     code, out, err = cli("motifs", learnt, trained[1], "--device", "cpu")
     assert code == 0, err
-    assert (learnt / "motifs" / "motifs.tsv").read_text() == before
+    assert (only_result(learnt, MOTIFS) / "motifs.tsv").read_text() == before
     assert "for1" in out
     assert "clustering; this has no progress to show" in err
 
@@ -194,7 +195,7 @@ def test_a_split_without_bound_windows(learnt, trained):
 
 @pytest.mark.slow
 def test_the_report_shows_them(learnt, trained, cli):
-    best = json.loads((learnt / "motifs" / "motifs.json").read_text())["motifs"][0]
+    best = json.loads((only_result(learnt, MOTIFS) / "motifs.json").read_text())["motifs"][0]
     assert cli("evaluate", learnt, trained[1])[0] == 0
     assert cli("report", learnt)[0] == 0
     page = (learnt / "report.html").read_text()

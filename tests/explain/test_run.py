@@ -6,7 +6,7 @@ import pyBigWig
 import pytest
 import torch
 
-from helpers import LENGTH, MOTIF, planted_windows
+from helpers import LENGTH, MOTIF, only_result, planted_windows
 from wavebind.core.errors import InputError
 from wavebind.datasets.dataset import open_dataset
 from wavebind.explain import run as explanations
@@ -17,6 +17,7 @@ from wavebind.explain.tracks import best_stretch
 from wavebind.genome.sequences import to_letters
 from wavebind.models import load_model
 from wavebind.models.prediction import predict_logits
+from wavebind.models.results import EXPLANATIONS
 from wavebind.report.pictures import write_pictures
 from wavebind.wavelets.filters import Wavelet, time_spread
 from wavebind.wavelets.scalograms import ScalogramConfig
@@ -25,7 +26,7 @@ from wavebind.wavelets.scalograms import ScalogramConfig
 def test_explaining_a_run(run_copy):
     run, path = run_copy
     data = open_dataset(path)
-    explained, config = explain_run(run, data, method="gradcam", n=5, seed=1, device="cpu")
+    explained, config, folder = explain_run(run, data, method="gradcam", n=5, seed=1, device="cpu")
     assert (data.labels[explained.index] == 1).all()
     assert (data.parts[explained.index] == "test").all()
     bound = np.flatnonzero((data.parts == "test") & (data.labels == 1))
@@ -33,7 +34,7 @@ def test_explaining_a_run(run_copy):
     model, _ = load_model(run / "model.safetensors")
     maps = grad_cam(model, torch.from_numpy(np.asarray(data.codes[bound]))).numpy()
     np.testing.assert_allclose(explained.mean_map, maps.mean(axis=0), atol=1e-3)
-    rows = (run / "explain" / "base_scores.tsv").read_text().splitlines()
+    rows = (only_result(run, EXPLANATIONS) / "base_scores.tsv").read_text().splitlines()
     assert rows[0].split("\t") == ["name", "position", "coordinate", "base", "score"]
     assert len(rows) == 1 + 5 * LENGTH
     name, position, coordinate, base, score = rows[1 + LENGTH + 7].split("\t")
@@ -42,20 +43,20 @@ def test_explaining_a_run(run_copy):
     assert int(coordinate) == explained.start[1] + 7
     assert base == to_letters(explained.codes[1])[7]
     assert float(score) == pytest.approx(explained.base_scores[1, 7], abs=1e-5)
-    again = read_explained(run)
+    again = read_explained(folder)
     assert again.names == explained.names
     np.testing.assert_allclose(again.maps, explained.maps, atol=1e-3)
-    pictures = write_pictures(run, explained, config)
+    pictures = write_pictures(folder, explained, config)
     assert len(pictures) == 7
     assert all(p.read_bytes().startswith(b"\x89PNG") for p in pictures)
-    settings = json.loads((run / "explain" / "explain.json").read_text())
+    settings = json.loads((only_result(run, EXPLANATIONS) / "explain.json").read_text())
     assert settings["class"] == 1
 
 
 def test_the_top_windows_are_those_with_the_highest_scores(run_copy):
     run, path = run_copy
     data = open_dataset(path)
-    explained, _ = explain_run(
+    explained, _, _ = explain_run(
         run, data, method="gradcam", n=4, n_mean=3, select="top", device="cpu"
     )
     assert explained.n_mean == 3
@@ -81,16 +82,18 @@ def test_explanations_that_cannot_be(run_copy, monkeypatch):
     with pytest.raises(InputError, match="looks at bases, not at stages"):
         list(explain_windows(load_model(run / "model.safetensors")[0], data.codes,
                              np.arange(2), method="ism", stages=["join"]))  # fmt: skip
-    explain_run(run, data, method="occlusion", n=1, n_mean=2, device="cpu")
-    (run / "explain" / "explanations.npz").write_bytes(b"PK\x03\x04")
+    _, _, folder = explain_run(run, data, method="occlusion", n=1, n_mean=2, device="cpu")
+    (only_result(run, EXPLANATIONS) / "explanations.npz").write_bytes(b"PK\x03\x04")
     with pytest.raises(InputError, match="is damaged"):
-        read_explained(run)
-    with zipfile.ZipFile(run / "explain" / "explanations.npz", "w", zipfile.ZIP_DEFLATED) as bomb:
+        read_explained(folder)
+    with zipfile.ZipFile(
+        only_result(run, EXPLANATIONS) / "explanations.npz", "w", zipfile.ZIP_DEFLATED
+    ) as bomb:
         for i in range(3):
             bomb.writestr(f"{i}.npy", b"\0" * 1_000_000)
     monkeypatch.setattr(explanations, "_MAX_ARRAY_BYTES", 2_000_000)
     with pytest.raises(InputError, match="unpacks to 3,000,000 bytes"):
-        read_explained(run)
+        read_explained(folder)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -112,11 +115,11 @@ def test_integrated_gradients_are_what_scalenet_is_explained_by(run_copy, cli):
     code, out, err = cli("explain", run, path, "--n", 2, "--set", "n_mean=4", "--device", "cpu")
     assert code == 0, err
     assert "2 windows explained by ig; the mean score of 4 bound windows peaks at base" in out
-    explained = read_explained(run)
+    explained = read_explained(only_result(run, EXPLANATIONS))
     assert explained.method == "ig"
     assert explained.contributions.shape == (2, LENGTH, 4)
-    onehot = np.load(run / "explain" / "modisco_sequences.npz")["arr_0"]
-    scores = np.load(run / "explain" / "modisco_scores.npz")["arr_0"]
+    onehot = np.load(only_result(run, EXPLANATIONS) / "modisco_sequences.npz")["arr_0"]
+    scores = np.load(only_result(run, EXPLANATIONS) / "modisco_scores.npz")["arr_0"]
     assert onehot.shape == scores.shape == (2, 4, LENGTH)
     np.testing.assert_allclose((onehot * scores).sum(1), explained.base_scores, atol=1e-5)
     letters = ["".join("ACGT"[i] for i in x.argmax(0)) for x in onehot]
@@ -126,9 +129,9 @@ def test_integrated_gradients_are_what_scalenet_is_explained_by(run_copy, cli):
 def test_tracks_hold_the_scores_at_their_places(run_copy):
     run, path = run_copy
     data = open_dataset(path)
-    explained, _ = explain_run(run, data, method="occlusion", n=6, n_mean=1, device="cpu")
-    track = pyBigWig.open(str(run / "explain" / "base_scores.bw"))
-    lines = (run / "explain" / "sites.bed").read_text().splitlines()
+    explained, _, _ = explain_run(run, data, method="occlusion", n=6, n_mean=1, device="cpu")
+    track = pyBigWig.open(str(only_result(run, EXPLANATIONS) / "base_scores.bw"))
+    lines = (only_result(run, EXPLANATIONS) / "sites.bed").read_text().splitlines()
     assert len(lines) == 6
     places = {tuple(line.split("\t")[:2]): line.split("\t") for line in lines}
     assert len(places) == 6

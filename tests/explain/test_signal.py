@@ -10,11 +10,12 @@ import pyBigWig
 import pytest
 from PIL import Image
 
-from helpers import LENGTH
+from helpers import LENGTH, only_result
 from wavebind.core.errors import InputError
 from wavebind.core.jsonfiles import read_json
 from wavebind.datasets.dataset import open_dataset
 from wavebind.explain.signal import compare_with_signal, read_signal, smooth
+from wavebind.models.results import EXPLANATIONS
 
 CLI = Callable[..., tuple[int, str, str]]
 POSITION = np.arange(200)
@@ -122,10 +123,10 @@ def test_explain_with_a_signal_and_films(
         "explain", run, data, "--n", 2, "--method", "gradcam", "--signal", path, "--film"
     )
     assert code == 0, err
-    written = read_json(run / "explain" / "signal.json")
+    written = read_json(only_result(run, EXPLANATIONS) / "signal.json")
     assert written["words"] in err
     assert written["n_windows"] > 100
-    films = sorted((run / "explain").glob("*.gif"))
+    films = sorted(only_result(run, EXPLANATIONS).glob("*.gif"))
     assert len(films) == 2
     with Image.open(films[0]) as film:
         assert film.n_frames == 3

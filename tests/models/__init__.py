@@ -4,5 +4,6 @@ Modules without a test file of their name, and the file that tests them:
 
 - `normalisation`: images/test_pretrained.py
 - `registry`: test_classifier.py
+- `results`: ../report/test_results.py
 - `rundir`: ../training/test_train.py
 """

@@ -8,11 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers import metrics_of, only_result
 from wavebind.core.errors import InputError
 from wavebind.datasets.dataset import open_dataset
 from wavebind.evaluate.assess import assess, read_scores
 from wavebind.explain.run import explain_run
 from wavebind.metrics.binary import evaluate
+from wavebind.models import load_model
+from wavebind.models.results import EVALUATIONS, find_results
+from wavebind.report.choice import choose_evaluation
 from wavebind.report.run_page import write_report
 
 
@@ -49,7 +53,7 @@ def scored(explained, tmp_path):
 
 def test_metrics_are_those_of_the_scores(scored):
     run, data, metrics = scored
-    labels, scores = read_scores(run, "test")
+    labels, scores = read_scores(choose_evaluation(run, load_model(run / "model.safetensors")[1]))
     assert np.array_equal(labels, data.labels[data.indices("test")])
     again = evaluate(labels, scores, metrics["threshold"], np.random.default_rng(0))
     for name, estimate in again.items():
@@ -60,12 +64,12 @@ def test_metrics_are_those_of_the_scores(scored):
     assert metrics["split"] == "test"
     assert metrics["seed"] == 0
     assert metrics["auroc"]["value"] > 0.97
-    assert json.loads((run / "metrics.json").read_text()) == metrics
+    assert metrics_of(run) == metrics
 
 
 def test_the_page_holds_the_numbers_and_needs_nothing_else(scored):
     run, _, metrics = scored
-    html = write_report(run, device="cpu").read_text()
+    html = write_report(run, force=True).read_text()
     page = Page(html)
     for name in ("auroc", "auprc", "mcc"):
         assert f"{metrics[name]['value']:.4f}" in page.text
@@ -84,7 +88,7 @@ def test_what_comes_from_files_is_escaped(scored):
     stored = json.loads((run / "run.json").read_text())
     stored["note"] = "<script>alert(1)</script>"
     (run / "run.json").write_text(json.dumps(stored))
-    assert "<script" not in write_report(run, device="cpu").read_text()
+    assert "<script" not in write_report(run, force=True).read_text()
 
 
 @pytest.mark.slow
@@ -94,7 +98,7 @@ def test_the_page_warns(scored):
     stored = json.loads((run / "run.json").read_text())
     stored["training"]["shuffle_labels"] = True
     (run / "run.json").write_text(json.dumps(stored))
-    text = Page(write_report(run, device="cpu").read_text()).text
+    text = Page(write_report(run, force=True).read_text()).text
     assert "they say nothing about new sequences" in text
     assert "trained on shuffled labels" in text
 
@@ -102,8 +106,8 @@ def test_the_page_warns(scored):
 def test_a_model_no_better_than_a_shortcut_is_told_so(scored):
     run, _, metrics = scored
     metrics["best_shortcut"] = {"name": "gc", "value": 0.99, "low": 0.98, "high": 1.0}
-    (run / "metrics.json").write_text(json.dumps(metrics))
-    assert "is not clearly above" in Page(write_report(run, device="cpu").read_text()).text
+    (only_result(run, EVALUATIONS) / "metrics.json").write_text(json.dumps(metrics))
+    assert "is not clearly above" in Page(write_report(run, force=True).read_text()).text
 
 
 @pytest.mark.parametrize(
@@ -113,16 +117,16 @@ def test_the_calibration_error_is_held_to_its_floor(scored, error, verdict):
     run, _, metrics = scored
     metrics["calibration_error"] = {"value": error, "low": 0.0, "high": 0.5}
     metrics["calibration_floor"] = {"value": 0.01, "low": 0.005, "high": 0.02}
-    (run / "metrics.json").write_text(json.dumps(metrics))
-    assert verdict in Page(write_report(run, device="cpu").read_text()).text
+    (only_result(run, EVALUATIONS) / "metrics.json").write_text(json.dumps(metrics))
+    assert verdict in Page(write_report(run, force=True).read_text()).text
 
 
 @pytest.mark.slow
 def test_metrics_of_before_there_was_a_floor_are_reported(scored):
     run, _, metrics = scored
     del metrics["calibration_floor"]
-    (run / "metrics.json").write_text(json.dumps(metrics))
-    text = " ".join(Page(write_report(run, device="cpu").read_text()).text.split())
+    (only_result(run, EVALUATIONS) / "metrics.json").write_text(json.dumps(metrics))
+    text = " ".join(Page(write_report(run, force=True).read_text()).text.split())
     assert "Expected calibration error: " in text
     assert "as many windows" not in text
 
@@ -131,9 +135,11 @@ def test_reports_that_cannot_be(run_copy):
     run, path = run_copy
     with pytest.raises(InputError, match=r"has no metrics\.json"):
         write_report(run)
-    with pytest.raises(InputError, match="score the split with 'wavebind evaluate"):
-        read_scores(run, "test")
     assess(run, open_dataset(path), device="cpu")
-    (run / "scores_test.parquet").write_bytes(b"x")
+    (result,) = find_results(run, EVALUATIONS)
+    result.scores.write_bytes(b"x")
     with pytest.raises(InputError, match="is damaged"):
-        read_scores(run, "test")
+        read_scores(result)
+    result.scores.unlink()
+    with pytest.raises(InputError, match="score the split with 'wavebind evaluate"):
+        write_report(run)

@@ -13,7 +13,14 @@ from scipy.special import expit
 from sklearn.metrics import average_precision_score, matthews_corrcoef, roc_auc_score
 
 from benchmark_calls import call, fails
-from helpers import Interrupting, planted_rows, rows_of_classes, write_table
+from helpers import (
+    Interrupting,
+    metrics_of,
+    only_result,
+    planted_rows,
+    rows_of_classes,
+    write_table,
+)
 from wavebind.cli.main import run as run_cli
 from wavebind.core.errors import InputError
 from wavebind.core.settings import from_dict
@@ -21,6 +28,7 @@ from wavebind.datasets.dataset import open_dataset
 from wavebind.metrics.reliability import reliability_curve
 from wavebind.models import ModelConfig, load_model
 from wavebind.models.prediction import predict_logits
+from wavebind.models.results import EVALUATIONS
 from wavebind.training.config import TrainingConfig
 from wavebind.training.crossfit import crossfit, share_out, without
 from wavebind.training.train import Devices, train
@@ -156,12 +164,12 @@ def test_it_is_the_mean_of_what_is_trained_by_hand(crossfitted, tmp_path, cli):
     assert called == pytest.approx(best, abs=5e-3)
     code, out, err = cli("evaluate", run, folder)
     assert code == 0, err
-    metrics = json.loads((run / "metrics.json").read_text())
+    metrics = metrics_of(run)
     assert metrics["n_folds"] == 3
     assert "(chosen on what each network held out); seed 4" in out
     y = data.labels[test]
     assert metrics["auroc"]["value"] == pytest.approx(roc_auc_score(y, expected), abs=2e-3)
-    table = pyarrow.parquet.read_table(run / "scores_test.parquet").to_pydict()
+    table = pyarrow.parquet.read_table(only_result(run, EVALUATIONS) / "scores.parquet").to_pydict()
     assert table["probability"] == pytest.approx(expit(expected), abs=0.01)
     assert metrics["threshold"] == pytest.approx(card.threshold)
 
@@ -171,7 +179,7 @@ def test_everything_takes_the_mean_as_it_takes_a_network(crossfitted, tmp_path, 
     run = shutil.copytree(crossfitted[0], tmp_path / "run")
     folder = crossfitted[1]
     assert cli("evaluate", run, folder)[0] == 0
-    code, out, err = cli("report", run, "--device", "cpu")
+    code, out, err = cli("report", run)
     assert code == 0, err
     page = (run / "report.html").read_text()
     words = re.sub(r"\s+", " ", page)
@@ -181,7 +189,7 @@ def test_everything_takes_the_mean_as_it_takes_a_network(crossfitted, tmp_path, 
     assert "on the validation split (largest" not in words
     stored = json.loads((run / "run.json").read_text())
     (run / "run.json").write_text(json.dumps({**stored, "folds": stored["folds"][:2]}))
-    code, _, err = cli("report", run, "--device", "cpu")
+    code, _, err = cli("report", run)
     assert code == 1
     assert "run.json: names 2 folds and the model is a mean of 3; is the run complete?" in err
     fasta = tmp_path / "w.fa"

@@ -2,10 +2,11 @@ import json
 
 import pytest
 
-from helpers import ROOT
+from helpers import ROOT, only_result
 from wavebind.core.errors import InputError
 from wavebind.core.settings import from_dict
 from wavebind.models import Classifier, ModelConfig
+from wavebind.models.results import EXPLANATIONS
 from wavebind.training.recipes import load_recipe, recipe_names
 from wavebind.training.train import TrainingConfig
 
@@ -75,7 +76,7 @@ def test_an_image_network_trains_and_explains(cli, trained, tmp_path):
     code, text, _ = cli("explain", out, trained[1], "--n", "2", "--device", "cpu")
     assert code == 0
     assert "2 windows explained" in text
-    settings = json.loads((out / "explain" / "explain.json").read_text())
+    settings = json.loads((only_result(out, EXPLANATIONS) / "explain.json").read_text())
     assert settings["stages"] == ["layer3", "layer4.0", "layer4.1"]
 
 

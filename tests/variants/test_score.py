@@ -13,13 +13,14 @@ import pysam
 import pytest
 
 from genome_files import bgzip, fasta_text, random_genome
-from helpers import LENGTH, MOTIF
+from helpers import LENGTH, MOTIF, only_result
 from wavebind.core.errors import InputError
 from wavebind.core.shards import Shard
 from wavebind.core.workers import WorkerPool
 from wavebind.genome.sequences import to_codes
 from wavebind.models import load_model
 from wavebind.models.prediction import predict_logits
+from wavebind.models.results import MOTIFS
 from wavebind.variants.score import merge_variants, score_variants
 from wavebind.variants.settings import VariantConfig, VariantJob
 
@@ -426,7 +427,7 @@ def test_odd_records_are_kept_and_counted(
         (["--set", "alpha=2"], "alpha must be below 1"),
         (["--null", "none.vcf"], r"none\.vcf: no such file"),
         (["--haplotypes"], "has no samples, so no haplotypes"),
-        (["--sample", "X"], "add --haplotypes"),
+        (["--set", "sample=X"], "add --haplotypes"),
         (["--motif", "NOPE"], "motif 'NOPE' is not in JASPAR"),
         (["--motif", "no/such.meme"], "no such file"),
         (["--set", "prevalence=0"], "a prevalence lies between 0 and 1"),
@@ -478,7 +479,7 @@ def test_bad_inputs(
     assert "lies before the record above it; haplotypes need a sorted file" in err(
         unsorted, "--haplotypes"
     )
-    assert "has no sample 'Z'; it has S" in err(unsorted, "--haplotypes", "--sample", "Z")
+    assert "has no sample 'Z'; it has S" in err(unsorted, "--haplotypes", "--set", "sample=Z")
 
 
 def test_motifs_of_the_run_are_used(run_copy: tuple[Path, Path]) -> None:
@@ -489,7 +490,7 @@ def test_motifs_of_the_run_are_used(run_copy: tuple[Path, Path]) -> None:
     run, _ = run_copy
     assert choose_motifs(run, None) is None
     assert choose_motifs(run, "CTCF") == "CTCF"
-    path = run / "motifs" / "motifs.meme"
+    path = only_result(run, MOTIFS) / "motifs.meme"
     write_meme(path, [find_motif("CTCF")])
     assert choose_motifs(run, None) == str(path)
     assert choose_motifs(run, str(path)) == str(path)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from wavebind.api.frames import PathLike, Windows, opened_dataset
 from wavebind.api.progress import advancing, noting
-from wavebind.api.results import Explanations
+from wavebind.api.results import Explanations, LearnedMotif
 from wavebind.api.settings import ExplainSettings, GivenSettings
 from wavebind.core.errors import UsageError
 from wavebind.core.events import Message, OnEvent, ignore
@@ -19,13 +19,13 @@ from wavebind.core.settings import with_values
 from wavebind.datasets.dataset import Dataset
 from wavebind.datasets.given import given_windows
 from wavebind.explain.attribution import explain_windows
+from wavebind.explain.learned_motifs import find_motifs
 from wavebind.explain.run import Explained, default_method, explain_run, explanation_size
 from wavebind.explain.signal import compare_with_signal, read_signal
 from wavebind.explain.verdicts import N_CHECKED, check_explanations
 from wavebind.models.prediction import load_selected
-from wavebind.models.rundir import RunDir
 from wavebind.report.films import write_films
-from wavebind.report.pictures import write_pictures
+from wavebind.report.pictures import write_logos, write_pictures
 
 __all__ = ["check", "explain", "save"]
 
@@ -68,15 +68,15 @@ def save(
     method: str | None = None,
     n: int = 20,
     split: str = "test",
-    select: Literal["random", "top"] = "random",
     genome: PathLike | None = None,
     film: bool = False,
     signal: PathLike | None = None,
     target: str | None = None,
+    force: bool = False,
     device: str = "auto",
     settings: GivenSettings = (),
     on_event: OnEvent = ignore,
-) -> Explained:
+) -> tuple[Explained, Path]:
     """See :meth:`wavebind.api.run.Run.save_explanations`."""
     chosen = with_values(ExplainSettings(), settings)
     if chosen.motif != "auto" or chosen.control is not None:
@@ -84,30 +84,31 @@ def save(
     opened = _windows(data, length, genome, on_event)
     # What the method will be is known when the run is open; the bar is of the longer way.
     size = explanation_size(opened, split, n, method or "ig", chosen.n_mean)
-    explained, config = explain_run(
+    explained, config, folder = explain_run(
         run,
         opened,
         method=method,
         n_mean=chosen.n_mean,
         part=split,
         n=n,
-        select=select,
+        select=chosen.select,
         seed=chosen.seed,
         stages=chosen.stages or None,
         output=target,
         device=device,
+        force=force,
         progress=advancing(on_event, "explaining windows", size),
     )
     found = len(explained.names)
-    write_pictures(run, explained, config, advancing(on_event, "drawing", found))
+    write_pictures(folder, explained, config, advancing(on_event, "drawing", found))
     if found < n:
         on_event(Message(f"the {split} split has only {found} bound windows; all are explained"))
     if film:
         advance = advancing(on_event, "drawing films", found)
-        write_films(run, explained, output=target, device=device, progress=advance)
+        write_films(run, explained, folder, output=target, device=device, progress=advance)
     if signal is not None:
-        _compare_signal(run, opened, explained, Path(signal), chosen.seed, on_event)
-    return explained
+        _compare_signal(folder, opened, explained, Path(signal), chosen.seed, on_event)
+    return explained, folder
 
 
 def _windows(data: PathLike | Dataset, length: int, genome: Any, on_event: OnEvent) -> Dataset:
@@ -122,12 +123,12 @@ def _windows(data: PathLike | Dataset, length: int, genome: Any, on_event: OnEve
 
 
 def _compare_signal(
-    run: Path, data: Dataset, explained: Explained, signal: Path, seed: int, on_event: OnEvent
+    folder: Path, data: Dataset, explained: Explained, signal: Path, seed: int, on_event: OnEvent
 ) -> None:
     levels = read_signal(signal, data, explained.profile_index)
     advance = advancing(on_event, "pairing windows at random", 1000)
     found = compare_with_signal(explained.profiles, levels, np.random.default_rng(seed), advance)
-    write_json(RunDir(run).explanations / "signal.json", {"signal": str(signal), **found.to_dict()})
+    write_json(folder / "signal.json", {"signal": str(signal), **found.to_dict()})
     on_event(Message(found.words))
 
 
@@ -139,10 +140,11 @@ def check(
     n: int = N_CHECKED,
     split: str = "test",
     target: str | None = None,
+    force: bool = False,
     device: str = "auto",
     settings: GivenSettings = (),
     on_event: OnEvent = ignore,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Path]:
     """See :meth:`wavebind.api.run.Run.check_explanations`."""
     chosen = with_values(ExplainSettings(), settings)
     if chosen.stages or chosen.n_mean is not None:
@@ -158,5 +160,38 @@ def check(
         seed=chosen.seed,
         output=target,
         device=device,
+        force=force,
         progress=advancing(on_event, "explaining windows", None),
     )
+
+
+def learnt_motifs(
+    run: Path,
+    data: PathLike | Dataset,
+    *,
+    method: str | None,
+    split: str,
+    n: int | None,
+    seed: int,
+    target: str | None,
+    force: bool,
+    device: str,
+    on_event: OnEvent,
+) -> list[LearnedMotif]:
+    """See :meth:`wavebind.api.run.Run.motifs`."""
+    found, folder = find_motifs(
+        run,
+        opened_dataset(data),
+        method=method,
+        part=split,
+        n_windows=n,
+        seed=seed,
+        output=target,
+        device=device,
+        force=force,
+        progress=advancing(on_event, "explaining windows", None),
+        clustering=lambda: on_event(Message("clustering; this has no progress to show")),
+    )
+    write_logos(folder, found)
+    on_event(Message(f"written: {folder}"))
+    return [LearnedMotif(one) for one in found]

@@ -16,7 +16,7 @@ from wavebind.api.settings import GivenSettings, ScanSettings, VariantSettings
 from wavebind.core.errors import InputError
 from wavebind.core.events import Advanced, Message, OnEvent, StageStarted, ignore
 from wavebind.core.filekinds import is_device
-from wavebind.core.files import send
+from wavebind.core.files import require_new, send
 from wavebind.core.settings import with_values
 from wavebind.core.shards import Shard, chunks_folder
 from wavebind.core.workers import WorkerPool
@@ -77,11 +77,15 @@ def scan(
     target: str | None = None,
     workers: int | None = None,
     shard: str | None = None,
+    force: bool = False,
     device: str = "auto",
     settings: GivenSettings = (),
     on_event: OnEvent = ignore,
 ) -> pd.DataFrame | None:
     """See :meth:`wavebind.api.run.Run.scan`."""
+    for path in (out, peaks):
+        if path is not None:
+            require_new(Path(path), force)
     given = {"stride": stride, "threshold": threshold, "false_positives": false_positives}
     chosen = with_values(with_values(ScanSettings(), settings), _given(given))
     with scratch_folder() as folder:
@@ -178,11 +182,14 @@ def variants(
     target: str | None = None,
     workers: int | None = None,
     shard: str | None = None,
+    force: bool = False,
     device: str = "auto",
     settings: GivenSettings = (),
     on_event: OnEvent = ignore,
 ) -> pd.DataFrame | None:
     """See :meth:`wavebind.api.run.Run.score_variants`."""
+    if out is not None:
+        require_new(Path(out), force)
     if null not in (None, "shuffled", "none"):
         null = str(Path(null).absolute())
     given = {"null": null, "haplotypes": haplotypes or None, "sample": sample}
@@ -204,6 +211,8 @@ def variants(
             device=device,
             config=_config(VariantConfig, chosen),
         )
+        if motif is None and job.motifs is not None:
+            on_event(Message(f"motif hits are of those that the run has learnt: {job.motifs}"))
         on_event(StageStarted("scoring alleles"))
         summary = score_variants(
             job,

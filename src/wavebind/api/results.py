@@ -42,15 +42,22 @@ def _axes(ax: Axes | None, width: float, height: float) -> Axes:
 class Metrics(Mapping[str, Any]):
     """The metrics of a run on one split, with 95 % intervals: what ``metrics.json`` holds.
 
+    Attributes
+    ----------
+    folder : pathlib.Path
+        Where they are kept.
+
     ``metrics["auroc"]["value"]`` is one of them; see ``docs/file-formats.md`` for all entries.
 
     Parameters
     ----------
     found : mapping
+    folder : pathlib.Path
     """
 
-    def __init__(self, found: Mapping[str, Any]) -> None:
+    def __init__(self, found: Mapping[str, Any], folder: Path) -> None:
         self._found = dict(found)
+        self.folder = folder
 
     def __getitem__(self, name: str) -> Any:
         return self._found[name]

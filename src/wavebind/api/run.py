@@ -15,16 +15,15 @@ from wavebind.api.results import Explanations, LearnedMotif, Metrics, ScalogramA
 from wavebind.api.scalogram import scalogram
 from wavebind.core.devices import resolve_device
 from wavebind.core.events import Message, OnEvent, ignore
-from wavebind.core.files import replace_file
 from wavebind.datasets.dataset import Dataset
 from wavebind.evaluate.assess import assess
-from wavebind.explain.learned_motifs import find_motifs
 from wavebind.explain.run import Explained
 from wavebind.models import Classifier, ModelCard, load_model
+from wavebind.models.results import EVALUATIONS, place_of
 from wavebind.models.rundir import RunDir
 from wavebind.predict.fasta import FastaSummary, score_fasta
 from wavebind.predict.onnx import export_onnx
-from wavebind.report.pictures import write_logos
+from wavebind.report.choice import choose_evaluation
 from wavebind.report.run_page import write_report
 
 if TYPE_CHECKING:
@@ -109,11 +108,6 @@ class Run:
             threshold that was chosen on valid. Of several outputs ``logit:NAME`` and so on; of
             numbers ``value`` in place of ``probability`` and ``bound``. Missing where more than
             10 % of the bases are unknown.
-
-        Raises
-        ------
-        InputError
-            If a window cannot be used.
         """
         read = read_windows(windows, self.length, genome=genome, split=split)
         model, card = self._loaded
@@ -145,9 +139,12 @@ class Run:
         split: str = "test",
         *,
         target: str | None = None,
+        force: bool = False,
         on_event: OnEvent = ignore,
     ) -> Metrics:
-        """Score the run on one split; writes ``metrics.json`` and the scores into the run.
+        """Score the run on one split, and keep metrics and scores in the run.
+
+        They lie in ``evaluations/NAME-SPLIT``; see :attr:`Metrics.folder`.
 
         Parameters
         ----------
@@ -155,17 +152,15 @@ class Run:
         split : {"train", "valid", "test"}
         target : str, optional
             Of a model of several outputs, the one that stands first.
-        on_event : callable
+        force : bool
+            Whether an evaluation of the same windows with another `target` is replaced.
 
         Returns
         -------
         Metrics
             With 95 % intervals, beside the shortcut audit of the same windows.
 
-        Raises
-        ------
-        InputError
-            As :func:`wavebind.evaluate.assess.assess`.
+        Raises what :func:`wavebind.evaluate.assess.assess` does.
         """
         opened = opened_dataset(data)
         return Metrics(
@@ -175,8 +170,10 @@ class Run:
                 split,
                 output=target,
                 device=self.device,
+                force=force,
                 progress=advancing(on_event, "scoring windows", len(opened.indices(split))),
-            )
+            ),
+            place_of(self.path, EVALUATIONS, opened, split),
         )
 
     def explain(
@@ -204,19 +201,13 @@ class Run:
             Where regions lie.
         split : {"train", "valid", "test"}, optional
             Of a dataset; all windows by default.
-        on_event : callable
-
-        Raises
-        ------
-        InputError
-            If a window, or the method, cannot be used.
         """
         read = read_windows(windows, self.length, genome=genome, split=split)
         return explanations.explain(
             self.path, read, method, target=target, device=self.device, on_event=on_event
         )
 
-    def save_explanations(self, data: PathLike | Dataset, **options: Any) -> Explained:
+    def save_explanations(self, data: PathLike | Dataset, **options: Any) -> tuple[Explained, Path]:
         """Explain bound windows of a dataset, and keep scores and pictures in the run.
 
         Parameters
@@ -226,27 +217,36 @@ class Run:
             narrowPeak file.
         **options
             ``method`` as for :meth:`explain`. ``n`` (20): bound windows to explain one by one.
-            ``split`` (``test``). ``select``: ``random`` or ``top``. ``genome`` (path). ``film``:
+            ``split`` (``test``). ``genome`` (path). ``film``:
             also a film of each window. ``signal`` (path): a bigWig that scores are compared with.
-            ``target``, ``settings`` and ``on_event``; see
-            :class:`wavebind.api.settings.ExplainSettings`.
+            ``force``: replace an explanation of the same windows with other options. ``target``,
+            ``settings`` and ``on_event``; see :class:`wavebind.api.settings.ExplainSettings`.
 
-        Raises
-        ------
-        InputError
-            As :func:`wavebind.explain.run.explain_run`.
+        Returns
+        -------
+        tuple of Explained and pathlib.Path
+            What was found, and the folder of the run that it is kept in.
+
+        Raises what :func:`wavebind.explain.run.explain_run` does.
         """
         return explanations.save(self.path, self.length, data, device=self.device, **options)
 
-    def check_explanations(self, data: PathLike | Dataset, **options: Any) -> dict[str, Any]:
+    def check_explanations(
+        self, data: PathLike | Dataset, **options: Any
+    ) -> tuple[dict[str, Any], Path]:
         """Check the explanations, and keep what is found in the run.
 
         Parameters
         ----------
         data : path or Dataset
         **options
-            ``methods`` (sequence of str), ``n``, ``split``, ``target``, ``settings`` and
-            ``on_event``; see :func:`wavebind.explain.verdicts.check_explanations`.
+            ``methods`` (sequence of str), ``n``, ``split``, ``target``, ``force``, ``settings``
+            and ``on_event``; see :func:`wavebind.explain.verdicts.check_explanations`.
+
+        Returns
+        -------
+        tuple of dict and pathlib.Path
+            What was found, and the folder of the run that it is kept in.
         """
         return explanations.check(self.path, data, device=self.device, **options)
 
@@ -269,6 +269,7 @@ class Run:
         n: int | None = None,
         seed: int = 0,
         target: str | None = None,
+        force: bool = False,
         on_event: OnEvent = ignore,
     ) -> list[LearnedMotif]:
         """Find the motifs that the network has learnt, and keep them in the run.
@@ -284,27 +285,23 @@ class Run:
         seed : int
             Decides which, if there are more.
         target : str, optional
-        on_event : callable
+        force : bool
+            Whether motifs of the same windows with other options are replaced.
 
-        Raises
-        ------
-        InputError
-            As :func:`wavebind.explain.learned_motifs.find_motifs`.
+        Raises what :func:`wavebind.explain.learned_motifs.find_motifs` does.
         """
-        found = find_motifs(
+        return explanations.learnt_motifs(
             self.path,
-            opened_dataset(data),
+            data,
             method=method,
-            part=split,
-            n_windows=n,
+            split=split,
+            n=n,
             seed=seed,
-            output=target,
+            target=target,
+            force=force,
             device=self.device,
-            progress=advancing(on_event, "explaining windows", None),
-            clustering=lambda: on_event(Message("clustering; this has no progress to show")),
+            on_event=on_event,
         )
-        write_logos(self.path, found)
-        return [LearnedMotif(one) for one in found]
 
     def scan(self, genome: PathLike, **options: Any) -> pd.DataFrame | None:
         """Score a genome: probabilities along it, and called sites.
@@ -316,20 +313,15 @@ class Run:
         **options
             ``regions`` (path, or table with ``chrom``, ``start`` and ``end``): only windows whose
             middle lies there. ``out`` and ``peaks`` (paths): a bigWig of probabilities and a
-            narrowPeak of sites to write. ``stride``, ``threshold``, ``false_positives``,
-            ``target``, ``workers``, ``shard``, ``settings`` and ``on_event`` as in
-            ``wavebind scan``; see :class:`wavebind.api.settings.ScanSettings`.
+            narrowPeak of sites to write, which with ``force`` replace older ones. ``stride``,
+            ``threshold``, ``false_positives``, ``target``, ``workers``, ``shard``, ``settings`` and
+            ``on_event`` as in ``wavebind scan``; see :class:`wavebind.api.settings.ScanSettings`.
 
         Returns
         -------
         pandas.DataFrame or None
             Called sites: ``chrom``, ``start``, ``end``, ``name``, ``logit``, ``q``, ``summit``
             (0-based) and ``probability``. None where only `out` was asked for, or a share.
-
-        Raises
-        ------
-        InputError
-            If an input cannot be used.
         """
         return on_genome.scan(self.path, genome, device=self.device, **options)
 
@@ -345,7 +337,8 @@ class Run:
         genome : path
             FASTA or 2bit.
         **options
-            ``out`` (path): a VCF or table to write. ``motif``, ``null``, ``haplotypes``,
+            ``out`` (path): a VCF or table to write, which with ``force`` replaces an older one.
+            ``motif``, ``null``, ``haplotypes``,
             ``sample``, ``target``, ``workers``, ``shard``, ``settings`` and ``on_event`` as in
             ``wavebind variants``; see :class:`wavebind.api.settings.VariantSettings`.
 
@@ -354,31 +347,39 @@ class Run:
         pandas.DataFrame or None
             A row an allele, with the columns of :data:`wavebind.variants.files.COLUMNS`. None
             where a file was written.
-
-        Raises
-        ------
-        InputError
-            If an input cannot be used.
         """
         return on_genome.variants(self.path, variants, genome, device=self.device, **options)
 
-    def report(self, page: PathLike | None = None, *, on_event: OnEvent = ignore) -> Path:
+    def report(
+        self,
+        page: PathLike | None = None,
+        *,
+        evaluation: str | None = None,
+        force: bool = False,
+        on_event: OnEvent = ignore,
+    ) -> Path:
         """Write one HTML page about the run, which must have been evaluated.
 
         Parameters
         ----------
         page : path, optional
             ``report.html`` in the run by default.
-        on_event : callable
+        evaluation : str, optional
+            The one of several that the page is about: the name of its folder in ``evaluations``.
+        force : bool
+            Whether a page about another evaluation, or another file, is replaced.
+
+        Raises what :func:`wavebind.report.run_page.write_report` does.
         """
-        written = write_report(
-            self.path, device=self.device, progress=advancing(on_event, "drawing", None)
+        chosen = choose_evaluation(self.path, self.card, evaluation)
+        on_event(Message(f"the page is about {chosen.words()}"))
+        return write_report(
+            self.path,
+            page=None if page is None else Path(page),
+            evaluation=evaluation,
+            force=force,
+            progress=advancing(on_event, "drawing", None),
         )
-        if page is None:
-            return written
-        with replace_file(Path(page)) as temporary:
-            temporary.write_bytes(written.read_bytes())
-        return Path(page)
 
     def export(self, onnx: PathLike) -> Path:
         """Write the model for other programs, as ONNX; see :mod:`wavebind.predict.onnx`."""

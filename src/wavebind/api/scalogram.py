@@ -14,7 +14,7 @@ from wavebind.api.results import ScalogramArray
 from wavebind.api.settings import GivenSettings
 from wavebind.core.errors import InputError, UsageError
 from wavebind.core.events import OnEvent, ignore
-from wavebind.core.files import replace_file
+from wavebind.core.files import replace_file, require_new
 from wavebind.core.settings import with_values
 from wavebind.genome.sequences import Codes, read_fasta, to_codes
 from wavebind.report.plots import draw_scalograms, to_gif, to_png
@@ -74,6 +74,7 @@ def draw_scalogram(
     show: str = "modulus",
     recipe: str | None = None,
     columns: int = 1,
+    force: bool = False,
     settings: GivenSettings = (),
     on_event: OnEvent = ignore,
 ) -> Path:
@@ -92,6 +93,8 @@ def draw_scalogram(
         Whose transform it is; see :func:`scalogram_settings`.
     columns : int
         Sequences side by side.
+    force : bool
+        Whether an older file is replaced.
     settings : sequence of str, or mapping
         Of the transform.
     on_event : callable
@@ -109,6 +112,7 @@ def draw_scalogram(
         raise UsageError(f"--out {out}: end the name with .png, or with .gif for a film")
     if show not in SHOWN:
         raise UsageError(f"--show is one of {', '.join(SHOWN)}; found {show!r}")
+    require_new(path, force)
     windows = _windows(str(sequence))
     config = scalogram_settings(recipe, settings)
     advance = advancing(on_event, "drawing", len(windows))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -106,6 +106,8 @@ class ExplainSettings(Settings):
         Decides the random choice of windows.
     stages : tuple of str
         Of Grad-CAM and its kin: layers of the network, comma-separated; the last ones by default.
+    select : {"random", "top"}
+        Windows at random, or those with the highest probability (top).
     n_mean : int or None
         Bound windows behind the means: by default 2000, and 500 of ism, ig and occlusion.
     motif : str
@@ -117,6 +119,7 @@ class ExplainSettings(Settings):
 
     seed: Annotated[int, Field(ge=0)] = 0
     stages: tuple[str, ...] = ()
+    select: Literal["random", "top"] = "random"
     n_mean: Annotated[int, Field(ge=1)] | None = None
     motif: str = "auto"
     control: str | None = None

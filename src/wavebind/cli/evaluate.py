@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from wavebind.cli.console import TerminalProgress
-from wavebind.cli.options import DataArgument, Device, RunArgument, Split, Target
+from wavebind.cli.options import DataArgument, Device, Force, RunArgument, Split, Target
 
 __all__ = ["register"]
 
@@ -22,12 +22,15 @@ def evaluate(
     data: DataArgument,
     split: Split = "test",
     target: Target = None,
+    force: Force = False,
     device: Device = "auto",
 ) -> None:
-    """Score a run on one split; writes metrics.json with 95 % intervals into the run."""
+    """Score a run on one split; metrics with 95 % intervals are kept in the run."""
     from wavebind.api.run import load
 
     with TerminalProgress() as on_event:
-        metrics = load(run, device).evaluate(data, split, target=target, on_event=on_event)
+        metrics = load(run, device).evaluate(
+            data, split, target=target, force=force, on_event=on_event
+        )
     typer.echo(repr(metrics))
-    typer.echo(f"written: {run / 'metrics.json'}")
+    typer.echo(f"written: {metrics.folder}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 from wavebind.cli.console import TerminalProgress
 from wavebind.cli.options import (
     Device,
+    Force,
     RunArgument,
     Set,
     ShowSettings,
@@ -20,13 +20,6 @@ from wavebind.cli.options import (
 )
 
 __all__ = ["register"]
-
-
-class Select(StrEnum):
-    """Which bound windows are explained."""
-
-    random = "random"
-    top = "top"
 
 
 def register(app: typer.Typer) -> None:
@@ -56,10 +49,6 @@ def explain(
         typer.Option("--n", help="Number of bound windows. (default: 20; with --check 200)"),
     ] = None,
     split: Split = "test",
-    select: Annotated[
-        Select,
-        typer.Option(help="Windows at random, or those with the highest probability (top)."),
-    ] = Select.random,
     check: Annotated[
         bool,
         typer.Option(
@@ -84,6 +73,7 @@ def explain(
         ),
     ] = None,
     target: Target = None,
+    force: Force = False,
     device: Device = "auto",
     values: Set = None,
     _settings: ShowSettings = False,
@@ -102,30 +92,31 @@ def explain(
     opened = load(run, device)
     with TerminalProgress() as on_event:
         if check:
-            found = opened.check_explanations(
+            found, folder = opened.check_explanations(
                 data,
                 methods=names(method),
                 split=split,
                 target=target,
+                force=force,
                 settings=values or (),
                 on_event=on_event,
                 **count,
             )
             text = checks_text(found)
         else:
-            explained = opened.save_explanations(
+            explained, folder = opened.save_explanations(
                 data,
                 method=method,
                 split=split,
-                select=select.value,
                 genome=genome,
                 film=film,
                 signal=signal,
                 target=target,
+                force=force,
                 settings=values or (),
                 on_event=on_event,
                 **count,
             )
             text = explained_text(explained)
     typer.echo(text)
-    typer.echo(f"written: {run / 'explain'}")
+    typer.echo(f"written: {folder}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wavebind.cli.options import RunArgument
+from wavebind.cli.options import Force, RunArgument
 
 __all__ = ["register"]
 
@@ -27,8 +27,11 @@ def export(
             "probabilities of both strands out.",
         ),
     ],
+    force: Force = False,
 ) -> None:
     """Write a trained model for other programs, with the transform inside."""
     from wavebind.api.run import load
+    from wavebind.core.files import require_new
 
+    require_new(onnx, force)
     typer.echo(f"written: {load(run, 'cpu').export(onnx)}")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from wavebind.cli.console import TerminalProgress
-from wavebind.cli.options import DataArgument, Device, RunArgument, Split, Target
+from wavebind.cli.options import DataArgument, Device, Force, RunArgument, Split, Target
 
 __all__ = ["register"]
 
@@ -32,6 +32,7 @@ def motifs(
         int, typer.Option(help="Seed for the choice of windows, if there are more.")
     ] = 0,
     target: Target = None,
+    force: Force = False,
     device: Device = "auto",
 ) -> None:
     """Find the motifs that a network has learnt, as matrices with names from JASPAR."""
@@ -46,7 +47,7 @@ def motifs(
             n=n,
             seed=seed,
             target=target,
+            force=force,
             on_event=on_event,
         )
     typer.echo(motifs_table([motif.found for motif in found]))
-    typer.echo(f"written: {run / 'motifs'}")

@@ -177,12 +177,14 @@ MOVED: dict[str, dict[str, str]] = {
     "explain": {
         "--output": "--target NAME",
         "--seed": "--set seed=VALUE",
+        "--select": "--set select=top",
         "--stages": "--set stages=A,B",
         "--n-mean": "--set n_mean=VALUE",
         "--motif": "--set motif=NAME",
         "--control": "--set control=RUN",
     },
     "motifs": {"--output": "--target NAME"},
+    "report": {"--device": "gone: nothing is computed for a page; leave it out"},
     "compare": {
         "--output": "--target NAME",
         "--svm-windows": "gone, with the model gkm-svm; 'gkm-all' learns from every window",
@@ -193,6 +195,7 @@ MOVED: dict[str, dict[str, str]] = {
     "scan": {
         "--output": "--target NAME",
         "--mode": "--set mode=VALUE",
+        "--false-positives": "--set false_positives=VALUE",
         "--decoys": "--set count_decoys=true --set decoys=VALUE",
         "--prevalence": "--set prevalence=VALUE",
         "--seed": "--set seed=VALUE",
@@ -201,6 +204,7 @@ MOVED: dict[str, dict[str, str]] = {
     "variants": {
         "--output": "--target NAME",
         "--step": "--set step=VALUE",
+        "--sample": "--set sample=NAME",
         "--null-size": "--set n_null=VALUE",
         "--alpha": "--set alpha=VALUE",
         "--prevalence": "--set prevalence=VALUE",

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from wavebind.cli.console import TerminalProgress, note
-from wavebind.cli.options import Device, RunArgument
+from wavebind.cli.options import Device, Force, RunArgument
 
 __all__ = ["register"]
 
@@ -38,6 +38,7 @@ def predict(
             "(default: that of the validation split)"
         ),
     ] = None,
+    force: Force = False,
     device: Device = "auto",
 ) -> None:
     """Score sequences: a table of name, probability and logit, both strands averaged."""
@@ -45,10 +46,12 @@ def predict(
     import sys
 
     from wavebind.api.run import load
-    from wavebind.core.files import replace_file
+    from wavebind.core.files import replace_file, require_new
 
     with contextlib.ExitStack() as stack:
         on_event = stack.enter_context(TerminalProgress())
+        if out is not None:
+            require_new(out, force)
         if out is None:
             stream = sys.stdout
         else:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from wavebind.cli.console import TerminalProgress
-from wavebind.cli.options import Out, Set, ShowSettings
+from wavebind.cli.options import Force, Out, Set, ShowSettings
 
 __all__ = ["register"]
 
@@ -41,6 +41,7 @@ def scalogram(
         ),
     ] = None,
     columns: Annotated[int, typer.Option(min=1, help="Sequences side by side.")] = 1,
+    force: Force = False,
     values: Set = None,
     _settings: ShowSettings = False,
 ) -> None:
@@ -57,6 +58,7 @@ def scalogram(
             show=show,
             recipe=recipe,
             columns=columns,
+            force=force,
             settings=values or (),
             on_event=on_event,
         )

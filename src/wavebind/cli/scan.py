@@ -10,6 +10,7 @@ import typer
 from wavebind.cli.console import TerminalProgress
 from wavebind.cli.options import (
     Device,
+    Force,
     RunArgument,
     Set,
     ShardOption,
@@ -57,15 +58,10 @@ def scan(
             "valid)"
         ),
     ] = None,
-    false_positives: Annotated[
-        float | None,
-        typer.Option(
-            help="Called sites a megabase to allow in shuffled sequence, instead of a threshold."
-        ),
-    ] = None,
     target: Target = None,
     workers: Workers = None,
     shard: ShardOption = None,
+    force: Force = False,
     device: Device = "auto",
     values: Set = None,
     _settings: ShowSettings = False,
@@ -81,10 +77,10 @@ def scan(
             regions=regions,
             stride=stride,
             threshold=threshold,
-            false_positives=false_positives,
             target=target,
             workers=workers,
             shard=shard,
+            force=force,
             settings=values or (),
             on_event=on_event,
         )

@@ -10,6 +10,7 @@ import typer
 from wavebind.cli.console import TerminalProgress
 from wavebind.cli.options import (
     Device,
+    Force,
     RunArgument,
     Set,
     ShardOption,
@@ -67,16 +68,13 @@ def variants(
         typer.Option(
             "--haplotypes",
             help="Put each allele among the other alleles of the sample on the same phased "
-            "haplotype.",
+            "haplotype; --set sample=NAME chooses the sample. (default: the first)",
         ),
     ] = False,
-    sample: Annotated[
-        str | None,
-        typer.Option(help="With --haplotypes: name of the sample. (default: the first sample)"),
-    ] = None,
     target: Target = None,
     workers: Workers = None,
     shard: ShardOption = None,
+    force: Force = False,
     device: Device = "auto",
     values: Set = None,
     _settings: ShowSettings = False,
@@ -92,10 +90,10 @@ def variants(
             motif=motif,
             null=null,
             haplotypes=haplotypes,
-            sample=sample,
             target=target,
             workers=workers,
             shard=shard,
+            force=force,
             settings=values or (),
             on_event=on_event,
         )

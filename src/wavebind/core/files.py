@@ -24,6 +24,7 @@ __all__ = [
     "read_lines",
     "replace_dir",
     "replace_file",
+    "require_new",
     "send",
     "sha256",
     "writing_error",
@@ -131,6 +132,12 @@ def read_lines(
 
 #: What ``surrogateescape`` makes of a byte that is not UTF-8 (PEP 383).
 _ESCAPED = re.compile("[\udc80-\udcff]")
+
+
+def require_new(path: Path, force: bool) -> None:
+    """Raise an :class:`InputError` where an output is there already and may not be replaced."""
+    if path.exists() and not force and not is_device(path):
+        raise InputError(f"{path}: exists already; choose another name or pass --force")
 
 
 def sha256(path: Path) -> str:

@@ -24,7 +24,7 @@ from wavebind.metrics.reliability import calibration_error, calibration_floor
 from wavebind.metrics.tasks import evaluate_classes, evaluate_numbers
 from wavebind.models import ModelCard
 from wavebind.models.prediction import load_run, predict_logits
-from wavebind.models.rundir import RunDir
+from wavebind.models.results import EVALUATIONS, Result, place_of, require_same_options
 
 __all__ = ["assess", "read_scores", "read_values"]
 
@@ -38,12 +38,14 @@ def assess(
     *,
     output: str | None = None,
     device: str = "auto",
+    force: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
     """Score a trained run on one split of a dataset.
 
-    Writes ``metrics.json`` and ``scores_SPLIT.parquet`` (name, label, logit, probability; of a
-    model of several outputs also ``label:NAME`` and so on) into the run directory.
+    Writes ``metrics.json`` and ``scores.parquet`` (name, label, logit, probability; of a model of
+    several outputs also ``label:NAME`` and so on) into ``evaluations/NAME-SPLIT`` of the run; see
+    :mod:`wavebind.models.results`.
 
     Parameters
     ----------
@@ -56,6 +58,8 @@ def assess(
         Of a model of several outputs, the one that stands first; the only one where the data have
         one label.
     device : str
+    force : bool
+        Whether an evaluation of the same windows with another `output` is replaced.
     progress : callable, optional
         Called with the number of windows done since the last call.
 
@@ -80,7 +84,6 @@ def assess(
         Also if the split is valid and the networks of a cross-fit were trained on it.
     """
     model, card = load_run(run, data, device)
-    folder = RunDir(run)
     names = _outputs(card.model.outputs, data, output, run)
     if card.model.task_name == "regression" and data.values is None:
         raise InputError(
@@ -88,6 +91,8 @@ def assess(
             f"--target COLUMN'"
         )
     data = _as_trained(data, card, part, run)
+    place = place_of(run, EVALUATIONS, data, part)
+    require_same_options(place, EVALUATIONS, {"output": names[0]}, force)
     indices = data.indices(part)
     logits = predict_logits(model, data.codes, indices, progress=progress)
     columns: dict[str, Any] = {"name": data.names(indices), "index": indices}
@@ -113,13 +118,13 @@ def assess(
         "output": names[0],
         **_of_task(data, part, indices, logits, card),
         "outputs": found if len(names) > 1 else {},
-        "data": {"path": str(data.path.resolve()), "codes_sha256": data.checksum},
+        "data": {**data.identity, "path": str(data.path.resolve())},
         "trained_on_this_data": not difference(card.data, data.identity),
         "difference": difference(card.data, data.identity),
         "versions": versions(),
     }
-    _write_scores(folder.scores(part), columns)
-    write_json(folder.metrics, result)
+    _write_scores(place / "scores.parquet", columns)
+    write_json(place / EVALUATIONS.marker, result)
     return result
 
 
@@ -275,7 +280,7 @@ def _write_scores(path: Path, columns: dict[str, Any]) -> None:
         pq.write_table(pa.table(columns), temporary)
 
 
-def read_values(run: Path, part: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def read_values(result: Result) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """True and predicted numbers that :func:`assess` wrote, both ``float64``, ``(window,)``.
 
     Raises
@@ -283,11 +288,11 @@ def read_values(run: Path, part: str) -> tuple[NDArray[np.float64], NDArray[np.f
     InputError
         If the split was not scored, or the file is damaged.
     """
-    truth, predicted = _read_columns(run, part, ["value", "probability"])
+    truth, predicted = _read_columns(result, ["value", "probability"])
     return truth.astype(np.float64), predicted.astype(np.float64)
 
 
-def read_scores(run: Path, part: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def read_scores(result: Result) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Labels and probabilities that :func:`assess` wrote, of the output that stands first.
 
     Returns
@@ -301,20 +306,20 @@ def read_scores(run: Path, part: str) -> tuple[NDArray[np.int64], NDArray[np.flo
     InputError
         If the split was not scored, or the file is damaged.
     """
-    labels, scores = _read_columns(run, part, ["label", "probability"])
+    labels, scores = _read_columns(result, ["label", "probability"])
     labels, scores = labels.astype(np.int64), scores.astype(np.float64)
     return labels[labels >= 0], scores[labels >= 0]
 
 
-def _read_columns(run: Path, part: str, names: list[str]) -> list[NDArray[Any]]:
+def _read_columns(result: Result, names: list[str]) -> list[NDArray[Any]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = RunDir(run).scores(part)
+    path = result.scores
     if not path.is_file():
         raise InputError(
-            f"{path}: no such file; score the split with 'wavebind evaluate {run} DATA --split "
-            f"{part}'"
+            f"{path}: no such file; score the split with 'wavebind evaluate {result.run} "
+            f"{result.data} --split {result.split}'"
         )
     try:
         table = pq.read_table(path, columns=names)

@@ -26,7 +26,7 @@ from wavebind.explain.modisco import Pattern, find_patterns, trim_bounds
 from wavebind.explain.run import default_method
 from wavebind.genome.sequences import onehot
 from wavebind.models.prediction import load_output
-from wavebind.models.rundir import RunDir
+from wavebind.models.results import MOTIFS, place_of, require_same_options
 from wavebind.motifs.matches import Match, match_motifs
 from wavebind.motifs.pwms import Motif, write_meme
 
@@ -81,13 +81,15 @@ def find_motifs(
     seed: int = 0,
     output: str | None = None,
     device: str = "auto",
+    force: bool = False,
     progress: Callable[[int], None] | None = None,
     clustering: Callable[[], None] | None = None,
-) -> list[FoundMotif]:
+) -> tuple[list[FoundMotif], Path]:
     """Find the motifs of a run, and keep them in the run directory.
 
-    Writes into ``motifs/``: ``motifs.meme``, ``motifs.tsv``, ``motifs.json``, ``sites.tsv`` (every
-    seqlet: motif, window, place) and a logo of each; older ones are replaced.
+    Writes into ``motifs/METHOD/NAME-SPLIT``: ``motifs.meme``, ``motifs.tsv``, ``motifs.json``,
+    ``sites.tsv`` (every seqlet: motif, window, place) and a logo of each. Older ones of the same
+    windows and options are replaced.
 
     Parameters
     ----------
@@ -104,6 +106,8 @@ def find_motifs(
     output : str, optional
         Of a model of several outputs, which one.
     device : str
+    force : bool
+        Whether motifs of the same windows with other options are replaced.
     progress : callable, optional
         Called with the number of windows explained since the last call.
     clustering : callable, optional
@@ -111,8 +115,8 @@ def find_motifs(
 
     Returns
     -------
-    list of FoundMotif
-        Those that speak for binding first, most sites first.
+    tuple of list of FoundMotif and pathlib.Path
+        Those that speak for binding first, most sites first; and the folder that they are kept in.
 
     Raises
     ------
@@ -138,6 +142,15 @@ def find_motifs(
         bound = np.sort(np.random.default_rng(seed).choice(bound, most, replace=False))
     if not bound.size:
         raise InputError(f"{data.path}: the {part} split has no bound windows to explain")
+    settings: dict[str, Any] = {
+        "method": chosen_method,
+        "output": card.model.outputs[which],
+        "split": part,
+        "n_windows": len(bound),
+        "seed": seed,
+    }
+    place = place_of(run, MOTIFS, data, part, chosen_method)
+    require_same_options(place, MOTIFS, settings, force)
     batches = explain_windows(model, data.codes, bound, method=chosen_method, progress=progress)
     given = [batch.contributions for batch in batches]
     contributions = np.concatenate([part for part in given if part is not None])
@@ -155,17 +168,10 @@ def find_motifs(
     motifs = [_motif(pattern, i, data.length, len(bound)) for i, pattern in enumerate(patterns, 1)]
     matches = match_motifs([found.motif for found in motifs])
     named = [_named(found, mine) for found, mine in zip(motifs, matches, strict=True)]
-    settings = {
-        "method": chosen_method,
-        "output": card.model.outputs[which],
-        "split": part,
-        "n_windows": len(bound),
-        "seed": seed,
-        "data": {"path": str(data.path.resolve()), "codes_sha256": data.checksum},
-        "versions": versions(),
-    }
-    _write(RunDir(run), named, patterns, data.names(bound), settings)
-    return named
+    settings["data"] = {**data.identity, "path": str(data.path.resolve())}
+    settings["versions"] = versions()
+    _write(place, named, patterns, data.names(bound), settings)
+    return named, place
 
 
 def _motif(pattern: Pattern, number: int, length: int, n_windows: int) -> FoundMotif:
@@ -201,13 +207,13 @@ def _named(found: FoundMotif, matches: list[Match]) -> FoundMotif:
 
 
 def _write(
-    run: RunDir,
+    place: Path,
     motifs: list[FoundMotif],
     patterns: list[Pattern],
     names: list[str],
     settings: dict[str, Any],
 ) -> None:
-    with replace_dir(run.motifs, overwrite=True, marker="motifs.json") as folder:
+    with replace_dir(place, overwrite=True, marker=MOTIFS.marker) as folder:
         write_meme(folder / "motifs.meme", [found.motif for found in motifs])
         with (folder / "motifs.tsv").open("w", encoding="utf-8") as stream:
             stream.write(
@@ -232,7 +238,7 @@ def _write(
                     name = names[window]
                     stream.write(f"{found.motif.identifier}\t{name}\t{start}\t{end}\t{strand}\n")
         write_json(
-            folder / "motifs.json",
+            folder / MOTIFS.marker,
             {
                 **settings,
                 "motifs": [

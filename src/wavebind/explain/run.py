@@ -22,10 +22,9 @@ from wavebind.explain.tracks import write_tracks
 from wavebind.genome.sequences import Codes, onehot, to_letters
 from wavebind.models import Classifier, ModelConfig
 from wavebind.models.prediction import load_output, predict_logits
-from wavebind.models.rundir import RunDir
+from wavebind.models.results import EXPLANATIONS, place_of, require_same_options
 
 __all__ = [
-    "CHECKS",
     "Explained",
     "default_method",
     "explain_run",
@@ -40,8 +39,6 @@ MAX_MEAN = 2_000
 MAX_MEAN_SLOW = 500
 _SLOW = ("ism", "ig", "occlusion")
 _MAX_ARRAY_BYTES = 2**31
-#: What 'explain --check' leaves in the same folder.
-CHECKS = "checks.json"
 
 
 @dataclass(frozen=True)
@@ -137,14 +134,16 @@ def explain_run(
     n_mean: int | None = None,
     output: str | None = None,
     device: str = "auto",
+    force: bool = False,
     progress: Callable[[int], None] | None = None,
-) -> tuple[Explained, ModelConfig]:
+) -> tuple[Explained, ModelConfig, Path]:
     """Explain bound windows of one split, and keep the result in the run directory.
 
-    Writes into ``explain/``: ``explanations.npz``, ``base_scores.tsv`` (name, position,
-    coordinate, base, score), ``explain.json``; where coordinates are known, ``base_scores.bw`` and
-    ``sites.bed``. A method with four numbers a base adds ``modisco_sequences.npz`` and
-    ``modisco_scores.npz``. An older explanation is replaced.
+    Writes into ``explanations/METHOD/NAME-SPLIT``: ``explanations.npz``, ``base_scores.tsv``
+    (name, position, coordinate, base, score), ``explain.json``; where coordinates are known,
+    ``base_scores.bw`` and ``sites.bed``. A method with four numbers a base adds
+    ``modisco_sequences.npz`` and ``modisco_scores.npz``. An older one of the same windows and
+    options is replaced.
 
     Parameters
     ----------
@@ -167,14 +166,21 @@ def explain_run(
     output : str, optional
         Of a model of several outputs, which one; the first by default.
     device : str
+    force : bool
+        Whether an explanation of the same windows with other options is replaced.
     progress : callable, optional
         Called with the number of windows done since the last call.
+
+    Returns
+    -------
+    tuple of Explained, ModelConfig and pathlib.Path
+        What was found, what the model is, and the folder that it is kept in.
 
     Raises
     ------
     InputError
         If the run is not a trained one, the method is not one for it, or the split has no bound
-        window.
+        window. If there is an explanation of other options.
     """
     if n < 1 or (n_mean is not None and n_mean < 1):
         raise InputError(f"the number of windows to explain must be 1 or more; found {n}")
@@ -198,6 +204,19 @@ def explain_run(
     if len(bound) > most:
         averaged = np.sort(rng.choice(bound, most, replace=False))
     names = default_stages(model) if stages is None else tuple(stages)
+    settings = {
+        "method": chosen_method,
+        "class": 1,
+        "output": card.model.outputs[which],
+        "stages": list(names),
+        "split": part,
+        "select": select,
+        "seed": seed,
+        "n_windows": len(chosen),
+        "n_mean": len(averaged),
+    }
+    place = place_of(run, EXPLANATIONS, data, part, chosen_method)
+    require_same_options(place, EXPLANATIONS, settings, force)
     mine = _scores(model, data, chosen, chosen_method, names, progress)
     many = _scores(model, data, averaged, chosen_method, names, progress, mean_map=True)
     logits = predict_logits(model, data.codes, chosen)
@@ -219,20 +238,9 @@ def explain_run(
         profile_logits=predict_logits(model, data.codes, averaged),
         periods=model.periods,
     )
-    settings = {
-        "method": chosen_method,
-        "class": 1,
-        "output": card.model.outputs[which],
-        "stages": list(names),
-        "split": part,
-        "select": select,
-        "seed": seed,
-        "n_windows": len(chosen),
-        "n_mean": len(averaged),
-        "data": {"path": str(data.path.resolve()), "codes_sha256": data.checksum},
-    }
-    _write(RunDir(run), explained, settings, data)
-    return explained, card.model
+    made_from = {**data.identity, "path": str(data.path.resolve())}
+    _write(place, explained, {**settings, "data": made_from}, data)
+    return explained, card.model, place
 
 
 def _scores(
@@ -275,15 +283,8 @@ def _scores(
     }
 
 
-def _write(run: RunDir, explained: Explained, settings: dict[str, object], data: Dataset) -> None:
-    checks = run.explanations / CHECKS
-    kept = checks.read_bytes() if checks.is_file() else None
-    # The checks may have been the first to come.
-    marker = "explain.json" if kept is None else CHECKS
-    with replace_dir(run.explanations, overwrite=True, marker=marker) as folder:
-        if kept is not None:
-            # The checks are of the model, not of the windows that were explained before.
-            (folder / CHECKS).write_bytes(kept)
+def _write(place: Path, explained: Explained, settings: dict[str, object], data: Dataset) -> None:
+    with replace_dir(place, overwrite=True, marker=EXPLANATIONS.marker) as folder:
         np.savez_compressed(
             folder / "explanations.npz",
             method=np.array(explained.method),
@@ -324,20 +325,20 @@ def _write(run: RunDir, explained: Explained, settings: dict[str, object], data:
         write_tracks(
             folder, explained.chrom, explained.start, explained.names, explained.base_scores, data
         )
-        write_json(folder / "explain.json", settings)
+        write_json(folder / EXPLANATIONS.marker, settings)
 
 
-def read_explained(run: Path) -> Explained:
-    """Read what :func:`explain_run` wrote.
+def read_explained(folder: Path) -> Explained:
+    """Read what :func:`explain_run` wrote into a folder.
 
     Raises
     ------
     InputError
         If there is none, or it is damaged.
     """
-    path = RunDir(run).explanations / "explanations.npz"
+    path = folder / "explanations.npz"
     if not path.is_file():
-        raise InputError(f"{path}: no such file; make it with 'wavebind explain {run} DATA'")
+        raise InputError(f"{path}: no such file; make it with 'wavebind explain RUN DATA'")
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())

@@ -24,11 +24,11 @@ from wavebind.explain.checks import (
     scores_of,
     tracking,
 )
-from wavebind.explain.run import CHECKS, default_method
+from wavebind.explain.run import default_method
 from wavebind.metrics.binary import Estimate
 from wavebind.models import Classifier
 from wavebind.models.prediction import load_output, load_run
-from wavebind.models.rundir import RunDir
+from wavebind.models.results import CHECKS, place_of, require_same_options
 from wavebind.motifs.jaspar import choose_motif, find_motif
 from wavebind.motifs.pwms import Motif
 
@@ -52,9 +52,12 @@ def check_explanations(
     seed: int = 0,
     output: str | None = None,
     device: str = "auto",
+    force: bool = False,
     progress: Callable[[int], None] | None = None,
-) -> dict[str, Any]:
-    """Check the explanations of a run by every method asked for; write ``explain/checks.json``.
+) -> tuple[dict[str, Any], Path]:
+    """Check the explanations of a run by every method asked for.
+
+    Writes ``checks.json`` into ``explanations/checks/NAME-SPLIT``.
 
     Parameters
     ----------
@@ -76,13 +79,16 @@ def check_explanations(
     output : str, optional
         Of a model of several outputs, which one.
     device : str
+    force : bool
+        Whether checks of the same windows with other options are replaced.
     progress : callable, optional
         Called with the number of windows explained since the last call.
 
     Returns
     -------
-    dict
-        What the file holds: the motif, and for each method every check and a sentence about it.
+    tuple of dict and pathlib.Path
+        What the file holds: the motif, and for each method every check and a sentence about it. And
+        its folder.
 
     Raises
     ------
@@ -96,25 +102,29 @@ def check_explanations(
         check_method(method)
     known = _motif(motif, data)
     codes, index = _windows_with_sites(data, part, known, n, seed)
+    options = {
+        "motif": {"identifier": known.identifier, "name": known.name},
+        "split": part,
+        "n_windows": len(codes),
+        "seed": seed,
+        "control": None if control is None else str(control),
+        "asked": chosen,
+    }
+    place = place_of(run, CHECKS, data, part, "checks")
+    require_same_options(place, CHECKS, options, force)
     other = None if control is None else _control(control, data, device)
     found: dict[str, Any] = {}
     for method in chosen:
         # Every method sees the same draws.
         found[method] = _check(model, codes, known, method, seed, other, progress)
     result = {
-        "motif": {"identifier": known.identifier, "name": known.name},
-        "split": part,
-        "n_windows": len(codes),
-        "seed": seed,
-        "control": None if control is None else str(control),
-        "data": {"path": str(data.path.resolve()), "codes_sha256": data.checksum},
+        **options,
+        "data": {**data.identity, "path": str(data.path.resolve())},
         "windows": data.names(index),
         "methods": found,
     }
-    folder = RunDir(run).explanations
-    folder.mkdir(exist_ok=True)
-    write_json(folder / CHECKS, result)
-    return result
+    write_json(place / CHECKS.marker, result)
+    return result, place
 
 
 def _motif(name: str, data: Dataset) -> Motif:

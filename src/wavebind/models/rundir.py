@@ -41,21 +41,6 @@ class RunDir:
         return self.path / "checkpoints"
 
     @property
-    def metrics(self) -> Path:
-        """The last evaluation."""
-        return self.path / "metrics.json"
-
-    @property
-    def explanations(self) -> Path:
-        """Pictures and scores a base."""
-        return self.path / "explain"
-
-    @property
-    def motifs(self) -> Path:
-        """What the model has learnt, as matrices."""
-        return self.path / "motifs"
-
-    @property
     def report(self) -> Path:
         """The page."""
         return self.path / "report.html"
@@ -63,10 +48,6 @@ class RunDir:
     def fold(self, number: int) -> Path:
         """The run of one of the networks whose mean this one is; from 1."""
         return self.path / "folds" / str(number)
-
-    def scores(self, part: str) -> Path:
-        """Scores of every window of a split."""
-        return self.path / f"scores_{part}.parquet"
 
     def require(self) -> RunDir:
         """Itself, if it is a run directory.

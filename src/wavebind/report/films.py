@@ -13,7 +13,6 @@ from wavebind.explain.gradcam import KINDS
 from wavebind.explain.run import Explained
 from wavebind.explain.tracks import file_name
 from wavebind.models.prediction import load_selected
-from wavebind.models.rundir import RunDir
 from wavebind.report.explanation_plots import draw_explanation
 from wavebind.report.plots import to_gif, to_png
 
@@ -23,12 +22,13 @@ __all__ = ["write_films"]
 def write_films(
     run: Path,
     explained: Explained,
+    folder: Path,
     *,
     output: str | None = None,
     device: str = "auto",
     progress: Callable[[int], None] | None = None,
 ) -> list[Path]:
-    """Draw every explained window once a stage, first to last, as animated GIFs in ``explain/``.
+    """Draw every explained window once a stage, first to last, as animated GIFs.
 
     Parameters
     ----------
@@ -37,6 +37,8 @@ def write_films(
     explained : Explained
         What :func:`wavebind.explain.run.explain_run` returned. Maps are of its method, or of
         Grad-CAM where that has none.
+    folder : pathlib.Path
+        Where they are written.
     output : str, optional
         Of a model of several outputs, the one that was explained.
     device : str
@@ -47,7 +49,6 @@ def write_films(
     -------
     list of pathlib.Path
     """
-    folder = RunDir(run)
     model, card = load_selected(run, device, output)
     method = explained.method if explained.method in KINDS else "gradcam"
     written = []
@@ -72,7 +73,7 @@ def write_films(
                 method=method,
             )
             frames.append(to_png(figure))
-        written.append(folder.explanations / f"{file_name(i, name)}.gif")
+        written.append(folder / f"{file_name(i, name)}.gif")
         with replace_file(written[-1]) as temporary:
             temporary.write_bytes(to_gif(frames))
         if progress:

@@ -10,7 +10,6 @@ from wavebind.explain.learned_motifs import FoundMotif
 from wavebind.explain.run import Explained
 from wavebind.explain.tracks import file_name
 from wavebind.models import ModelConfig
-from wavebind.models.rundir import RunDir
 from wavebind.report.explanation_plots import (
     draw_explanation,
     draw_mean_map,
@@ -23,13 +22,12 @@ __all__ = ["write_logos", "write_pictures"]
 
 
 def write_pictures(
-    run: Path,
+    folder: Path,
     explained: Explained,
     config: ModelConfig,
     progress: Callable[[int], None] | None = None,
 ) -> list[Path]:
-    """Draw each explained window, the mean map and all profiles, as PNG files in ``explain/``."""
-    folder = RunDir(run).explanations
+    """Draw each explained window, the mean map and all profiles, as PNG files in a folder."""
     written = []
     for i, name in enumerate(explained.names):
         figure = draw_explanation(
@@ -64,7 +62,7 @@ def write_pictures(
     return written
 
 
-def write_logos(run: Path, motifs: Sequence[FoundMotif]) -> list[Path]:
+def write_logos(folder: Path, motifs: Sequence[FoundMotif]) -> list[Path]:
     """Draw each motif that :func:`wavebind.explain.learned_motifs.find_motifs` found, as PNG."""
     written = []
     for found in motifs:
@@ -74,7 +72,7 @@ def write_logos(run: Path, motifs: Sequence[FoundMotif]) -> list[Path]:
             f"{found.motif.identifier}: {words}; {found.n_sites:,} sites in {found.share:.0%} of "
             f"the windows"
         )
-        written.append(RunDir(run).motifs / f"{found.motif.identifier}.png")
+        written.append(folder / f"{found.motif.identifier}.png")
         with replace_file(written[-1]) as temporary:
             temporary.write_bytes(to_png(draw_motif(found.motif, found.contributions, title)))
     return written

@@ -14,15 +14,17 @@ from wavebind.core.files import replace_file
 from wavebind.core.jsonfiles import read_json
 from wavebind.core.versions import versions
 from wavebind.datasets.audit import WORDS
-from wavebind.datasets.dataset import Dataset, open_dataset
+from wavebind.datasets.dataset import open_dataset
 from wavebind.evaluate.assess import read_scores, read_values
 from wavebind.explain.attribution import METHODS
-from wavebind.explain.run import CHECKS, Explained, explain_run, read_explained
+from wavebind.explain.run import read_explained
 from wavebind.metrics.binary import METRICS, curves
 from wavebind.metrics.reliability import reliability_curve
 from wavebind.models import ModelCard, load_model
+from wavebind.models.results import CHECKS, EXPLANATIONS, MOTIFS, Result
 from wavebind.models.rundir import RunDir
 from wavebind.motifs.pwms import Motif
+from wavebind.report.choice import choose_evaluation, choose_result
 from wavebind.report.explanation_plots import (
     draw_explanation,
     draw_mean_map,
@@ -46,20 +48,34 @@ __all__ = ["write_report"]
 
 MAX_EXAMPLES = 6
 MAX_MOTIFS = 8
+#: Characters of a page that hold what it was made from.
+_HEAD = 4_000
 
 
 def write_report(
-    run: Path, *, device: str = "auto", progress: Callable[[int], None] | None = None
+    run: Path,
+    *,
+    page: Path | None = None,
+    evaluation: str | None = None,
+    force: bool = False,
+    progress: Callable[[int], None] | None = None,
 ) -> Path:
-    """Write ``report.html`` into a run directory.
+    """Write a page about a run.
+
+    It shows what is there: nothing is computed for it but pictures. Each section says of which
+    windows it is.
 
     Parameters
     ----------
     run : pathlib.Path
-        A run that was evaluated. Where it was not explained, the bound windows of the evaluated
-        split are explained first.
-    device : str
-        For explaining.
+        A run that was evaluated.
+    page : pathlib.Path, optional
+        By default ``report.html`` in the run.
+    evaluation : str, optional
+        Name of the folder in ``evaluations`` that the page is about; see
+        :func:`wavebind.report.choice.choose_evaluation`.
+    force : bool
+        Whether a page about another evaluation, or another file, is replaced.
     progress : callable, optional
         Called with 1 for every picture that was drawn.
 
@@ -71,21 +87,17 @@ def write_report(
     Raises
     ------
     InputError
-        If the run is not trained or not evaluated, or its dataset is gone.
+        If the run is not trained or not evaluated, its dataset is gone, or another page is in the
+        way.
     """
     folder = RunDir(run).require_model()
-    if not folder.metrics.is_file():
-        raise InputError(
-            f"{run}: has no metrics.json; score the run with 'wavebind evaluate {run} DATA' first"
-        )
-    metrics = read_json(folder.metrics)
     model, card = load_model(folder.model)
     settings = read_json(folder.run_json)
-    part = str(metrics["split"])
-    data = open_dataset(Path(metrics["data"]["path"]))
-    explained, explain_split = _explanation(folder, metrics, device)
-    labels, scores = read_scores(run, part)
-    points = curves(labels, scores)
+    chosen = choose_evaluation(run, card, evaluation)
+    metrics = chosen.found
+    out = page or folder.report
+    _require_replaceable(out, chosen, force)
+    data = open_dataset(chosen.data)
     step = progress or (lambda _: None)
 
     def picture(figure: Figure) -> str:
@@ -93,49 +105,14 @@ def write_report(
         step(1)
         return png
 
-    figures = [
-        (draw_roc(points, metrics["auroc"]["value"]), f"ROC, {part}"),
-        (
-            draw_precision_recall(points, metrics["auprc"]["value"], float(np.mean(labels))),
-            f"precision and recall, {part}",
-        ),
-        (
-            draw_numbers(*read_values(run, part))
-            if metrics["numbers"]
-            else draw_calibration(reliability_curve(labels, scores)),
-            f"measured and predicted, {part}" if metrics["numbers"] else f"calibration, {part}",
-        ),
-        (_training(folder, card, settings), "training"),
-    ]
-    examples = [
-        {
-            "name": explained.names[i],
-            "png": picture(
-                draw_explanation(
-                    explained.names[i],
-                    explained.codes[i],
-                    explained.maps[i],
-                    explained.base_scores[i],
-                    card.model.scalogram,
-                    float(explained.probability[i]),
-                    start=max(int(explained.start[i]), 0),
-                    method=explained.method,
-                )
-            ),
-        }
-        for i in range(min(MAX_EXAMPLES, len(explained.names)))
-    ]
-    mean_map = draw_mean_map(
-        explained.mean_map,
-        explained.mean_profile,
-        explained.periods,
-        explained.n_mean,
-        explained.method,
-    )
-    profiles = draw_profiles(explained.profiles, explained.profile_logits, explained.method)
+    checks = choose_result(run, CHECKS, chosen)
+    motifs = choose_result(run, MOTIFS, chosen, METHODS)
     html = render_page(
         "report.html",
-        title=f"{card.model.backbone} on {_data_name(data)}",
+        title=_title(card, chosen),
+        made_from=_made_from(chosen),
+        trained_on=str(card.data.get("path", "not known")),
+        scored_on=f"the {chosen.split} split of {chosen.data}",
         metrics=metrics,
         metric_names=METRICS,
         config=card.model,
@@ -144,24 +121,71 @@ def write_report(
         data=data.description,
         shortcut_words=WORDS,
         verdict=_verdict(metrics),
-        warnings=_warnings(metrics, settings),
-        curves=[{"png": picture(figure), "caption": caption} for figure, caption in figures],
-        mean_map=picture(mean_map),
-        profiles=picture(profiles),
-        method=METHODS[explained.method],
-        n_mean=explained.n_mean,
-        explain_split=explain_split,
-        examples=examples,
-        checks=_checks(folder, metrics),
+        warnings=_warnings(metrics, settings, chosen),
+        curves=[
+            {"png": picture(figure), "caption": caption}
+            for figure, caption in _curves(chosen, folder, card, settings)
+        ],
+        explanation=_explanation(run, card, chosen, picture),
+        checks=None if checks is None else checks.found,
+        checks_of="" if checks is None else checks.words(),
         method_names=METHODS,
-        signal=_signal(folder),
-        motifs=_motifs(folder, metrics, picture),
+        motifs=[] if motifs is None else _motifs(motifs, picture),
+        motifs_of="" if motifs is None else motifs.words(),
         configuration=json.dumps(settings, indent=2),
         versions=versions(),
     )
-    with replace_file(folder.report) as temporary:
+    with replace_file(out) as temporary:
         temporary.write_text(html, encoding="utf-8")
-    return folder.report
+    return out
+
+
+def _title(card: ModelCard, chosen: Result) -> str:
+    trained_on = Path(str(card.data.get("path", "")))
+    title = f"{card.model.backbone}, trained on {trained_on.name or 'a dataset'}"
+    if chosen.found.get("trained_on_this_data", True):
+        return title
+    return f"{title}, scored on {chosen.data.name}"
+
+
+def _made_from(chosen: Result) -> str:
+    """What tells the page of one evaluation from that of another."""
+    return f"{chosen.path.name}; {chosen.found['data']['codes_sha256']}; {chosen.split}"
+
+
+def _require_replaceable(out: Path, chosen: Result, force: bool) -> None:
+    if force or not out.exists():
+        return
+    with out.open(encoding="utf-8", errors="replace") as stream:
+        head = stream.read(_HEAD)
+    if f'content="{_made_from(chosen)}"' not in head:
+        raise InputError(
+            f"{out}: is there and is not a page about {chosen.words()}; pass --force to replace "
+            f"it, or choose another --out"
+        )
+
+
+def _curves(
+    chosen: Result, folder: RunDir, card: ModelCard, settings: dict[str, Any]
+) -> list[tuple[Figure, str]]:
+    """The figures of the scores and of the training, each with its caption."""
+    metrics, part = chosen.found, chosen.split
+    labels, scores = read_scores(chosen)
+    points = curves(labels, scores)
+    figures = [
+        (draw_roc(points, metrics["auroc"]["value"]), f"ROC, {part}"),
+        (
+            draw_precision_recall(points, metrics["auprc"]["value"], float(np.mean(labels))),
+            f"precision and recall, {part}",
+        ),
+    ]
+    if metrics["numbers"]:
+        figures.append((draw_numbers(*read_values(chosen)), f"measured and predicted, {part}"))
+    else:
+        figures.append(
+            (draw_calibration(reliability_curve(labels, scores)), f"calibration, {part}")
+        )
+    return [*figures, (_training(folder, card, settings), "training")]
 
 
 def _training(run: RunDir, card: ModelCard, settings: dict[str, Any]) -> Figure:
@@ -182,34 +206,10 @@ def _training(run: RunDir, card: ModelCard, settings: dict[str, Any]) -> Figure:
     )
 
 
-def _checks(run: RunDir, metrics: dict[str, Any]) -> dict[str, Any] | None:
-    """What 'explain --check' found on the same data."""
-    file = run.explanations / CHECKS
-    if not file.is_file():
-        return None
-    found = read_json(file)
-    same = found["data"]["codes_sha256"] == metrics["data"]["codes_sha256"]
-    return dict(found) if same else None
-
-
-def _signal(run: RunDir) -> str | None:
-    """What 'explain --signal' found, in words."""
-    file = run.explanations / "signal.json"
-    return str(read_json(file)["words"]) if file.is_file() else None
-
-
-def _motifs(
-    run: RunDir, metrics: dict[str, Any], picture: Callable[[Figure], str]
-) -> list[dict[str, Any]]:
-    """What 'wavebind motifs' found on the same data, with a logo each."""
-    file = run.motifs / "motifs.json"
-    if not file.is_file():
-        return []
-    found = read_json(file)
-    if found["data"]["codes_sha256"] != metrics["data"]["codes_sha256"]:
-        return []
+def _motifs(result: Result, picture: Callable[[Figure], str]) -> list[dict[str, Any]]:
+    """What 'wavebind motifs' found, with a logo each."""
     rows = []
-    for item in found["motifs"][:MAX_MOTIFS]:
+    for item in result.found["motifs"][:MAX_MOTIFS]:
         best = item["matches"][0]
         motif = Motif(str(item["motif"]), str(best["name"]), np.array(item["counts"]))
         figure = draw_motif(motif, np.array(item["contributions"]), motif.identifier)
@@ -217,28 +217,50 @@ def _motifs(
     return rows
 
 
-def _explanation(run: RunDir, metrics: dict[str, Any], device: str) -> tuple[Explained, str]:
-    """The explanation that is there, if it is of this data and split; a new one otherwise."""
-    file = run.explanations / "explain.json"
-    if file.is_file():
-        settings = read_json(file)
-        same = settings["data"]["codes_sha256"] == metrics["data"]["codes_sha256"]
-        same = same and settings["output"] == metrics["output"]
-        if same and settings["split"] == metrics["split"]:
-            return read_explained(run.path), str(settings["split"])
-    data = open_dataset(Path(metrics["data"]["path"]))
-    part = str(metrics["split"])
-    output = str(metrics["output"]) if metrics["outputs"] else None
-    explained, _ = explain_run(
-        run.path, data, part=part, n=MAX_EXAMPLES, output=output, device=device
+def _explanation(
+    run: Path, card: ModelCard, evaluation: Result, picture: Callable[[Figure], str]
+) -> dict[str, Any] | None:
+    """The pictures of an explanation of the same dataset; None where there is none."""
+    chosen = choose_result(run, EXPLANATIONS, evaluation, METHODS)
+    if chosen is None:
+        return None
+    explained = read_explained(chosen.path)
+    shown = range(min(MAX_EXAMPLES, len(explained.names)))
+    examples = [
+        draw_explanation(
+            explained.names[i],
+            explained.codes[i],
+            explained.maps[i],
+            explained.base_scores[i],
+            card.model.scalogram,
+            float(explained.probability[i]),
+            start=max(int(explained.start[i]), 0),
+            method=explained.method,
+        )
+        for i in shown
+    ]
+    mean_map = draw_mean_map(
+        explained.mean_map,
+        explained.mean_profile,
+        explained.periods,
+        explained.n_mean,
+        explained.method,
     )
-    return explained, part
-
-
-def _data_name(data: Dataset) -> str:
-    """What the windows were made from, for a heading."""
-    inputs = [Path(str(item["path"])).name for item in data.description["inputs"]]
-    return ", ".join(inputs) or data.path.name
+    profiles = draw_profiles(explained.profiles, explained.profile_logits, explained.method)
+    signal = chosen.path / "signal.json"
+    return {
+        "of": chosen.words(),
+        "split": chosen.split,
+        "method": METHODS[explained.method],
+        "n_mean": explained.n_mean,
+        "mean_map": picture(mean_map),
+        "profiles": picture(profiles),
+        "examples": [
+            {"name": explained.names[i], "png": picture(figure)}
+            for i, figure in zip(shown, examples, strict=True)
+        ],
+        "signal": str(read_json(signal)["words"]) if signal.is_file() else None,
+    }
 
 
 def _verdict(metrics: dict[str, Any]) -> str:
@@ -256,8 +278,14 @@ def _verdict(metrics: dict[str, Any]) -> str:
     )
 
 
-def _warnings(metrics: dict[str, Any], settings: dict[str, Any]) -> list[str]:
+def _warnings(metrics: dict[str, Any], settings: dict[str, Any], evaluation: Result) -> list[str]:
     found = []
+    if not metrics.get("trained_on_this_data", True):
+        why = metrics.get("difference") or "other windows"
+        found.append(
+            f"The model was not trained on this dataset ({why}): these figures say how well it "
+            f"does on {evaluation.data}, and not how well on what it was made for."
+        )
     if metrics["split"] != "test":
         found.append(
             f"These are figures of the {metrics['split']} split, on which the model was trained "

@@ -16,7 +16,7 @@ from wavebind.core.files import replace_file
 from wavebind.core.shards import Shard
 from wavebind.core.workers import WorkerPool, run_chunks, silent
 from wavebind.genome.genomes import open_genome
-from wavebind.models.rundir import RunDir
+from wavebind.models.results import MOTIFS, find_results
 from wavebind.variants.checks import REASONS
 from wavebind.variants.effects import Change, score_changes, score_shuffled
 from wavebind.variants.files import VariantWriter
@@ -36,8 +36,9 @@ def choose_motifs(run: Path, motif: str | None) -> str | None:
         A MEME file or the name of a matrix; None where neither is there.
     """
     if motif is None:
-        found = RunDir(run).motifs / "motifs.meme"
-        return str(found.absolute()) if found.is_file() else None
+        sets = [r.path / "motifs.meme" for r in find_results(run, MOTIFS)]
+        found = next((path for path in sets if path.is_file()), None)
+        return None if found is None else str(found.absolute())
     path = Path(motif)
     return str(path.absolute()) if path.is_file() else motif
 

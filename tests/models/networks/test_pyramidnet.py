@@ -1,12 +1,10 @@
 """The network for long windows, and the row of octaves that it reads."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
 
-from helpers import planted_rows, write_table
+from helpers import metrics_of, planted_rows, write_table
 from wavebind.core.errors import InputError
 from wavebind.models import ModelConfig, build_model, load_model
 from wavebind.models.networks.pyramidnet import PyramidNetConfig
@@ -103,7 +101,7 @@ def test_it_learns_is_kept_and_explained(tmp_path, cli):
     code, _, err = cli("train", tmp_path / "d", *arguments)
     assert code == 0, err
     assert cli("evaluate", tmp_path / "run", tmp_path / "d", "--device", "cpu")[0] == 0
-    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    metrics = metrics_of(tmp_path / "run")
     assert metrics["auroc"]["value"] > 0.85
     _, card = load_model(tmp_path / "run" / "model.safetensors")
     assert (card.model.backbone, card.model.front) == ("pyramidnet", "pyramid")
