@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Callable
@@ -53,8 +54,26 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A run and its dataset, with a planted motif that a network finds in seconds."""
-    folder = tmp_path_factory.mktemp("trained")
+    """A run and its dataset, with a planted motif that a network finds in seconds.
+
+    Several processes of a test run train it once, and each has a copy of its own.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with (shared / "trained.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = shared / "trained-once"
+        if not made.exists():
+            folder = shared / "trained-begun"
+            folder.mkdir()
+            _train(folder)
+            folder.rename(made)
+    folder = tmp_path_factory.mktemp("trained") / "made"
+    shutil.copytree(made, folder)
+    return folder / "run", folder / "data"
+
+
+def _train(folder: Path) -> None:
     table = write_table(folder / "windows.tsv", planted_rows(150))
     assert run_cli(["dataset", str(table), "--out", str(folder / "data")]) == 0
     arguments = ["train", str(folder / "data"), "--out", str(folder / "run"), "--epochs", "12"]
@@ -69,7 +88,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         "cpu",
     ]
     assert run_cli(arguments) == 0
-    return folder / "run", folder / "data"
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from wavebind.core.jsonfiles import read_json, write_json
 from wavebind.datasets.dataset import open_dataset
 from wavebind.datasets.identity import difference, work_identity
 from wavebind.models.rundir import RunDir
-from wavebind.training.runjson import threads_differ
+from wavebind.training.runjson import begun_otherwise
 
 
 @pytest.fixture
@@ -127,11 +127,14 @@ def test_another_number_of_threads_is_said(trained, tmp_path):
     import shutil
 
     run = RunDir(Path(shutil.copytree(trained[0], tmp_path / "run")))
-    assert threads_differ(run) == ""
+    assert begun_otherwise(run) == ""
     stored = read_json(run.run_json)
     assert stored["threads"] == 1
     write_json(run.run_json, {**stored, "threads": 7})
-    assert "was begun with 7 threads and goes on with 1" in threads_differ(run)
-    # Runs of 0.1 do not say.
+    assert "was begun with 7 threads and goes on with 1 (--threads 7" in begun_otherwise(run)
+    versions = {**stored["versions"], "wavebind": "0.1.0"}
+    write_json(run.run_json, {**stored, "versions": versions})
+    assert "was begun with version 0.1.0 and goes on with" in begun_otherwise(run)
+    # Runs of 0.1 do not say how many.
     write_json(run.run_json, {k: v for k, v in stored.items() if k != "threads"})
-    assert threads_differ(run) == ""
+    assert begun_otherwise(run) == ""

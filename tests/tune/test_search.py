@@ -20,9 +20,12 @@ from optuna.storages.journal import JournalFileBackend
 
 from helpers import rows_of_classes, write_table
 from wavebind.core.errors import InputError
+from wavebind.core.settings import from_dict
 from wavebind.datasets.dataset import Dataset, open_dataset
 from wavebind.models import Classifier, load_model
+from wavebind.models.registry import get_backbone
 from wavebind.report.tuning_page import importances
+from wavebind.training.config import TrainingConfig
 from wavebind.training.recipes import Recipe, load_recipe, recipe_names, recipe_text
 from wavebind.tune.search import TuneConfig, trial_rows, tune
 from wavebind.tune.space import GROUPS, SearchSpace
@@ -118,12 +121,35 @@ def test_single_settings_are_searched_by_their_names():
     assert recipe.scalogram == space.base.scalogram
 
 
-def test_a_base_beyond_the_bounds_is_no_trial():
-    base = load_recipe("default")
-    wide = replace(base, training={"learning_rate": 0.5})
-    assert SearchSpace(wide, 200, ("optimiser",)).values_of_base() is None
-    assert SearchSpace(wide, 200, ("network",)).values_of_base() is not None
-    assert SearchSpace(base, 200, ("network",), ("cnn",)).values_of_base() is None
+@pytest.mark.parametrize("name", [*recipe_names(), "wide"])
+def test_the_first_trial_is_the_recipe_whatever_its_values(name):
+    """Those of 'small' (batches of 32) lie beyond the bounds that others are searched in."""
+    base = load_recipe("default" if name == "wide" else name)
+    if name == "wide":
+        odd = {"learning_rate": 0.5, "batch_size": 48, "unbound_ratio": None}
+        base = replace(base, training=odd, scalogram=replace(base.scalogram, n_scales=31))
+    space = SearchSpace(base, 200)
+    values = space.values_of_base()
+    first = space.recipe(optuna.trial.FixedTrial(values))
+    whole = from_dict(TrainingConfig, base.training, "base")
+    assert from_dict(TrainingConfig, first.training, "first") == whole
+    assert (first.scalogram, first.backbone) == (base.scalogram, base.backbone)
+    settings = get_backbone(base.backbone).settings
+    assert from_dict(settings, first.options, "a") == from_dict(settings, base.options, "b")
+    # And Optuna itself draws it, as the first of the queue.
+    study = optuna.create_study()
+    study.enqueue_trial(values)
+    trial = study.ask()
+    assert from_dict(TrainingConfig, space.recipe(trial).training, "drawn") == whole
+    assert trial.params == values
+    if name == "wide":
+        assert "training.unbound_ratio" not in values
+        assert values["training.batch_size"] == "48"
+
+
+def test_a_search_among_other_networks_begins_with_the_first_of_them():
+    space = SearchSpace(load_recipe("default"), 200, ("optimiser",), ("cnn",))
+    assert space.recipe(optuna.trial.FixedTrial(space.values_of_base())).backbone == "cnn"
 
 
 @pytest.mark.parametrize(
@@ -178,7 +204,13 @@ def test_a_search_ends_with_its_trials_and_its_winner_repeats(cli, trained, tmp_
     assert page.count("data:image/png;base64,") == 2
     assert f"{float(best['valid_score']):.4f}" in page
     again = tmp_path / "again"
-    arguments = ["--recipe", out / "best.toml", "--out", again, "--device", "cpu"]
+    # best.toml has the epochs of a full training; with those of the search it is the trial.
+    text = (out / "best.toml").read_text()
+    assert f"epochs = {TrainingConfig().epochs}\n" in text
+    epochs = ARGUMENTS[ARGUMENTS.index("--epochs") + 1]
+    assert f"{epochs} epochs, seed 0" in text
+    arguments = ["--recipe", out / "best.toml", "--out", again, "--epochs", epochs]
+    arguments += ["--device", "cpu"]
     assert cli("train", trained[1], *arguments)[0] == 0
     card = load_model(again / "model.safetensors")[1]
     assert card.valid["auroc"] == pytest.approx(float(best["valid_score"]), abs=1e-6)

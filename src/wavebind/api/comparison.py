@@ -17,7 +17,7 @@ from wavebind.core.settings import with_values
 from wavebind.datasets.dataset import Dataset, open_dataset
 from wavebind.datasets.tables import read_labelled_table
 from wavebind.datasets.writing import write_dataset
-from wavebind.evaluate.baselines import DEFAULT_MODELS, MODELS, ModelSpec, parse_model
+from wavebind.evaluate.baselines import MODELS, STANDARD_MODELS, ModelSpec, parse_model
 from wavebind.evaluate.benchmark import (
     Benchmark,
     BenchmarkConfig,
@@ -39,13 +39,13 @@ def _specs(models: Sequence[str], epochs: int | None) -> tuple[ModelSpec, ...]:
     """Models by their names, the words ``default`` and ``all`` written out."""
     names: list[str] = []
     for name in models:
-        names += {"default": list(DEFAULT_MODELS), "all": list(MODELS)}.get(name, [name])
+        names += {"standard": list(STANDARD_MODELS), "all": list(MODELS)}.get(name, [name])
     return tuple(parse_model(name, epochs) for name in names)
 
 
 def compare(
     data: PathLike | Dataset,
-    models: Sequence[str] = ("default",),
+    models: Sequence[str] = ("standard",),
     out: PathLike | None = None,
     *,
     seeds: Sequence[int] = (0,),
@@ -64,7 +64,7 @@ def compare(
     data : path or Dataset
     models : sequence of str
         Names of ``wavebind compare --list``, of recipes or of networks, or paths of recipes.
-        ``default`` stands for all listed models but the published recipe, ``all`` for all.
+        ``standard`` stands for all listed models but the published recipe, ``all`` for all.
     out : path, optional
         A folder; a comparison that was begun there is continued. By default one that is removed
         when Python ends.

@@ -69,7 +69,6 @@ def save(
     n: int = 20,
     split: str = "test",
     genome: PathLike | None = None,
-    film: bool = False,
     signal: PathLike | None = None,
     target: str | None = None,
     force: bool = False,
@@ -103,7 +102,7 @@ def save(
     write_pictures(folder, explained, config, advancing(on_event, "drawing", found))
     if found < n:
         on_event(Message(f"the {split} split has only {found} bound windows; all are explained"))
-    if film:
+    if chosen.film:
         advance = advancing(on_event, "drawing films", found)
         write_films(run, explained, folder, output=target, device=device, progress=advance)
     if signal is not None:
@@ -147,8 +146,8 @@ def check(
 ) -> tuple[dict[str, Any], Path]:
     """See :meth:`wavebind.api.run.Run.check_explanations`."""
     chosen = with_values(ExplainSettings(), settings)
-    if chosen.stages or chosen.n_mean is not None:
-        raise UsageError("the settings stages and n_mean are not for --check")
+    if chosen.stages or chosen.n_mean is not None or chosen.film:
+        raise UsageError("the settings stages, n_mean and film are not for --check")
     return check_explanations(
         run,
         opened_dataset(data),

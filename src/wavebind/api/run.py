@@ -217,10 +217,10 @@ class Run:
             narrowPeak file.
         **options
             ``method`` as for :meth:`explain`. ``n`` (20): bound windows to explain one by one.
-            ``split`` (``test``). ``genome`` (path). ``film``:
-            also a film of each window. ``signal`` (path): a bigWig that scores are compared with.
-            ``force``: replace an explanation of the same windows with other options. ``target``,
-            ``settings`` and ``on_event``; see :class:`wavebind.api.settings.ExplainSettings`.
+            ``split`` (``test``). ``genome`` (path). ``signal`` (path): a bigWig that scores are
+            compared with. ``force``: replace an explanation of the same windows with other
+            options. ``target``, ``settings`` and ``on_event``; see
+            :class:`wavebind.api.settings.ExplainSettings`.
 
         Returns
         -------

@@ -110,6 +110,8 @@ class ExplainSettings(Settings):
         Windows at random, or those with the highest probability (top).
     n_mean : int or None
         Bound windows behind the means: by default 2000, and 500 of ism, ig and occlusion.
+    film : bool
+        Also a film of each window over the stages of the network.
     motif : str
         With --check: the known motif, as MA0139.1 or CTCF. By default the one of JASPAR that tells
         the training windows apart best.
@@ -121,6 +123,7 @@ class ExplainSettings(Settings):
     stages: tuple[str, ...] = ()
     select: Literal["random", "top"] = "random"
     n_mean: Annotated[int, Field(ge=1)] | None = None
+    film: bool = False
     motif: str = "auto"
     control: str | None = None
 

@@ -21,7 +21,7 @@ from wavebind.training.config import Devices, TrainingConfig
 from wavebind.training.crossfit import crossfit as fit_folds
 from wavebind.training.initial import resolve_weights
 from wavebind.training.recipes import Recipe
-from wavebind.training.runjson import stored_configuration, threads_differ
+from wavebind.training.runjson import begun_otherwise, stored_configuration
 from wavebind.training.train import finished_card
 from wavebind.training.train import train as fit
 
@@ -109,7 +109,7 @@ def train(
                 configuration, {key: v for key, v in given.items() if v is not None}
             )
             _require_stored(path, network, configuration, network, asked)
-        other = threads_differ(RunDir(path))
+        other = begun_otherwise(RunDir(path))
         if other:
             on_event(Message(other))
     else:

@@ -9,7 +9,11 @@ import typer
 
 from wavebind.cli.compare import Epochs, Reference, ReportedSplit, Seeds, TrainBound, numbers
 from wavebind.cli.console import TerminalProgress
-from wavebind.cli.options import Device, names
+from wavebind.cli.options import (
+    Device,
+    Threads,
+    names,
+)
 
 __all__ = ["register"]
 
@@ -51,6 +55,7 @@ def benchmark(
     ] = False,
     split: ReportedSplit = "test",
     device: Device = "auto",
+    _threads: Threads = None,
 ) -> None:
     """Run many datasets by many models: a table, ranks, costs, and tests across datasets.
 

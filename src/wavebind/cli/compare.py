@@ -8,7 +8,12 @@ from typing import Annotated
 import typer
 
 from wavebind.cli.console import TerminalProgress
-from wavebind.cli.options import Device, Target, names
+from wavebind.cli.options import (
+    Device,
+    Target,
+    Threads,
+    names,
+)
 
 __all__ = ["Epochs", "Reference", "ReportedSplit", "Seeds", "TrainBound", "numbers", "register"]
 
@@ -53,9 +58,9 @@ def compare(
         str,
         typer.Option(
             help="Models, comma-separated: names of --list, of recipes or networks, or paths of "
-            "recipes. 'default' is all of --list but the published recipe, 'all' all."
+            "recipes. 'standard' is all of --list but the published recipe, 'all' all."
         ),
-    ] = "default",
+    ] = "standard",
     out: Annotated[
         Path, typer.Option("--out", help="A folder; a comparison begun there is continued.")
     ] = Path("comparison"),
@@ -67,6 +72,7 @@ def compare(
     split: ReportedSplit = "test",
     listed: Annotated[bool, typer.Option("--list", help="List the models there are.")] = False,
     device: Device = "auto",
+    _threads: Threads = None,
 ) -> None:
     """Train several models on the same windows and compare them, with paired intervals.
 

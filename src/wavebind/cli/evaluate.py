@@ -5,7 +5,15 @@ from __future__ import annotations
 import typer
 
 from wavebind.cli.console import TerminalProgress
-from wavebind.cli.options import DataArgument, Device, Force, RunArgument, Split, Target
+from wavebind.cli.options import (
+    DataArgument,
+    Device,
+    Force,
+    RunArgument,
+    Split,
+    Target,
+    Threads,
+)
 
 __all__ = ["register"]
 
@@ -24,6 +32,7 @@ def evaluate(
     target: Target = None,
     force: Force = False,
     device: Device = "auto",
+    _threads: Threads = None,
 ) -> None:
     """Score a run on one split; metrics with 95 % intervals are kept in the run."""
     from wavebind.api.run import load

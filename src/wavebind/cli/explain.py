@@ -16,6 +16,7 @@ from wavebind.cli.options import (
     ShowSettings,
     Split,
     Target,
+    Threads,
     names,
 )
 
@@ -61,10 +62,6 @@ def explain(
         Path | None,
         typer.Option(help="Genome that regions lie on: FASTA, gzipped or not, or 2bit."),
     ] = None,
-    film: Annotated[
-        bool,
-        typer.Option("--film", help="Also a film of each window over the stages of the network."),
-    ] = False,
     signal: Annotated[
         Path | None,
         typer.Option(
@@ -75,6 +72,7 @@ def explain(
     target: Target = None,
     force: Force = False,
     device: Device = "auto",
+    _threads: Threads = None,
     values: Set = None,
     _settings: ShowSettings = False,
 ) -> None:
@@ -86,8 +84,8 @@ def explain(
     from wavebind.core.errors import UsageError
     from wavebind.report.text import checks_text, explained_text
 
-    if check and (film or signal is not None or genome is not None):
-        raise UsageError("--film, --signal and --genome are not for --check")
+    if check and (signal is not None or genome is not None):
+        raise UsageError("--signal and --genome are not for --check")
     count = {} if n is None else {"n": n}
     opened = load(run, device)
     with TerminalProgress() as on_event:
@@ -109,7 +107,6 @@ def explain(
                 method=method,
                 split=split,
                 genome=genome,
-                film=film,
                 signal=signal,
                 target=target,
                 force=force,

@@ -166,4 +166,7 @@ def _moved(arguments: list[str]) -> str:
 def main() -> None:
     """Entry point of the ``wavebind`` program."""
     keep_memory()
+    # Threads that wait for one another by spinning take the processor from those that work: with
+    # another busy process an epoch took ten times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     raise SystemExit(run(sys.argv[1:]))

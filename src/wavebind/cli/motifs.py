@@ -7,7 +7,15 @@ from typing import Annotated
 import typer
 
 from wavebind.cli.console import TerminalProgress
-from wavebind.cli.options import DataArgument, Device, Force, RunArgument, Split, Target
+from wavebind.cli.options import (
+    DataArgument,
+    Device,
+    Force,
+    RunArgument,
+    Split,
+    Target,
+    Threads,
+)
 
 __all__ = ["register"]
 
@@ -34,6 +42,7 @@ def motifs(
     target: Target = None,
     force: Force = False,
     device: Device = "auto",
+    _threads: Threads = None,
 ) -> None:
     """Find the motifs that a network has learnt, as matrices with names from JASPAR."""
     from wavebind.api.run import load

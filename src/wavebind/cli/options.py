@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +26,7 @@ __all__ = [
     "ShowSettings",
     "Split",
     "Target",
+    "Threads",
     "Workers",
     "names",
 ]
@@ -40,6 +43,29 @@ Device = Annotated[
 ]
 Out = Annotated[Path, typer.Option("--out", help="The folder or file to write.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what an earlier call wrote.")]
+
+
+def _use_threads(context: typer.Context, threads: int | None) -> int | None:
+    """Have this command, and the processes that it starts, compute with so many threads."""
+    if threads is not None and not context.resilient_parsing:
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+        if "torch" in sys.modules:
+            import torch
+
+            torch.set_num_threads(threads)
+    return threads
+
+
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        min=1,
+        callback=_use_threads,
+        help="Threads to compute with; a run repeats to the last digit with the same number "
+        "only. (default: one a processor core)",
+    ),
+]
 Target = Annotated[
     str | None,
     typer.Option(
@@ -178,6 +204,7 @@ MOVED: dict[str, dict[str, str]] = {
         "--output": "--target NAME",
         "--seed": "--set seed=VALUE",
         "--select": "--set select=top",
+        "--film": "--set film=true",
         "--stages": "--set stages=A,B",
         "--n-mean": "--set n_mean=VALUE",
         "--motif": "--set motif=NAME",

@@ -8,7 +8,12 @@ from typing import Annotated
 import typer
 
 from wavebind.cli.console import TerminalProgress, note
-from wavebind.cli.options import Device, Force, RunArgument
+from wavebind.cli.options import (
+    Device,
+    Force,
+    RunArgument,
+    Threads,
+)
 
 __all__ = ["register"]
 
@@ -40,6 +45,7 @@ def predict(
     ] = None,
     force: Force = False,
     device: Device = "auto",
+    _threads: Threads = None,
 ) -> None:
     """Score sequences: a table of name, probability and logit, both strands averaged."""
     import contextlib

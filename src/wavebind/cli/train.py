@@ -14,6 +14,7 @@ from wavebind.cli.options import (
     Out,
     Set,
     ShowSettings,
+    Threads,
 )
 
 __all__ = ["register"]
@@ -58,6 +59,7 @@ def train(
         ),
     ] = None,
     device: Device = "auto",
+    _threads: Threads = None,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Continue an interrupted run with the settings it has."),

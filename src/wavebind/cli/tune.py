@@ -13,6 +13,7 @@ from wavebind.cli.options import (
     Out,
     Set,
     ShowSettings,
+    Threads,
     names,
 )
 
@@ -56,6 +57,7 @@ def tune(
     epochs: Annotated[int, typer.Option(help="Epochs of every trial.")] = 6,
     seed: Annotated[int, typer.Option(help="Seed of every trial, and of what is drawn.")] = 0,
     device: Device = "auto",
+    _threads: Threads = None,
     values: Set = None,
     _settings: ShowSettings = False,
 ) -> None:

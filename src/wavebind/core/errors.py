@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["InputError", "Interrupted", "UsageError", "WavebindError", "keeping"]
+__all__ = [
+    "InputError",
+    "Interrupted",
+    "UsageError",
+    "WavebindError",
+    "WritingError",
+    "keeping",
+]
 
 
 class WavebindError(Exception):
@@ -21,6 +28,10 @@ class WavebindError(Exception):
 
 class InputError(WavebindError):
     """A file, a value or a folder that wavebind was given cannot be used as it is."""
+
+
+class WritingError(InputError):
+    """A file or a folder cannot be written: no room, no right, no such place."""
 
 
 class Interrupted(KeyboardInterrupt):

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from wavebind.core.errors import InputError
+from wavebind.core.errors import InputError, WritingError
 from wavebind.core.filekinds import HEAD, check_kind, is_device, is_pipe, refuse_pipe
 
 __all__ = [
@@ -147,7 +147,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def writing_error(path: Path, error: OSError) -> InputError:
+def writing_error(path: Path, error: OSError) -> WritingError:
     """What is wrong where a file or a folder could not be written, in words."""
     reasons = {
         errno.ENOSPC: "the disk is full; free some space or write elsewhere",
@@ -159,7 +159,7 @@ def writing_error(path: Path, error: OSError) -> InputError:
         errno.EEXIST: "a file of that name is in the way",
     }
     reason = reasons.get(error.errno or 0, error.strerror or str(error))
-    return InputError(f"{path}: cannot be written: {reason}")
+    return WritingError(f"{path}: cannot be written: {reason}")
 
 
 @contextlib.contextmanager

@@ -15,8 +15,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from wavebind.core.cache import cache_folder
-from wavebind.core.errors import InputError
+from wavebind.core.cache import cache_folder, spare_folder
+from wavebind.core.errors import InputError, WritingError
 from wavebind.core.filekinds import refuse_pipe
 from wavebind.core.files import check_readable, sha256
 from wavebind.genome.fastaindex import CHUNK, FastaIndex, checked_chunks, unpack
@@ -157,12 +157,23 @@ def open_genome(
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
     if len(head) == 4 and TWOBIT in struct.unpack("<I", head) + struct.unpack(">I", head):
         return Genome(path, checksum, TwoBit(path))
-    folder = (cache or cache_folder()) / "genomes"
-    plain = path
     step = progress or (lambda _: None)
+    packed = head[:2] == b"\x1f\x8b"
+    try:
+        return _through_index(path, checksum, packed, (cache or cache_folder()) / "genomes", step)
+    except WritingError as error:
+        if cache is not None:
+            raise
+        return _through_index(path, checksum, packed, spare_folder(str(error)) / "genomes", step)
+
+
+def _through_index(
+    path: Path, checksum: str, packed: bool, folder: Path, step: Callable[[int], None]
+) -> Genome:
+    """Open a FASTA file, with its index and what is unpacked of it in a folder."""
+    plain = path
     # The number is that of the checks: an index that was made with fewer is not used.
     index = folder / f"{checksum}.2.fai"
-    packed = head[:2] == b"\x1f\x8b"
     if packed:
         plain = folder / f"{checksum}.fa"
     if packed and not plain.is_file():

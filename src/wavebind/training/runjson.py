@@ -10,14 +10,14 @@ import torch
 from wavebind.core.errors import InputError
 from wavebind.core.jsonfiles import read_json, write_json
 from wavebind.core.settings import from_dict, to_dict
-from wavebind.core.versions import versions
+from wavebind.core.versions import version, versions
 from wavebind.datasets.dataset import Dataset
-from wavebind.datasets.identity import difference, work_identity
+from wavebind.datasets.identity import difference
 from wavebind.models import ModelConfig
 from wavebind.models.rundir import RunDir
 from wavebind.training.config import TrainingConfig
 
-__all__ = ["begin_run", "start_run", "stored_configuration", "threads_differ"]
+__all__ = ["begin_run", "begun_otherwise", "start_run", "stored_configuration"]
 
 
 def start_run(
@@ -92,11 +92,11 @@ def stored_configuration(run: RunDir, data: Dataset) -> tuple[ModelConfig, Train
     """
     stored = read_json(run.require().run_json)
     try:
-        trained_on = dict(stored["data"], version=stored["versions"]["wavebind"])
+        trained_on = dict(stored["data"])
         model, config = stored["model"], stored["training"]
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{run.run_json}: the entry {error} is missing; train anew") from error
-    other = difference(trained_on, work_identity(data.identity))
+    other = difference(trained_on, data.identity)
     if other:
         raise InputError(
             f"{run.path}: cannot be continued with {data.path}: {other}; it was begun with "
@@ -106,16 +106,22 @@ def stored_configuration(run: RunDir, data: Dataset) -> tuple[ModelConfig, Train
     return from_dict(ModelConfig, model, name), from_dict(TrainingConfig, config, name)
 
 
-def threads_differ(run: RunDir) -> str:
-    """What is to be said where a run was begun with another number of threads; empty otherwise.
+def begun_otherwise(run: RunDir) -> str:
+    """What is to be said of a run that goes on in other conditions; empty otherwise.
 
-    Sums of floating-point numbers depend on how many threads share them.
+    Sums of floating-point numbers depend on how many threads share them, and on the version.
     """
-    before = read_json(run.run_json).get("threads")
-    now = torch.get_num_threads()
-    if before in (None, now):
+    stored = read_json(run.run_json)
+    threads, now = stored.get("threads"), torch.get_num_threads()
+    found = []
+    if threads not in (None, now):
+        found.append(f"{threads} threads and goes on with {now} (--threads {threads} is the same)")
+    before = stored.get("versions", {}).get("wavebind", version())
+    if before != version():
+        found.append(f"version {before} and goes on with {version()}")
+    if not found:
         return ""
     return (
-        f"{run.path}: was begun with {before} threads and goes on with {now}; the result is not "
-        f"that of an uninterrupted run to the last digit (--threads {before} makes it so)"
+        f"{run.path}: was begun with {' and with '.join(found)}; the result is not that of an "
+        f"uninterrupted run to the last digit"
     )

@@ -298,7 +298,9 @@ def _training(recipe: Recipe, config: TuneConfig) -> TrainingConfig:
 
 
 def winner(found: Tuned, space: SearchSpace, config: TuneConfig) -> Recipe:
-    """The recipe of the best trial, with the epochs and the seed that it was trained with.
+    """The recipe of the best trial, with the epochs of a full training.
+
+    A trial is trained for few epochs, to be told from others. They are noted in its source.
 
     Raises
     ------
@@ -315,7 +317,7 @@ def winner(found: Tuned, space: SearchSpace, config: TuneConfig) -> Recipe:
         about=f"The best of {found.ended} trials of 'wavebind tune'",
         source=f"trial {found.best.number}, valid {found.score} {found.best.value:.4f}, "
         f"{config.epochs} epochs, seed {config.seed}",
-        training=to_dict(_training(recipe, config)),
+        training={**recipe.training, "seed": config.seed},
     )
 
 

@@ -7,8 +7,9 @@ where a choice is of lists, their entries with commas between.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from wavebind.core.errors import InputError
@@ -91,13 +92,20 @@ class Setting:
             )
         return trial.suggest_float(self.name, self.low, self.high, log=self.log)
 
-    def holds(self, value: Value) -> bool:
-        """Whether a value is one that could be drawn."""
+    def including(self, value: Value) -> Setting:
+        """The setting with its bounds or choices widened, so that a value can be drawn."""
         if self.choices:
-            return value in self.choices
-        if isinstance(value, str) or not self.low <= value <= self.high:
-            return False
-        return not self.step or (float(value) - self.low) % self.step == 0
+            return (
+                self
+                if value in self.choices
+                else replace(self, choices=(*self.choices, str(value)))
+            )
+        number = float(value)
+        low, high = min(self.low, number), max(self.high, number)
+        if not self.step:
+            return replace(self, low=low, high=high)
+        step = math.gcd(self.step, *(abs(int(number - end)) for end in (self.low, self.high)))
+        return replace(self, low=low, high=high, step=step)
 
 
 def _number(name: str, group: str, low: float, high: float, **more: Any) -> Setting:
@@ -202,27 +210,46 @@ class SearchSpace:
         elif self.backbones:
             base = base.with_backbone(self.backbones[0])
         table = _table(base)
-        for setting in _settings(self.length):
+        for setting in self.settings():
             if self._applies(setting, table):
                 _put(table, setting.name, setting.suggest(trial))
         return from_dict(Recipe, table, "the settings of the trial")
 
-    def values_of_base(self) -> dict[str, Value] | None:
-        """What a trial would have to draw to be the base recipe; None where it cannot."""
-        base = self.base
+    def settings(self) -> tuple[Setting, ...]:
+        """Every setting, within bounds that hold the value of the base recipe.
+
+        One that the recipe has no value for, as a ratio where all windows are taken, is not
+        searched.
+        """
+        table = _table(self._first())
+        found = []
+        for setting in _settings(self.length):
+            if not self._applies(setting, table):
+                found.append(setting)
+                continue
+            value = _get(table, setting)
+            if value is not None:
+                found.append(setting.including(value))
+        return tuple(found)
+
+    def values_of_base(self) -> dict[str, Value]:
+        """What the first trial draws, so that it is the base recipe."""
+        base = self._first()
         found: dict[str, Value] = {}
-        if self.backbones and base.backbone not in self.backbones:
-            return None
         if len(self.backbones) > 1:
             found["backbone"] = base.backbone
         table = _table(base)
-        for setting in _settings(self.length):
-            if self._applies(setting, table):
-                value = _get(table, setting)
-                if value is None or not setting.holds(value):
-                    return None
+        for setting in self.settings():
+            value = _get(table, setting) if self._applies(setting, table) else None
+            if value is not None:
                 found[setting.name] = value
         return found
+
+    def _first(self) -> Recipe:
+        """The recipe of the first trial: the base, with a network that is searched."""
+        if self.backbones and self.base.backbone not in self.backbones:
+            return self.base.with_backbone(self.backbones[0])
+        return self.base
 
     def _applies(self, setting: Setting, table: Mapping[str, Any]) -> bool:
         backbone = table["backbone"]

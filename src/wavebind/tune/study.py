@@ -49,9 +49,7 @@ WORKER, BEAT_AT, ERROR, FOLDER, REPEATS = "worker", "beat", "error", "folder", "
 VOID, BASE = "void", "base"
 
 
-def join_study(
-    folder: Path, agreed: Mapping[str, Any], base: dict[str, Any] | None
-) -> optuna.Study:
+def join_study(folder: Path, agreed: Mapping[str, Any], base: dict[str, Any]) -> optuna.Study:
     """Begin the search of a folder, or join it.
 
     Parameters
@@ -60,7 +58,7 @@ def join_study(
         Processes that share a search share this folder.
     agreed : mapping
         What all processes must agree on, as plain data.
-    base : dict or None
+    base : dict
         Values of the first trial.
 
     Raises
@@ -82,7 +80,7 @@ def join_study(
             load_if_exists=True,
             direction="maximize",
         )
-        if base is not None and not study.get_trials(deepcopy=False):
+        if not study.get_trials(deepcopy=False):
             # Processes that begin at once may each do so: see next_trial.
             study.enqueue_trial(base, user_attrs={BASE: True})
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -109,10 +107,10 @@ def _agree(folder: Path, agreed: dict[str, Any]) -> None:
         # The first of several processes that begin at once gives the name: a link is never
         # replaced.
         with contextlib.suppress(FileExistsError):
-            os.link(temporary, marker)
+            _give_name(temporary, marker)
     finally:
         temporary.unlink()
-    found = read_json(marker)
+    found = _read_marker(marker)
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise InputError(
             f"{marker}: the search was begun by another version of wavebind; go on with that "
@@ -125,6 +123,28 @@ def _agree(folder: Path, agreed: dict[str, Any]) -> None:
                 f"{folder}: the search was begun with {name} {_short(theirs)}, and this is with "
                 f"{_short(value)}; leave that as it was, or choose another --out"
             )
+
+
+def _read_marker(marker: Path) -> Any:
+    """What tune.json holds; another process may be about to fill it."""
+    for _ in range(50):
+        if marker.stat().st_size:
+            break
+        time.sleep(0.1)
+    return read_json(marker)
+
+
+def _give_name(temporary: Path, marker: Path) -> None:
+    """Give a file its name, unless another process was first."""
+    try:
+        os.link(temporary, marker)
+    except FileExistsError:
+        raise
+    except OSError:
+        # A shared folder without hard links: the name is taken first, and filled at once.
+        text = temporary.read_bytes()
+        with marker.open("xb") as stream:
+            stream.write(text)
 
 
 def _short(value: Any) -> str:

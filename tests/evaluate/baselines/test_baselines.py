@@ -6,7 +6,7 @@ import pytest
 from helpers import MOTIF, SHARED
 from wavebind.core.errors import InputError
 from wavebind.datasets.dataset import balanced_sample, open_dataset
-from wavebind.evaluate.baselines import DEFAULT_MODELS, MODELS, make_baseline, parse_model
+from wavebind.evaluate.baselines import MODELS, STANDARD_MODELS, make_baseline, parse_model
 from wavebind.evaluate.baselines.kmers import KmerRegression, kmer_counts
 from wavebind.evaluate.baselines.matrices import DiscoveredMatrix, JasparMatrix
 from wavebind.genome.sequences import reverse_complement, to_codes, to_letters
@@ -128,7 +128,7 @@ def test_a_balanced_sample_is_balanced(data):
 def test_every_listed_model_can_be_made():
     for name in MODELS:
         make_baseline(parse_model(name))
-    assert set(DEFAULT_MODELS) == set(MODELS) - {"ruggeri2025"}
+    assert set(STANDARD_MODELS) == set(MODELS) - {"ruggeri2025"}
     assert make_baseline(parse_model("small")).config.epochs == 30
     assert make_baseline(parse_model("cnn", epochs=2)).config.epochs == 2
     assert make_baseline(parse_model("resnet18")).recipe.backbone == "resnet18"

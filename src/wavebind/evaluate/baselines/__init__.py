@@ -2,16 +2,16 @@
 
 from wavebind.evaluate.baselines.baseline import Baseline, Fitted
 from wavebind.evaluate.baselines.registry import (
-    DEFAULT_MODELS,
     MODELS,
+    STANDARD_MODELS,
     ModelSpec,
     make_baseline,
     parse_model,
 )
 
 __all__ = [
-    "DEFAULT_MODELS",
     "MODELS",
+    "STANDARD_MODELS",
     "Baseline",
     "Fitted",
     "ModelSpec",

@@ -15,7 +15,7 @@ from wavebind.models import all_backbones
 from wavebind.motifs.jaspar import find_motif
 from wavebind.training.recipes import load_recipe, recipe_names
 
-__all__ = ["DEFAULT_MODELS", "MODELS", "ModelSpec", "make_baseline", "parse_model"]
+__all__ = ["MODELS", "STANDARD_MODELS", "ModelSpec", "make_baseline", "parse_model"]
 
 #: What is said of each in lists.
 MODELS: dict[str, str] = {
@@ -37,7 +37,7 @@ _REMOVED = {
     "gkm-svm": "'gkm-all' has the same kernel and learns from every training window",
     "average": "'wavebind train --crossfit' makes a mean of networks",
 }
-DEFAULT_MODELS = tuple(name for name in MODELS if name != "ruggeri2025")
+STANDARD_MODELS = tuple(name for name in MODELS if name != "ruggeri2025")
 
 
 @dataclass(frozen=True)
