@@ -49,7 +49,9 @@ WORKER, BEAT_AT, ERROR, FOLDER, REPEATS = "worker", "beat", "error", "folder", "
 VOID, BASE = "void", "base"
 
 
-def join_study(folder: Path, agreed: Mapping[str, Any], base: dict[str, Any]) -> optuna.Study:
+def join_study(
+    folder: Path, agreed: Mapping[str, Any], base: dict[str, Any] | None
+) -> optuna.Study:
     """Begin the search of a folder, or join it.
 
     Parameters
@@ -58,7 +60,7 @@ def join_study(folder: Path, agreed: Mapping[str, Any], base: dict[str, Any]) ->
         Processes that share a search share this folder.
     agreed : mapping
         What all processes must agree on, as plain data.
-    base : dict
+    base : dict or None
         Values of the first trial.
 
     Raises
@@ -80,7 +82,7 @@ def join_study(folder: Path, agreed: Mapping[str, Any], base: dict[str, Any]) ->
             load_if_exists=True,
             direction="maximize",
         )
-        if not study.get_trials(deepcopy=False):
+        if base is not None and not study.get_trials(deepcopy=False):
             # Processes that begin at once may each do so: see next_trial.
             study.enqueue_trial(base, user_attrs={BASE: True})
     except (OSError, ValueError, KeyError, TypeError) as error:
