@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from helpers import MOTIF, metrics_of, only_result, random_dna, write_table
 from wavebind.datasets.dataset import open_dataset
 from wavebind.models import ModelConfig, build_model, load_model
-from wavebind.models.results import EVALUATIONS, EXPLANATIONS
+from wavebind.models.results import EVALUATIONS, EXPLANATIONS, place_of
 from wavebind.training.config import TrainingConfig
 from wavebind.training.fit import Fit
 
@@ -89,7 +89,7 @@ def test_each_output_learns_its_own_motif(cli, run):
     crossed = roc_auc_score(data.targets[table["index"], 1][known], table["logit:left"][known])
     assert abs(crossed - 0.5) < 0.15
     assert metrics["auroc"] == metrics["outputs"]["left"]["auroc"]
-    code, text, _ = cli("evaluate", out, path, "--target", "right", "--device", "cpu")
+    code, text, _ = cli("evaluate", out, path, "--target", "right", "--device", "cpu", "--force")
     metrics = metrics_of(out)
     assert metrics["output"] == "right"
     assert metrics["auroc"] == metrics["outputs"]["right"]["auroc"]
@@ -123,6 +123,7 @@ def test_scores_explanations_and_report_of_an_output(cli, run, tmp_path):
             "select=top",
             "--device",
             "cpu",
+            "--force",
         )
         assert code == 0, err
         with np.load(only_result(out, EXPLANATIONS) / "explanations.npz") as file:
@@ -132,7 +133,7 @@ def test_scores_explanations_and_report_of_an_output(cli, run, tmp_path):
             json.loads((only_result(out, EXPLANATIONS) / "explain.json").read_text())["output"]
             == name
         )
-    assert cli("evaluate", out, path, "--target", "right", "--device", "cpu")[0] == 0
+    assert cli("evaluate", out, path, "--target", "right", "--device", "cpu", "--force")[0] == 0
     assert cli("report", out)[0] == 0
     page = (out / "report.html").read_text()
     assert "Each output" in page
@@ -146,7 +147,8 @@ def test_one_label_can_be_scored_by_one_output(cli, run, trained):
     assert "has one label and the model 2 outputs; say with --target which of left, right" in err
     code, _, err = cli("evaluate", out, trained[1], "--target", "left", "--device", "cpu")
     assert code == 0, err
-    metrics = metrics_of(out)
+    place = place_of(out, EVALUATIONS, open_dataset(trained[1]), "test")
+    metrics = json.loads((place / "metrics.json").read_text())
     assert metrics["outputs"] == {}
     assert metrics["auroc"]["value"] > 0.8
     code, _, err = cli("evaluate", out, path, "--target", "middle")

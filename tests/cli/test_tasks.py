@@ -427,7 +427,9 @@ def test_labels_by_a_name_alone_have_one_output(classes):
 def test_scores_of_numbers_are_kept(numbers, cli):
     run, path = numbers
     assert cli("evaluate", run, path, "--split", "valid", "--device", "cpu")[0] == 0
-    table = pq.read_table(run / "scores_valid.parquet").to_pydict()
+    table = pq.read_table(
+        only_result(run, results.EVALUATIONS, "valid") / "scores.parquet"
+    ).to_pydict()
     data = open_dataset(path)
     np.testing.assert_allclose(table["value"], data.values[data.indices("valid")])
 

@@ -132,9 +132,9 @@ def test_another_number_of_threads_is_said(trained, tmp_path):
     assert stored["threads"] == 1
     write_json(run.run_json, {**stored, "threads": 7})
     assert "was begun with 7 threads and goes on with 1 (--threads 7" in begun_otherwise(run)
-    versions = {**stored["versions"], "wavebind": "0.1.0"}
+    versions = {**stored["versions"], "wavebind": "0.0.1"}
     write_json(run.run_json, {**stored, "versions": versions})
-    assert "was begun with version 0.1.0 and goes on with" in begun_otherwise(run)
+    assert "was begun with version 0.0.1 and goes on with" in begun_otherwise(run)
     # Runs of 0.1 do not say how many.
     write_json(run.run_json, {k: v for k, v in stored.items() if k != "threads"})
     assert begun_otherwise(run) == ""

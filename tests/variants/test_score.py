@@ -13,14 +13,14 @@ import pysam
 import pytest
 
 from genome_files import bgzip, fasta_text, random_genome
-from helpers import LENGTH, MOTIF, only_result
+from helpers import LENGTH, MOTIF
 from wavebind.core.errors import InputError
+from wavebind.core.jsonfiles import write_json
 from wavebind.core.shards import Shard
 from wavebind.core.workers import WorkerPool
 from wavebind.genome.sequences import to_codes
 from wavebind.models import load_model
 from wavebind.models.prediction import predict_logits
-from wavebind.models.results import MOTIFS
 from wavebind.variants.score import merge_variants, score_variants
 from wavebind.variants.settings import VariantConfig, VariantJob
 
@@ -490,7 +490,9 @@ def test_motifs_of_the_run_are_used(run_copy: tuple[Path, Path]) -> None:
     run, _ = run_copy
     assert choose_motifs(run, None) is None
     assert choose_motifs(run, "CTCF") == "CTCF"
-    path = only_result(run, MOTIFS) / "motifs.meme"
+    folder = run / "motifs" / "ig" / "data-test"
+    path = folder / "motifs.meme"
+    write_json(folder / "motifs.json", {"split": "test", "data": {"path": "data"}})
     write_meme(path, [find_motif("CTCF")])
     assert choose_motifs(run, None) == str(path)
     assert choose_motifs(run, str(path)) == str(path)

@@ -193,7 +193,8 @@ def variants(
     if null not in (None, "shuffled", "none"):
         null = str(Path(null).absolute())
     given = {"null": null, "haplotypes": haplotypes or None, "sample": sample}
-    chosen = with_values(with_values(VariantSettings(), settings), _given(given))
+    # The options first: a sample among the settings needs the haplotypes.
+    chosen = with_values(with_values(VariantSettings(), _given(given)), settings)
     with scratch_folder() as folder:
         written = folder / "scored.tsv" if out is None else Path(out)
         device_out = None
