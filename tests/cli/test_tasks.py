@@ -439,3 +439,50 @@ def test_rows_are_as_before_for_a_label(tmp_path, cli):
     assert cli("dataset", table, "--out", tmp_path / "d")[0] == 0
     data = open_dataset(tmp_path / "d")
     assert (data.task, data.values, data.outputs) == ("binary", None, ("bound",))
+
+
+def test_probabilities_of_classes_add_up_and_name_the_class(classes, tmp_path, cli):
+    run, path = classes
+    data = open_dataset(path)
+    indices = data.indices("test")
+    fasta = tmp_path / "w.fa"
+    letters = data.sequences(indices)
+    fasta.write_text("".join(f">w{i}\n{s}\n" for i, s in enumerate(letters)))
+    code, out, err = cli("predict", run, fasta, "--device", "cpu")
+    assert code == 0, err
+    rows = [line.split("\t") for line in out.splitlines()]
+    names = [c.removeprefix("probability:") for c in rows[0] if c.startswith("probability:")]
+    where = [rows[0].index(f"probability:{name}") for name in names]
+    p = np.array([[float(row[i]) for i in where] for row in rows[1:]])
+    np.testing.assert_allclose(p.sum(axis=1), 1, atol=2e-5)
+    assert [names[i] for i in p.argmax(axis=1)] == [row[rows[0].index("class")] for row in rows[1:]]
+    # Of one calibrated softmax, on valid the mean probability of a class is its share.
+    model, card = load_model(run / "model.safetensors")
+    valid = data.indices("valid")
+    logits = predict_logits(model, data.codes, valid, bf16=False)
+    mine = card.all_probabilities(logits.astype(np.float64))
+    np.testing.assert_allclose(mine.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(mine.mean(axis=0), data.targets[valid].mean(axis=0), atol=0.03)
+
+
+def test_one_softmax_is_that_of_a_regression_on_the_logits():
+    """Against a search without gradients, with one scale and a bias for each class."""
+    from scipy.optimize import minimize
+    from scipy.special import log_softmax
+
+    from wavebind.metrics.platt import fit_softmax
+
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(3000, 3)) * 2
+    p = np.exp(log_softmax(0.5 * z + [0.0, 1.0, -1.0], axis=1))
+    classes = (p.cumsum(axis=1) > rng.random((3000, 1))).argmax(axis=1)
+    scale, bias = fit_softmax(classes, z)
+    assert scale == pytest.approx(0.5, abs=0.05)
+    np.testing.assert_allclose(bias - bias.mean(), [0.0, 1.0, -1.0], atol=0.12)
+
+    def loss(x):
+        return -log_softmax(x[0] * z + [0, *x[1:]], axis=1)[np.arange(3000), classes].mean()
+
+    naive = minimize(loss, [1.0, 0, 0], method="Nelder-Mead", options={"xatol": 1e-6}).x
+    assert scale == pytest.approx(naive[0], abs=2e-3)
+    np.testing.assert_allclose(bias - bias[0], [0, *naive[1:]], atol=5e-3)

@@ -106,13 +106,12 @@ def scan(
             device=device,
             config=_config(ScanConfig, chosen),
         )
-        on_event(StageStarted("scanning, bases"))
         summary = scan_genome(
             job,
             shard=_share(shard),
             pool=WorkerPool(workers=workers, dask=chosen.dask),
             note=lambda text: on_event(Message(text)),
-            total=lambda n: on_event(StageStarted("scanning, bases", n)),
+            total=lambda name, n: on_event(StageStarted(name, n)),
             progress=lambda n: on_event(Advanced(n)),
         )
         if summary is None:
@@ -159,14 +158,38 @@ def scan_words(summary: ScanSummary, out: Path | None, peaks: PathLike | None) -
                 f"{s.sample['n_called']:,.0f} sampled calls the first pass would have missed "
                 f"{s.sample['n_missed']:,.0f}"
             )
-    rate = "" if s.decoy_rate is None else f"; shuffled sequence has {s.decoy_rate:.3g} a Mb"
     yield (
         f"{s.n_calls:,} sites at a {s.quantity} of {s.threshold:.4g} or more, "
-        f"{s.n_calls / (s.n_bases / 1e6):.3g} a Mb{rate}"
+        f"{s.n_calls / (s.n_bases / 1e6):.3g} a Mb"
     )
+    yield _against_chance(s)
+    if s.quantity == "probability" and s.prevalence is not None:
+        yield (
+            f"the probabilities assume that {s.prevalence:.3g} of the windows are bound, as in "
+            f"validation; along a genome far fewer are: --set prevalence=... gives what you expect"
+        )
     written = [str(path) for path in (out, peaks) if path is not None]
     if written:
         yield f"written: {', '.join(written)}"
+
+
+def _against_chance(s: ScanSummary) -> str:
+    """Whether the calls are more than shuffled sequence has."""
+    if s.decoy_calls is None:
+        return (
+            "not known whether these are more than chance calls; --set count_decoys=true counts "
+            "the sites of shuffled sequence"
+        )
+    from scipy.stats import poisson_means_test
+
+    chance, n_bases = s.decoy_calls
+    rate = f"shuffled sequence has {1e6 * chance / n_bases:.3g} a Mb ({chance:,} in {n_bases:,} bp)"
+    p = float(
+        poisson_means_test(s.n_calls, s.n_bases, chance, n_bases, alternative="greater").pvalue
+    )
+    if p < 0.05:
+        return f"more than chance calls: {rate}"
+    return f"NOT clearly more than chance calls: {rate} (p {p:.2g})"
 
 
 def variants(
@@ -214,12 +237,12 @@ def variants(
         )
         if motif is None and job.motifs is not None:
             on_event(Message(f"motif hits are of those that the run has learnt: {job.motifs}"))
-        on_event(StageStarted("scoring alleles"))
         summary = score_variants(
             job,
             shard=_share(shard),
             pool=WorkerPool(workers=workers, dask=chosen.dask),
-            total=lambda n: on_event(StageStarted("scoring alleles", n)),
+            note=lambda text: on_event(Message(text)),
+            total=lambda name, n: on_event(StageStarted(name, n)),
             progress=lambda n: on_event(Advanced(n)),
         )
         if summary is None:

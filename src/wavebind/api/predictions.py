@@ -27,13 +27,14 @@ def predictions(model: Classifier, card: ModelCard, read: Windows) -> pd.DataFra
     logits[known] = predict_logits(model, read.codes, np.flatnonzero(known)).reshape(-1, n)
     columns: dict[str, Any] = {"name": read.names}
     if card.model.task_name == "multiclass":
-        best = np.nan_to_num(logits, nan=-np.inf).argmax(axis=1)
+        best = np.nan_to_num(card.all_probabilities(logits), nan=-np.inf).argmax(axis=1)
         columns["class"] = [
             card.model.outputs[i] if there else None for i, there in zip(best, known, strict=True)
         ]
+    all_predicted = card.all_probabilities(logits)
     for j, name in enumerate(card.model.outputs):
         suffix = "" if n == 1 else f":{name}"
-        predicted = card.probabilities(logits[:, j], j)
+        predicted = all_predicted[:, j]
         columns[f"logit{suffix}"] = logits[:, j]
         columns[f"{card.quantity}{suffix}"] = predicted
         if card.quantity == "probability":

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from wavebind.core.events import Event
 
-__all__ = ["TerminalProgress", "note"]
+__all__ = ["TerminalProgress", "note", "progress_words"]
 
 #: Seconds between two lines about progress where stderr is no terminal.
 _EVERY = 60.0
@@ -91,14 +91,34 @@ def _bar(console: Console, name: str, total: int | None) -> Iterator[Callable[[i
 
 
 def _lines(name: str, total: int | None) -> Callable[[int], None]:
-    done, last = 0, time.monotonic()
+    done = 0
+    begun = last = time.monotonic()
 
     def advance(n: int) -> None:
         nonlocal done, last
         done += n
-        if time.monotonic() - last >= _EVERY:
-            last = time.monotonic()
-            share = f"{done:,}" if not total else f"{done:,} of {total:,} ({done / total:.0%})"
-            note(f"{name}: {share}")
+        now = time.monotonic()
+        if now - last >= _EVERY:
+            last = now
+            note(f"{name}: {progress_words(done, total, now - begun)}")
 
     return advance
+
+
+def progress_words(done: int, total: int | None, seconds: float) -> str:
+    """What is done, how fast, and how long the rest will take.
+
+    Parameters
+    ----------
+    done : int
+    total : int or None
+    seconds : float
+        Since the stage began.
+    """
+    rate = done / seconds if seconds > 0 else 0.0
+    speed = f"{rate:,.0f} a second" if rate >= 10 else f"{60 * rate:,.3g} a minute"
+    if not total:
+        return f"{done:,}, {speed}"
+    left = (total - done) / rate if rate else 0.0
+    time_left = f"{left / 3600:.1f} h" if left >= 5400 else f"{max(left / 60, 0):.0f} min"
+    return f"{done:,} of {total:,} ({done / total:.0%}), {speed}, about {time_left} left"

@@ -97,13 +97,15 @@ def assess(
     logits = predict_logits(model, data.codes, indices, progress=progress)
     columns: dict[str, Any] = {"name": data.names(indices), "index": indices}
     found: dict[str, dict[str, Any]] = {}
+    n_outputs = len(card.model.outputs)
+    predicted = card.all_probabilities(logits.reshape(len(indices), n_outputs).astype(np.float64))
     for name in names:
         j = card.output(name)
         # A model of one label among several says by its name which of them it is.
         view = data.of(name) if len(data.outputs) > 1 and name in data.outputs else data
         mine = logits if logits.ndim == 1 else logits[:, j]
         labels = view.labels[indices].astype(np.int64)
-        scores = card.probabilities(mine, j)
+        scores = predicted[:, j]
         found[name] = _assess_one(view, part, labels, scores, card, j)
         for suffix in ("", f":{name}") if len(names) > 1 else ("",):
             if suffix or name == names[0]:
@@ -116,7 +118,7 @@ def assess(
         **found[names[0]],
         "task": card.model.task_name,
         "output": names[0],
-        **_of_task(data, part, indices, logits, card),
+        **_of_task(data, part, indices, predicted, card),
         "outputs": found if len(names) > 1 else {},
         "data": {**data.identity, "path": str(data.path.resolve())},
         "trained_on_this_data": not difference(card.data, data.identity),
@@ -221,7 +223,7 @@ def _of_task(
     data: Dataset,
     part: str,
     indices: NDArray[np.int64],
-    logits: NDArray[np.float64],
+    predicted: NDArray[np.float64],
     card: ModelCard,
 ) -> dict[str, Any]:
     """What ``metrics.json`` has of telling classes apart, and of predicting numbers."""
@@ -230,7 +232,7 @@ def _of_task(
     task = card.model.task_name
     if task == "multiclass" and data.outputs == card.model.outputs:
         # The class with the highest probability is called.
-        truth, called = data.targets[indices].argmax(axis=1), logits.argmax(axis=1)
+        truth, called = data.targets[indices].argmax(axis=1), predicted.argmax(axis=1)
         n = len(data.outputs)
         table = np.bincount(truth * n + called, minlength=n * n).reshape(n, n)
         found["classes"] = {
@@ -240,9 +242,8 @@ def _of_task(
             "confusion": table.tolist(),
         }
     if task == "regression" and data.values is not None:
-        predicted = card.probabilities(logits.reshape(len(indices)))
         found["numbers"] = {
-            **_plain(evaluate_numbers(data.values[indices], predicted, rng)),
+            **_plain(evaluate_numbers(data.values[indices], predicted[:, 0], rng)),
             "composition": _plain(composition_numbers(data, part, rng)),
         }
     return found

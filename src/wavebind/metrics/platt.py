@@ -12,7 +12,7 @@ from scipy.special import expit
 
 from wavebind.core.errors import InputError
 
-__all__ = ["PlattScaling", "fit_calibration", "fit_line"]
+__all__ = ["PlattScaling", "fit_calibration", "fit_line", "fit_softmax"]
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,45 @@ def fit_calibration(labels: NDArray[np.int8], logits: NDArray[np.float64]) -> Pl
     if not (1e-6 < slope < 1e5 and abs(intercept) < 1e5):
         return PlattScaling()
     return PlattScaling(float(slope), float(intercept), n_bound / len(labels))
+
+
+def fit_softmax(
+    classes: NDArray[np.int64], logits: NDArray[np.float64]
+) -> tuple[float, NDArray[np.float64]]:
+    """One scale for all classes, and a bias for each, that make the classes most likely.
+
+    Temperature scaling (Guo et al. 2017, ICML, PMLR 70:1321) with biases, which put the proportions
+    of the classes back. The probabilities of a window are then ``softmax(scale * logits + bias)``.
+
+    Parameters
+    ----------
+    classes : numpy.ndarray
+        ``int64``, shape ``(window,)``: the class of each, from 0.
+    logits : numpy.ndarray
+        ``float64``, shape ``(window, class)``.
+
+    Returns
+    -------
+    tuple of float and numpy.ndarray
+        The scale, above 0, and the biases, shape ``(class,)``.
+    """
+    from scipy.optimize import minimize
+    from scipy.special import log_softmax, softmax
+
+    n = logits.shape[1]
+    own = np.eye(n)[classes]
+
+    def loss(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        scale, bias = float(np.exp(x[0])), x[1:]
+        z = scale * logits + bias
+        error = (softmax(z, axis=1) - own) / len(z)
+        # A class that is not there would have a bias without end.
+        value = -float((own * log_softmax(z, axis=1)).sum() / len(z)) + 1e-4 * float(x @ x)
+        slope = np.r_[scale * (error * logits).sum(), error.sum(axis=0)] + 2e-4 * x
+        return value, slope
+
+    found = minimize(loss, np.zeros(n + 1), jac=True, method="L-BFGS-B").x
+    return float(np.exp(found[0])), found[1:]
 
 
 def fit_line(

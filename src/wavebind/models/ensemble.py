@@ -16,7 +16,7 @@ from wavebind.metrics.platt import PlattScaling
 from wavebind.models.classifier import Classifier, ModelConfig
 from wavebind.models.registry import get_backbone
 
-__all__ = ["make_ensemble", "require_ensemble"]
+__all__ = ["calibrated", "make_ensemble", "require_ensemble"]
 
 
 def require_ensemble(config: ModelConfig) -> None:
@@ -69,7 +69,7 @@ def make_ensemble(
     if any(model.config != first.config for model in models):
         raise InputError("an ensemble is of networks of one configuration; found several")
     merged = Classifier(replace(first.config, networks=len(models) * first.config.networks))
-    states = [_calibrated(model, line) for model, line in zip(models, lines, strict=True)]
+    states = [calibrated(model, line) for model, line in zip(models, lines, strict=True)]
     joined: dict[str, torch.Tensor] = {}
     for name, tensor in states[0].items():
         if name.startswith("backbone."):
@@ -99,8 +99,8 @@ def _members(model: Classifier, state: dict[str, torch.Tensor]) -> list[dict[str
     ]
 
 
-def _calibrated(model: Classifier, lines: Sequence[PlattScaling]) -> dict[str, torch.Tensor]:
-    """The state of a network whose last layer gives the calibrated logits."""
+def calibrated(model: Classifier, lines: Sequence[PlattScaling]) -> dict[str, torch.Tensor]:
+    """The state of a network whose last layer gives the calibrated logits, one line an output."""
     state = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
     head = get_backbone(model.config.backbone).head
     for name in [n for n in state if n.endswith((f"{head}weight", f"{head}bias"))]:

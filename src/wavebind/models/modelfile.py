@@ -135,6 +135,23 @@ class ModelCard:
         line = self.calibration[output] if self.calibration else PlattScaling()
         return line.probabilities(logits)
 
+    def all_probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Calibrated probabilities of all outputs; those of classes add up to 1.
+
+        Parameters
+        ----------
+        logits : numpy.ndarray
+            Shape ``(window, output)``: of classes the mean over the strands of log-odds, which is
+            not quite that of a softmax any more.
+        """
+        columns = [self.probabilities(logits[:, j], j) for j in range(logits.shape[1])]
+        found = np.stack(columns, axis=1)
+        # Models of 0.1 have a line of their own for each class, and are read as they were.
+        one_softmax = all(line.slope == 1 for line in self.calibration)
+        if self.model.task_name == "multiclass" and one_softmax:
+            found = found / found.sum(axis=1, keepdims=True)
+        return found
+
 
 def save_model(path: Path, model: Classifier, card: ModelCard) -> None:
     """Write weights and card; the file appears under its name only when whole."""

@@ -114,18 +114,17 @@ def _write_rows(
     unknown = (codes == UNKNOWN).sum(axis=1) > MAX_UNKNOWN * codes.shape[1]
     logits = predict_logits(model, codes, np.flatnonzero(~unknown))
     columns = logits.reshape(-1, len(card.model.outputs))
-    rows = iter(columns)
+    rows = iter(zip(columns, card.all_probabilities(columns.astype(np.float64)), strict=True))
     classes = card.model.task_name == "multiclass"
     for record, skip in zip(records, unknown, strict=True):
         cells = [record.name]
         if skip:
             cells += ["NA"] * (classes + 2 * columns.shape[1])
         else:
-            row = next(rows)
+            row, predicted = next(rows)
             if classes:
-                cells.append(card.model.outputs[int(np.argmax(row))])
-            for output, logit in enumerate(row):
-                probability = float(card.probabilities(logit, output))
+                cells.append(card.model.outputs[int(np.argmax(predicted))])
+            for logit, probability in zip(row, predicted, strict=True):
                 cells += [f"{probability:.6g}", f"{logit:.6g}"]
         table.write("\t".join(cells) + "\n")
     return int(unknown.sum())

@@ -92,7 +92,8 @@ def metrics_table(metrics: Mapping[str, Any]) -> str:
             f"{m['n_bound']:,} bound"
         )
     if metrics["outputs"]:
-        lines.append(f"{metrics['output']}:")
+        against = " against all other classes" if metrics.get("classes") else ""
+        lines.append(f"{metrics['output']}{against}:")
     lines.append(f"{'metric':<12}{'value':>8}   95 % interval")
     for name in METRICS:
         m = metrics[name]

@@ -41,6 +41,10 @@ class ScanSummary:
         logits, and how many calls the screen would miss. Empty where nothing slides.
     n_bases : int
         That the scored windows stand for.
+    decoy_calls : tuple of int, or None
+        Sites that chance calls at this threshold, and the bases of shuffled sequence.
+    prevalence : float or None
+        Share of bound windows that the probabilities assume.
     quantity : str
         What was written: probabilities, or values.
     peaks : str or None
@@ -58,6 +62,8 @@ class ScanSummary:
     n_bases: int
     peaks: str | None
     quantity: str = "probability"
+    decoy_calls: tuple[int, int] | None = None
+    prevalence: float | None = None
 
 
 def scan_genome(
@@ -66,7 +72,7 @@ def scan_genome(
     shard: Shard | None = None,
     pool: WorkerPool | None = None,
     note: Callable[[str], None] | None = None,
-    total: Callable[[int], None] | None = None,
+    total: Callable[[str, int], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> ScanSummary | None:
     """Score a genome, call sites, and write both.
@@ -84,7 +90,8 @@ def scan_genome(
     note : callable, optional
         Takes what a person should know.
     total, progress : callable, optional
-        Called once with the number of bases to come, and then with those done since the last call.
+        Called for each stage with its name and the number of bases to come, and then with those
+        done since the last call. Shuffled sequence is a stage of its own.
 
     Returns
     -------
@@ -101,12 +108,12 @@ def scan_genome(
     for line in plan.notes:
         (note or silent)(line)
     chunks = [chunk for chunk in plan.chunks if share.has(chunk[0])]
-    if total:
-        n_decoys = sum(d.size * len(d.places) for d in plan.decoys)
-        total(n_decoys + sum(tile.end - tile.start for _, tile in chunks))
-    step = progress or silent
+    step, begin = progress or silent, total or silent
     with plan.store.claimed(share):
         # Every share needs all decoys, because the threshold comes from them; they are few.
+        if plan.decoys:
+            n_decoys = sum(d.size * len(d.places) for d in plan.decoys)
+            begin("scanning shuffled sequence, bases", n_decoys)
         run_chunks(
             partial(score_decoys, plan.task(0.0)),
             enumerate(plan.decoys),
@@ -115,6 +122,7 @@ def scan_genome(
             lambda decoys: step(decoys.size * len(decoys.places)),
         )
         task = plan.task(plan.threshold() - job.config.screen)
+        begin("scanning, bases", sum(tile.end - tile.start for _, tile in chunks))
         run_chunks(
             partial(score_tile, task),
             chunks,
@@ -151,13 +159,14 @@ def _assemble(plan: ScanPlan) -> ScanSummary:
             raise InputError(
                 f"{job.genome}: every one of {counts[0]:,} windows has too many unknown bases"
             )
-    rates = None
+    rates, decoy_calls = None, None
     q: NDArray[np.float64] | None = None
     n_bases = int(counts[0] - counts[1]) * plan.stride
     logits = np.array([call.logit for call in calls])
     if plan.decoys:
         decoys, n_decoy_bases = plan.decoy_logits()
         rates = float(decoy_rate(decoys, n_decoy_bases, np.array([threshold]))[0])
+        decoy_calls = (round(rates * n_decoy_bases / 1e6), n_decoy_bases)
         q = q_values(logits, n_bases, decoys, n_decoy_bases)
     if job.peaks:
         probabilities = plan.probabilities(logits).tolist()
@@ -184,6 +193,8 @@ def _assemble(plan: ScanPlan) -> ScanSummary:
         n_bases=n_bases,
         peaks=job.peaks,
         quantity=plan.card.quantity,
+        decoy_calls=decoy_calls,
+        prevalence=plan.card.calibration[plan.which].prevalence if plan.card.calibration else None,
     )
 
 

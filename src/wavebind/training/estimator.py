@@ -21,11 +21,17 @@ from wavebind.core.jsonfiles import read_json
 from wavebind.core.settings import from_dict, to_dict
 from wavebind.datasets.in_memory import dataset_in_memory
 from wavebind.datasets.targets import TASKS
-from wavebind.genome.sequences import UNKNOWN, Codes, to_codes
+from wavebind.genome.sequences import UNKNOWN, Codes
 from wavebind.metrics.platt import PlattScaling
 from wavebind.models import load_model, save_model
 from wavebind.models.prediction import predict_logits
 from wavebind.models.rundir import RunDir
+from wavebind.training.estimator_input import (
+    checked_codes,
+    codes_of_text,
+    positive_class,
+    text_of,
+)
 from wavebind.training.recipes import load_recipe
 from wavebind.training.runjson import begin_run
 from wavebind.training.train import Devices, TrainingConfig, train
@@ -53,6 +59,9 @@ class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Instead of those of the recipe; see :class:`wavebind.training.train.TrainingConfig`.
     valid_fraction : float
         What is held out within :meth:`fit`, of the groups or of the windows.
+    pos_label : optional
+        The label of bound windows, where there are two. By default ``bound`` of ``bound`` and
+        ``unbound``, and otherwise the greater one.
     device : str
     random_state : int, RandomState or None
 
@@ -82,6 +91,7 @@ class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         max_shift: int | None = None,
         patience: int | None = None,
         valid_fraction: float = 0.15,
+        pos_label: Any = None,
         device: str = "auto",
         random_state: Any = None,
     ) -> None:
@@ -94,8 +104,12 @@ class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.max_shift = max_shift
         self.patience = patience
         self.valid_fraction = valid_fraction
+        self.pos_label = pos_label
         self.device = device
         self.random_state = random_state
+
+    #: Which of two classes is bound; settled by :meth:`fit`.
+    _positive = 1
 
     def __sklearn_tags__(self) -> Any:
         """Sequences, as strings or as codes."""
@@ -111,10 +125,10 @@ class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : list of str, or array
-            Sequences of one length; or ``int`` codes, shape ``(window, position)``, A C G T = 0 1 2
-            3 and anything above unknown.
+            Sequences of one length, as ``str`` or ``bytes``; or ``int`` codes, shape ``(window,
+            position)``, A C G T = 0 1 2 3 and anything above unknown.
         y : array
-            Shape ``(window,)``, two or more different labels. Of two the greater one is bound;
+            Shape ``(window,)``, two or more different labels. Of two one is bound, see `pos_label`;
             several exclude each other.
         groups : array, optional
             Shape ``(window,)``: windows of one group are held out together, or not at all.
@@ -133,11 +147,13 @@ class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         codes = self._codes(X, reset=True)
         if len(labels) != len(codes):
             raise ValueError(f"X has {len(codes)} windows and y {len(labels)} labels")
+        if len(self.classes_) == 2:
+            self._positive = positive_class(self.classes_, self.pos_label)
+            labels = (labels == self._positive).astype(np.int8)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         held_out = self._hold_out(labels, groups, seed)
-        data = dataset_in_memory(
-            _filled_up(codes), labels, [str(name) for name in self.classes_], held_out
-        )
+        names_of_classes = [str(name) for name in self.classes_]
+        data = dataset_in_memory(_filled_up(codes), labels, names_of_classes, held_out)
         try:
             recipe = load_recipe(self.recipe)
             if self.model is not None:
@@ -199,6 +215,7 @@ class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         fitted.n_features_in_ = int(stored.get("n_features_in", card.model.length))
         fitted.model_, fitted.card_, fitted.n_iter_ = model, card, card.epoch
+        fitted._positive = int(stored.get("positive", 1))
         return fitted
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
@@ -222,7 +239,11 @@ class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         run, card = RunDir(Path(folder)), self.card_
-        about = {"classes": self.classes_.tolist(), "n_features_in": int(self.n_features_in_)}
+        about = {
+            "classes": self.classes_.tolist(),
+            "n_features_in": int(self.n_features_in_),
+            "positive": self._positive,
+        }
         begin_run(
             run,
             {
@@ -257,14 +278,17 @@ class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         slope = np.array([line.slope for line in lines])
         intercept = np.array([line.intercept for line in lines])
         moved: NDArray[np.float64] = slope * logits.reshape(len(codes), -1) + intercept
-        return moved[:, 0] if len(lines) == 1 else moved
+        if len(lines) > 1:
+            return moved
+        # scikit-learn's sign is that of the second label, whichever of them is bound.
+        return moved[:, 0] if self._positive else -moved[:, 0]
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Probabilities, ``float64`` of shape ``(window, class)``; each row adds up to 1."""
         found: NDArray[np.float64] = expit(self.decision_function(X))
         if found.ndim == 1:
             return np.stack([1 - found, found], axis=1)
-        # Each class was calibrated against all others, so that they no longer add up to 1.
+        # The mean of two strands' log-odds, which no longer add up to 1 by themselves.
         found /= np.maximum(found.sum(axis=1, keepdims=True), np.finfo(float).tiny)
         return found
 
@@ -276,8 +300,9 @@ class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return found
 
     def _codes(self, X: ArrayLike, *, reset: bool) -> Codes:
-        if _is_text(X):
-            codes = _from_text(X)
+        lines = text_of(X)
+        if lines is not None:
+            codes = codes_of_text(lines)
             if reset:
                 self.n_features_in_ = codes.shape[1]
             elif codes.shape[1] != self.n_features_in_:
@@ -287,18 +312,7 @@ class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 )
             return codes
         values = validate_data(self, X, reset=reset, dtype="numeric", ensure_min_samples=1)
-        if np.any(values < 0):
-            # The first words are what scikit-learn's own checks look for.
-            raise ValueError(
-                f"Negative values in data passed to {type(self).__name__}: codes are A C G T = 0 "
-                f"1 2 3, and 4 or more for an unknown base"
-            )
-        if np.any(values != np.floor(values)):
-            raise ValueError(
-                "codes are whole numbers: A C G T = 0 1 2 3, and 4 or more for an unknown base"
-            )
-        limited: Codes = np.minimum(values, UNKNOWN).astype(np.uint8)
-        return limited
+        return checked_codes(values, type(self).__name__)
 
     def _labels(self, y: ArrayLike) -> NDArray[np.int8]:
         if y is None:
@@ -352,30 +366,6 @@ class TFBSClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return everything
         splitter = StratifiedShuffleSplit(1, test_size=self.valid_fraction, random_state=seed)
         return np.asarray(next(splitter.split(everything, labels))[1])
-
-
-def _is_text(X: Any) -> bool:
-    if isinstance(X, str):
-        raise TypeError("X is one sequence; give a list of them")
-    if isinstance(X, list | tuple):
-        return bool(X) and isinstance(X[0], str)
-    kind = getattr(getattr(X, "dtype", None), "kind", "")
-    if getattr(X, "ndim", 0) != 1 or kind not in ("U", "T", "O"):
-        return False
-    return all(isinstance(x, str) for x in X)
-
-
-def _from_text(X: Any) -> Codes:
-    lengths = {len(x) for x in X}
-    if len(lengths) != 1 or 0 in lengths:
-        raise ValueError(
-            f"sequences must be of one length, and not empty; found lengths "
-            f"{', '.join(map(str, sorted(lengths)[:5]))}"
-        )
-    try:
-        return np.stack([to_codes(str(x), place=f"sequence {i}") for i, x in enumerate(X)])
-    except InputError as error:
-        raise ValueError(str(error)) from error
 
 
 def _filled_up(codes: Codes) -> Codes:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning.pytorch.utilities import rank_zero_only
+from numpy.typing import NDArray
 
 from wavebind.core.devices import autocast, flush_denormals, resolve_device
 from wavebind.core.errors import InputError
@@ -19,8 +20,10 @@ from wavebind.core.events import Message, OnEvent, ignore
 from wavebind.core.settings import to_dict
 from wavebind.datasets.dataset import Dataset
 from wavebind.metrics.binary import best_threshold
-from wavebind.metrics.platt import fit_calibration, fit_line
-from wavebind.models import ModelCard, ModelConfig, load_model, save_model
+from wavebind.metrics.platt import PlattScaling, fit_calibration, fit_line, fit_softmax
+from wavebind.models import Classifier, ModelCard, ModelConfig, load_model, save_model
+from wavebind.models.classifier import one_against_rest
+from wavebind.models.ensemble import calibrated
 from wavebind.models.rundir import RunDir
 from wavebind.training.checkpoints import stored_checkpoint, stored_weights
 from wavebind.training.config import Devices, EpochReport, TrainingConfig
@@ -160,6 +163,8 @@ def _finish(
         ]
     logits = torch.cat(parts).numpy().reshape(len(indices), -1)
     labels = windows.valid.labels[indices].reshape(len(indices), -1)
+    if model.config.task_name == "multiclass":
+        logits = _calibrate_classes(model, labels, logits)
     calibration, thresholds = [], []
     if data.values is not None and model.config.task_name == "regression":
         calibration.append(fit_line(data.values[indices], logits[:, 0], windows.line))
@@ -167,7 +172,11 @@ def _finish(
         labels, logits = labels[:, :0], logits[:, :0]
     for mine, scores in zip(labels.T, logits.T, strict=True):
         known = mine >= 0
-        fitted = fit_calibration(mine[known], scores[known])
+        if model.config.task_name == "multiclass":
+            # The last layer has it, so that the probabilities of a window add up to 1.
+            fitted = PlattScaling(prevalence=_share(mine[known]))
+        else:
+            fitted = fit_calibration(mine[known], scores[known])
         calibration.append(fitted)
         thresholds.append(best_threshold(mine[known], fitted.probabilities(scores[known])))
     entry = fit.history[epoch - 1]
@@ -188,3 +197,23 @@ def _finish(
     save_model(run.model, model, card)
     shutil.rmtree(run.checkpoints, ignore_errors=True)
     return card
+
+
+def _calibrate_classes(
+    model: Classifier, labels: NDArray[np.int8], logits: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Give the last layer one calibrated softmax; the log-odds of valid as they are then."""
+    known = (labels >= 0).all(axis=1)
+    # The log-odds of each class against the others, as a network gives them, to log-probabilities.
+    raw = -np.logaddexp(0, -logits)
+    scale, bias = fit_softmax(labels[known].argmax(axis=1), raw[known])
+    lines = [PlattScaling(scale, float(value)) for value in bias]
+    model.load_state_dict(calibrated(model, lines))
+    moved = torch.from_numpy(scale * raw + bias)
+    found: NDArray[np.float64] = one_against_rest(moved).numpy()
+    return found
+
+
+def _share(labels: NDArray[np.int8]) -> float | None:
+    share = float((labels == 1).mean())
+    return share if 0 < share < 1 else None

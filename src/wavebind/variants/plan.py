@@ -34,6 +34,8 @@ __all__ = ["KINDS", "VariantPlan", "kind_of", "require_scored"]
 KINDS = ("substitution", "length")
 #: Records of a chunk, and shuffled or common alleles of one.
 RECORDS_A_CHUNK, _NULLS_A_CHUNK = 64, 32
+#: Effects of the null by default: a single allele does not need the p-value of a thousand.
+_LEAST_NULLS, _MOST_NULLS, _NULLS_AN_ALLELE = 200, 1000, 20
 
 
 class VariantPlan:
@@ -110,7 +112,8 @@ class VariantPlan:
         checker = self.checker(path)
         left_out: Counter[str] = Counter()
         n_alleles = 0
-        draws = {kind: _Reservoir(self.job.config.n_null, self.job.config.seed) for kind in KINDS}
+        most = self.job.config.n_null or _MOST_NULLS
+        draws = {kind: _Reservoir(most, self.job.config.seed) for kind in KINDS}
         for item in self.checked(path, checker):
             n_alleles += len(item.changes)
             left_out.update(reason for reason in item.reasons if reason)
@@ -140,7 +143,22 @@ class VariantPlan:
         )
         if path == Path(self.job.vcf):
             require_scored(path, summary)
-        return summary, {kind: draw.filled() for kind, draw in draws.items() if draw.items}
+        return summary, {
+            kind: draw.filled(self.job.config.n_null) for kind, draw in draws.items() if draw.items
+        }
+
+    @property
+    def n_nulls(self) -> int:
+        """Alleles of the null distribution."""
+        return sum(len(changes) for _, changes in self.nulls)
+
+    @property
+    def smallest_null(self) -> int:
+        """Alleles of the kind that has fewest."""
+        sizes = Counter[str]()
+        for kind, changes in self.nulls:
+            sizes[kind] += len(changes)
+        return min(sizes.values(), default=0)
 
     def _other_lengths(self) -> list[str]:
         """Chromosomes whose length in the header is not that of the genome."""
@@ -216,9 +234,10 @@ class _Reservoir:
         elif (at := int(self._rng.integers(self._seen))) < self._size:
             self.items[at] = item
 
-    def filled(self) -> list[Change]:
-        """As many as were asked for, each as often as needed."""
-        return [self.items[i % len(self.items)] for i in range(self._size)]
+    def filled(self, wanted: int | None) -> list[Change]:
+        """As many as were asked for, or as the file is worth; each as often as needed."""
+        size = wanted or min(_MOST_NULLS, max(_LEAST_NULLS, _NULLS_AN_ALLELE * self._seen))
+        return [self.items[i % len(self.items)] for i in range(size)]
 
 
 def _groups(items: list[Change], size: int) -> Iterator[tuple[Change, ...]]:

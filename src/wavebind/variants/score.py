@@ -48,7 +48,8 @@ def score_variants(
     *,
     shard: Shard | None = None,
     pool: WorkerPool | None = None,
-    total: Callable[[int], None] | None = None,
+    note: Callable[[str], None] | None = None,
+    total: Callable[[str, int], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> VariantSummary | None:
     """Score every allele of a VCF, and write the VCF or table.
@@ -63,9 +64,11 @@ def score_variants(
         Do this share of the work only; :func:`merge_variants` joins the shares.
     pool : WorkerPool, optional
         Who does the work.
+    note : callable, optional
+        Takes what a person should know.
     total, progress : callable, optional
-        Called once with the number of alleles to come, and then with those done since the last
-        call.
+        Called for each stage with its name and the number of alleles to come, and then with those
+        done since the last call.
 
     Returns
     -------
@@ -82,10 +85,16 @@ def score_variants(
     plan = VariantPlan(job)
     step = progress or silent
     nulls = [(i, item) for i, item in enumerate(plan.nulls) if share.has(i)]
-    if total:
-        total(sum(len(c) for _, (_, c) in nulls) + plan.summary.n_scored // share.count)
+    begin = total or silent
+    if nulls and note:
+        kind = "shuffled" if job.config.null == "shuffled" else "common"
+        note(
+            f"first the null distribution: {plan.n_nulls:,} {kind} alleles, for p-values down to "
+            f"{1 / (1 + plan.smallest_null):.2g} (--set n_null=... for others, "
+            f"--null none for none)"
+        )
     with plan.store.claimed(share):
-        _score_all(plan, nulls, share, workers, step)
+        _score_all(plan, nulls, share, workers, begin, step)
         return _assemble(plan) if share.count == 1 else None
 
 
@@ -94,10 +103,13 @@ def _score_all(
     nulls: list[tuple[int, tuple[str, tuple[Change, ...]]]],
     share: Shard,
     workers: WorkerPool,
+    begin: Callable[..., None],
     step: Callable[[int], None],
 ) -> None:
     """Score the null distribution and the records of a share."""
     task = plan.task()
+    if nulls:
+        begin("scoring the null distribution, alleles", sum(len(c) for _, (_, c) in nulls))
     if plan.job.config.null == "shuffled":
         run_chunks(
             partial(score_shuffled, task),
@@ -114,6 +126,7 @@ def _score_all(
             workers,
             lambda changes: step(len(changes)),
         )
+    begin("scoring alleles", plan.summary.n_scored // share.count)
     run_chunks(
         partial(score_changes, task),
         plan.chunks(share),

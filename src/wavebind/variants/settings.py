@@ -24,8 +24,9 @@ class VariantConfig(Settings):
     null : str
         What an effect is held against: ``shuffled``, the path of a VCF of common variants, or
         ``none``.
-    n_null : int
-        Effects of the null distribution: of substitutions and of changes of length each.
+    n_null : int or None
+        Effects of the null distribution: of substitutions and of changes of length each. By default
+        20 for every allele of the kind, from 200 to 1000.
     alpha : float
         P-value at or below which an effect is said to be one.
     max_allele : int
@@ -42,7 +43,7 @@ class VariantConfig(Settings):
 
     step: Annotated[int, Field(ge=1)] = 10
     null: str = "shuffled"
-    n_null: Annotated[int, Field(ge=19, le=1_000_000)] = 1000
+    n_null: Annotated[int, Field(ge=19, le=1_000_000)] | None = None
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     max_allele: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     haplotypes: bool = False
