@@ -141,7 +141,7 @@ def test_bad_meme_files(tmp_path, text, message):
 def test_a_meme_file_that_is_not_text(tmp_path):
     path = tmp_path / "m.meme"
     path.write_bytes(b"MEME version 4\n\xff\xfe")
-    with pytest.raises(InputError, match="is not text"):
+    with pytest.raises(InputError, match="not UTF-8 text"):
         read_meme(path)
 
 
@@ -185,3 +185,34 @@ def test_a_planted_site_is_found_where_it_is():
     hits = best_hits(row[None], [motif])
     assert hits.start[0, 0] == 20
     assert hits.reverse[0, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (">MA0139.1 CTCF\nA  [ 87 167 ]\nC [ 2 3 ]\nG [ 2 3 ]\nT [ 2 3 ]\n", "'jaspar2meme'"),
+        (">NNGG\tCTCF\t6.0\n0.2\t0.3\t0.3\t0.2\n0.1\t0.1\t0.7\t0.1\n", "'homer2meme'"),
+        ("AC  M00001\nXX\nID  V$MYOD\nP0  A C G T\n01 1 2 2 0\n", "'transfac2meme'"),
+        (
+            "MEME version 4\n\nALPHABET= TGCA\n\nMOTIF m\nletter-probability matrix: w= 1\n"
+            "0.1 0.2 0.3 0.4\n",
+            "line 3: the alphabet is 'TGCA'",
+        ),
+        ("MEME version 4\nALPHABET= ACDEFGHIKLMNPQRSTVWY\nMOTIF m\n", "the alphabet is 'ACDEF"),
+    ],
+)
+def test_other_formats_are_named_with_their_converter(tmp_path, text, message):
+    path = tmp_path / "m.txt"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_meme(path)
+
+
+def test_a_gzipped_file_is_read(tmp_path):
+    import gzip
+
+    write_meme(tmp_path / "m.meme", [find_motif("CTCF")])
+    packed = tmp_path / "m.meme.gz"
+    packed.write_bytes(gzip.compress((tmp_path / "m.meme").read_bytes()))
+    (plain,), (found,) = read_meme(tmp_path / "m.meme"), read_meme(packed)
+    np.testing.assert_array_equal(plain.counts, found.counts)

@@ -10,7 +10,7 @@ from wavebind.api import explanations
 from wavebind.api import genome as on_genome
 from wavebind.api.frames import PathLike, opened_dataset, read_windows
 from wavebind.api.predictions import predictions
-from wavebind.api.progress import advancing
+from wavebind.api.progress import advancing, noting
 from wavebind.api.results import Explanations, LearnedMotif, Metrics, ScalogramArray
 from wavebind.api.scalogram import scalogram
 from wavebind.core.devices import resolve_device
@@ -21,7 +21,7 @@ from wavebind.explain.run import Explained
 from wavebind.models import Classifier, ModelCard, load_model
 from wavebind.models.results import EVALUATIONS, place_of
 from wavebind.models.rundir import RunDir
-from wavebind.predict.fasta import FastaSummary, score_fasta
+from wavebind.predict.fasta import FastaSummary, Longer, score_fasta
 from wavebind.predict.onnx import export_onnx
 from wavebind.report.choice import choose_evaluation
 from wavebind.report.run_page import write_report
@@ -120,6 +120,8 @@ class Run:
         fasta: PathLike,
         stream: TextIO,
         *,
+        genome: PathLike | None = None,
+        longer: Longer | None = None,
         prevalence: float | None = None,
         on_event: OnEvent = ignore,
     ) -> FastaSummary:
@@ -128,8 +130,11 @@ class Run:
             self.path,
             Path(fasta),
             stream,
+            genome=None if genome is None else Path(genome),
+            longer=longer,
             prevalence=prevalence,
             device=self.device,
+            note=noting(on_event),
             progress=advancing(on_event, "scoring sequences", None),
         )
 
@@ -251,13 +256,7 @@ class Run:
         return explanations.check(self.path, data, device=self.device, **options)
 
     def scalogram(self, window: str) -> ScalogramArray:
-        """The scalogram of a sequence, with the transform that the run's recipe has.
-
-        Parameters
-        ----------
-        window : str
-            Letters, of any length that holds a period.
-        """
+        """The scalogram of a sequence's letters, with the transform of the run's recipe."""
         return scalogram(window, self.card.model.scalogram)
 
     def motifs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,13 @@ from wavebind.cli.options import (
 __all__ = ["register"]
 
 
+class Longer(StrEnum):
+    """What becomes of a sequence that is longer than a window."""
+
+    best = "best"
+    each = "each"
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(name="predict", epilog="Example: wavebind predict run windows.fa > scores.tsv")(
@@ -30,11 +38,23 @@ def predict(
     fasta: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE.fa", help="Windows of the length of training, gzipped or not."
+            metavar="FILE",
+            help="Windows of the length of training, as FASTA, gzipped or not; or "
+            "with --genome regions, as BED or narrowPeak.",
         ),
     ],
     out: Annotated[
         Path | None, typer.Option(help="The table to write. (default: standard output)")
+    ] = None,
+    genome: Annotated[
+        Path | None,
+        typer.Option(help="Genome that regions lie on: FASTA, gzipped or not, or 2bit."),
+    ] = None,
+    longer: Annotated[
+        Longer | None,
+        typer.Option(
+            help="What a sequence longer than a window gives: its best window, or a row for each."
+        ),
     ] = None,
     prevalence: Annotated[
         float | None,
@@ -64,7 +84,12 @@ def predict(
             temporary = stack.enter_context(replace_file(out, streamable=True))
             stream = stack.enter_context(temporary.open("w", encoding="utf-8"))
         summary = load(run, device).predict_fasta(
-            fasta, stream, prevalence=prevalence, on_event=on_event
+            fasta,
+            stream,
+            genome=genome,
+            longer=None if longer is None else longer.value,
+            prevalence=prevalence,
+            on_event=on_event,
         )
     if summary.n_unknown:
         note(

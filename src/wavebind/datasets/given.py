@@ -13,7 +13,7 @@ from wavebind.core.files import read_lines, sha256
 from wavebind.datasets.dataset import Dataset
 from wavebind.genome.genomes import open_genome
 from wavebind.genome.peaks import place_on_genome, windows_around
-from wavebind.genome.sequences import MAX_UNKNOWN, UNKNOWN, Codes, parse_locus, read_fasta
+from wavebind.genome.sequences import MAX_UNKNOWN, UNKNOWN, Codes, read_fasta
 from wavebind.genome.tiles import read_codes
 
 __all__ = ["given_windows"]
@@ -104,7 +104,7 @@ def _records(path: Path, length: int) -> _Found:
             )
         if len(codes) == MAX_WINDOWS:
             raise InputError(f"{path}: has more than {MAX_WINDOWS:,} records; explain fewer")
-        place = parse_locus(record.name, length)
+        place = record.locus
         codes.append(record.codes)
         names.append(record.name)
         chrom.append(place.chrom if place else "")

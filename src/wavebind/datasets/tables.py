@@ -15,7 +15,6 @@ from wavebind.genome.sequences import (
     Codes,
     LetterCheck,
     lower_fraction,
-    parse_locus,
     read_fasta,
     to_codes,
 )
@@ -249,7 +248,7 @@ def read_labelled_fasta(path: Path, label: int, split: ChromosomeSplit) -> Itera
     """
     for record in read_fasta(path):
         place = f"{path} line {record.line}"
-        locus = parse_locus(record.name, len(record.codes))
+        locus = record.locus
         if locus is None:
             raise InputError(
                 f"{place}: the name {record.name!r} is not chrom:start-end of a sequence of "

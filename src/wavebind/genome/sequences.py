@@ -183,11 +183,15 @@ class Locus:
     end: int
 
 
-_LOCUS = re.compile(r"^([^\s:]+):(\d{1,12})-(\d{1,12})(?:\([+-.]\))?$")
+#: chr1:1-200, also as bedtools (name::chr1:1-200(+)), samtools (chr1:1-200/rc) and UCSC's table
+#: browser (hg38_dna range=chr1:1-200 strand=+) write it.
+_LOCUS = re.compile(
+    r"^(?:.*::|.*\brange=)?([^\s:=]+):(\d{1,12})-(\d{1,12})(?:\([+-.]\)|/rc|\s.*)?$"
+)
 
 
 def parse_locus(name: str, length: int) -> Locus | None:
-    """Read ``chrom:start-end`` from the name of a FASTA record.
+    """Read ``chrom:start-end`` from the header of a FASTA record.
 
     ``bedtools getfasta`` writes such names 0-based and half-open, ``samtools faidx`` 1-based and
     closed; the length of the sequence tells which of the two it is.
@@ -216,6 +220,8 @@ class FastaRecord:
     ----------
     name : str
         The first word of its header.
+    header : str
+        All of it.
     codes : numpy.ndarray
         ``uint8``, shape ``(position,)``.
     line : int
@@ -228,6 +234,12 @@ class FastaRecord:
     codes: Codes
     line: int
     repeat: float
+    header: str = ""
+
+    @property
+    def locus(self) -> Locus | None:
+        """Where it lies, by its name or the rest of its header; None where they do not say."""
+        return parse_locus(self.name, len(self.codes)) or parse_locus(self.header, len(self.codes))
 
 
 def read_fasta(path: Path) -> Iterator[FastaRecord]:
@@ -250,7 +262,7 @@ def read_fasta(path: Path) -> Iterator[FastaRecord]:
         nucleotide.
     """
     check = LetterCheck()
-    name, header_line = "", 0
+    name, header, header_line = "", "", 0
     parts: list[str] = []
     n_records = 0
 
@@ -260,7 +272,7 @@ def read_fasta(path: Path) -> Iterator[FastaRecord]:
             raise InputError(f"{path} line {header_line}: record {name!r} has no sequence")
         place = f"record {name!r} (line {header_line})"
         return FastaRecord(
-            name, to_codes(sequence, check, place), header_line, lower_fraction(sequence)
+            name, to_codes(sequence, check, place), header_line, lower_fraction(sequence), header
         )
 
     for number, line in read_lines(path, latin_1=True):
@@ -269,6 +281,7 @@ def read_fasta(path: Path) -> Iterator[FastaRecord]:
             if n_records:
                 yield finish()
             words = text[1:].split(maxsplit=1)
+            header = text[1:].strip()
             name = words[0] if words else f"record_{n_records + 1}"
             header_line, parts = number, []
             n_records += 1

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from wavebind.core.errors import InputError
-from wavebind.core.files import check_readable, replace_file
+from wavebind.core.files import read_lines, replace_file
 from wavebind.genome.sequences import Codes
 
 __all__ = [
@@ -37,6 +37,7 @@ PSEUDOCOUNT = 0.1
 #: A MEME file gives probabilities to six places; its number of sites is often left out.
 _DEFAULT_SITES = 20.0
 _MAX_BYTES = 64 * 2**20
+_MAX_LINE = 100_000
 _MAX_WIDTH = 200
 _BATCH = 1024
 _UNIFORM = (0.25, 0.25, 0.25, 0.25)
@@ -198,22 +199,26 @@ def best_hits(
 
 
 def read_meme(path: Path) -> list[Motif]:
-    """Motifs of a file in MEME's minimal format.
+    """Motifs of a file in MEME's minimal format, plain or gzipped.
 
     Raises
     ------
     InputError
         If the file is not of that format, or a matrix is not whole.
     """
-    check_readable(path)
-    if path.stat().st_size > _MAX_BYTES:
-        raise InputError(f"{path}: larger than {_MAX_BYTES:,} bytes; it is not a list of motifs")
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not text ({error.reason})") from error
+    lines, size = [], 0
+    for _, line in read_lines(path, max_line=_MAX_LINE):
+        size += len(line) + 1
+        if size > _MAX_BYTES:
+            raise InputError(
+                f"{path}: larger than {_MAX_BYTES:,} bytes; it is not a list of motifs"
+            )
+        lines.append(line)
     if not any(line.startswith("MEME version") for line in lines[:50]):
-        raise InputError(f"{path}: is not in MEME format; its first lines lack 'MEME version'")
+        raise InputError(
+            f"{path}: is not in MEME format; its first lines lack 'MEME version'{_converter(lines)}"
+        )
+    _check_alphabet(lines, path)
     motifs: list[Motif] = []
     identifier, name = "", ""
     at = 0
@@ -242,6 +247,35 @@ def read_meme(path: Path) -> list[Motif]:
     if not motifs:
         raise InputError(f"{path}: holds no motif")
     return motifs
+
+
+def _converter(lines: list[str]) -> str:
+    """What the file may be instead, and what turns it into MEME format."""
+    text = [line.strip() for line in lines if line.strip()]
+    first = text[0] if text else ""
+    bracket = any(re.match(r"[ACGT]?\s*\[", line) for line in text[1:6])
+    if first.startswith(">") and bracket:
+        return "; it looks like JASPAR's format, which 'jaspar2meme' turns into it"
+    if first.startswith(">") and any(len(line.split()) == 4 for line in text[1:4]):
+        return "; it looks like HOMER's format, which 'homer2meme' or 'chen2meme' turns into it"
+    if any(re.match(r"(AC|ID|P0|PO|XX)\b", line) for line in text[:10]):
+        return "; it looks like TRANSFAC's format, which 'transfac2meme' turns into it"
+    return ""
+
+
+def _check_alphabet(lines: list[str], path: Path) -> None:
+    """Refuse letters in another order: every matrix would be read with its columns swapped."""
+    for number, line in enumerate(lines, 1):
+        found = re.match(r"\s*ALPHABET\s*=?\s*(.*)", line)
+        if not found:
+            continue
+        letters = found[1].strip()
+        if letters and letters != "ACGT" and not letters.startswith('"DNA"'):
+            raise InputError(
+                f"{path} line {number}: the alphabet is {letters[:30]!r}; matrices of DNA with the "
+                f"letters in the order ACGT are read, so reorder the columns"
+            )
+        return
 
 
 def _row(line: str, path: Path, number: int) -> list[float]:

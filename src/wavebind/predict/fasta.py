@@ -8,21 +8,26 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO, Literal, TextIO
 
 import numpy as np
 
 from wavebind.core.devices import resolve_device
 from wavebind.core.errors import InputError
-from wavebind.genome.sequences import MAX_UNKNOWN, UNKNOWN, FastaRecord, read_fasta
+from wavebind.datasets.given import given_windows
+from wavebind.genome.sequences import MAX_UNKNOWN, UNKNOWN, Codes, FastaRecord, read_fasta
+from wavebind.genome.tiles import windows_of
 from wavebind.models import Classifier, ModelCard, load_model
 from wavebind.models.prediction import predict_logits
 from wavebind.models.rundir import RunDir
 
-__all__ = ["FastaSummary", "score_fasta"]
+__all__ = ["FastaSummary", "Longer", "score_fasta"]
 
 #: Records that are held at a time.
 CHUNK = 4096
+
+#: What becomes of a record that is longer than a window.
+Longer = Literal["best", "each"]
 
 
 @dataclass(frozen=True)
@@ -38,17 +43,20 @@ def score_fasta(
     fasta: Path,
     stream: TextIO,
     *,
+    genome: Path | None = None,
+    longer: Longer | None = None,
     prevalence: float | None = None,
     device: str = "auto",
+    note: Callable[[str], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> FastaSummary:
     """Write ``name``, ``probability`` and ``logit`` of every record, tab-separated.
 
     Of a model of several outputs ``probability:NAME`` and ``logit:NAME`` of each, and of one of
     classes ``class``, the most probable, first. Of a regression ``value`` in place of
-    ``probability``.
+    ``probability``. With `longer` a last column ``start``: the first base of the window, from 0.
 
-    The file is read once, so it may be a pipe. The table is kept aside until the whole file has
+    A FASTA file is read once, so it may be a pipe. The table is kept aside until the whole file has
     proved right: bad input leaves no partial table, even on standard output.
 
     Parameters
@@ -56,13 +64,20 @@ def score_fasta(
     run : pathlib.Path
         A run directory.
     fasta : pathlib.Path
-        Records of the model's window length.
+        Records of the model's window length; or with `genome` regions, as BED or narrowPeak.
     stream : file
         Where the table goes.
+    genome : pathlib.Path, optional
+        That regions lie on; windows are cut around their summits or middles.
+    longer : {"best", "each"}, optional
+        What becomes of a record that is longer than a window: its window with the highest logit of
+        the first output, or a row for each of its windows. By default it is refused.
     prevalence : float, optional
         Fraction of bound windows among what is scored, for the probabilities; by default that of
         the validation split.
     device : str
+    note : callable, optional
+        Takes what a person should know of regions.
     progress : callable, optional
         Called with the number of records read since the last call.
 
@@ -76,48 +91,125 @@ def score_fasta(
     if prevalence is not None:
         card = card.at_prevalence(prevalence)
     length = card.model.length
-    n_records = n_unknown = n_wrong = 0
-    first_wrong = ""
+    records = read_fasta(fasta) if genome is None else _regions(fasta, length, genome, note)
+    n_records = n_unknown = 0
+    wrong: list[str] = []
+    shortest = length
     with tempfile.TemporaryFile("w+", encoding="utf-8") as table:
-        outputs = card.model.outputs
-        suffixes = [""] if len(outputs) == 1 else [f":{name}" for name in outputs]
-        columns = [f"{card.quantity}{s}\tlogit{s}" for s in suffixes]
-        first = ["name", "class"] if card.model.task_name == "multiclass" else ["name"]
-        table.write("\t".join([*first, *columns]) + "\n")
-        for records in _chunks(read_fasta(fasta)):
-            n_records += len(records)
-            wrong = [record for record in records if len(record.codes) != length]
-            if wrong and not first_wrong:
-                bad = wrong[0]
-                first_wrong = f"{bad.name!r} (line {bad.line}) has {len(bad.codes)} bp"
-            n_wrong += len(wrong)
-            if not n_wrong:
-                n_unknown += _write_rows(model, card, records, table)
+        table.write("\t".join(_columns(card, longer)) + "\n")
+        for chunk in _chunks(records):
+            n_records += len(chunk)
+            for record in chunk:
+                n = len(record.codes)
+                if n < length or (n > length and longer is None):
+                    wrong.append(f"{record.name!r} (line {record.line}) has {n} bp")
+                    shortest = min(shortest, n)
+            if not wrong:
+                n_unknown += _write_rows(model, card, chunk, table, longer)
             if progress:
-                progress(len(records))
-        if n_wrong:
+                progress(len(chunk))
+        if wrong:
+            remedy = (
+                "shorter ones need more of the sequence around them ('bedtools slop' on their "
+                "places, then 'bedtools getfasta')"
+                if shortest < length
+                else "--longer best takes the best window of each, --longer each all of them"
+            )
             raise InputError(
-                f"{fasta}: {n_wrong:,} of {n_records:,} sequences are not {length} bp long, the "
-                f"window that the model was trained on; the first is {first_wrong}. Cut windows of "
-                f"{length} bp around the places of interest"
+                f"{fasta}: {len(wrong):,} of {n_records:,} sequences are not {length} bp long, the "
+                f"window that the model was trained on; the first is {wrong[0]}. {remedy}"
             )
         table.seek(0)
         shutil.copyfileobj(table, stream)
     return FastaSummary(n_records, n_unknown)
 
 
+def _columns(card: ModelCard, longer: Longer | None) -> list[str]:
+    outputs = card.model.outputs
+    suffixes = [""] if len(outputs) == 1 else [f":{name}" for name in outputs]
+    first = ["name", "class"] if card.model.task_name == "multiclass" else ["name"]
+    columns = [name for s in suffixes for name in (f"{card.quantity}{s}", f"logit{s}")]
+    return [*first, *columns, *(["start"] if longer else [])]
+
+
+def _regions(
+    path: Path, length: int, genome: Path, note: Callable[[str], None] | None
+) -> Iterator[FastaRecord]:
+    """The windows around regions, as if they were records."""
+    data = given_windows(path, length, genome, note)
+    names = data.names(np.arange(len(data.labels)))
+    for i, (name, codes) in enumerate(zip(names, data.codes, strict=True), 1):
+        yield FastaRecord(name, codes, i, 0.0)
+
+
 def _write_rows(
-    model: Classifier, card: ModelCard, records: list[FastaRecord], table: IO[str]
+    model: Classifier,
+    card: ModelCard,
+    records: list[FastaRecord],
+    table: IO[str],
+    longer: Longer | None,
 ) -> int:
     """Score records and write their rows; return how many were too unknown to be scored."""
-    codes = np.stack([record.codes for record in records])
+    length = card.model.length
+    n_unknown = 0
+    whole: list[tuple[str, int, Codes]] = []
+    for record in records:
+        if len(record.codes) == length:
+            whole.append((record.name, 0, record.codes))
+            continue
+        n_unknown += _write_windows(model, card, whole, table, longer)
+        whole = []
+        n_unknown += _write_longer(model, card, record, table, longer)
+    return n_unknown + _write_windows(model, card, whole, table, longer)
+
+
+def _write_longer(
+    model: Classifier, card: ModelCard, record: FastaRecord, table: IO[str], longer: Longer | None
+) -> int:
+    """The windows of a record that is longer than one, or the best of them."""
+    length = card.model.length
+    windows = windows_of(record.codes, length)
+    best: tuple[float, int] | None = None
+    n_unknown = 0
+    for at in range(0, len(windows), CHUNK):
+        part = [(record.name, at + i, codes) for i, codes in enumerate(windows[at : at + CHUNK])]
+        if longer == "each":
+            n_unknown += _write_windows(model, card, part, table, longer)
+            continue
+        codes = np.ascontiguousarray(windows[at : at + CHUNK])
+        known = np.flatnonzero((codes == UNKNOWN).sum(axis=1) <= MAX_UNKNOWN * length)
+        if not len(known):
+            continue
+        logits = predict_logits(model, codes, known).reshape(len(known), -1)[:, 0]
+        top = int(np.argmax(logits))
+        if best is None or logits[top] > best[0]:
+            best = float(logits[top]), at + int(known[top])
+    if longer == "best":
+        # Of one that has no window with few unknown bases the first stands for it.
+        start = 0 if best is None else best[1]
+        n_unknown += _write_windows(
+            model, card, [(record.name, start, windows[start])], table, longer
+        )
+    return n_unknown
+
+
+def _write_windows(
+    model: Classifier,
+    card: ModelCard,
+    windows: list[tuple[str, int, Codes]],
+    table: IO[str],
+    longer: Longer | None,
+) -> int:
+    if not windows:
+        return 0
+    codes = np.stack([codes for _, _, codes in windows])
     unknown = (codes == UNKNOWN).sum(axis=1) > MAX_UNKNOWN * codes.shape[1]
     logits = predict_logits(model, codes, np.flatnonzero(~unknown))
     columns = logits.reshape(-1, len(card.model.outputs))
     rows = iter(zip(columns, card.all_probabilities(columns.astype(np.float64)), strict=True))
     classes = card.model.task_name == "multiclass"
-    for record, skip in zip(records, unknown, strict=True):
-        cells = [record.name]
+    for (name, start, _), skip in zip(windows, unknown, strict=True):
+        cells = [name]
         if skip:
             cells += ["NA"] * (classes + 2 * columns.shape[1])
         else:
@@ -126,6 +218,8 @@ def _write_rows(
                 cells.append(card.model.outputs[int(np.argmax(predicted))])
             for logit, probability in zip(row, predicted, strict=True):
                 cells += [f"{probability:.6g}", f"{logit:.6g}"]
+        if longer:
+            cells.append(str(start))
         table.write("\t".join(cells) + "\n")
     return int(unknown.sum())
 
