@@ -8,7 +8,7 @@ from wavebind.cli.main import run as run_cli
 from wavebind.core.errors import InputError
 from wavebind.core.processes import run_isolated
 from wavebind.datasets.dataset import open_dataset
-from wavebind.explain.learned_motifs import find_motifs
+from wavebind.explain.learned_motifs import FoundMotif, find_motifs, told_apart
 from wavebind.explain.modisco import find_patterns, trim_bounds
 from wavebind.genome.sequences import reverse_complement, to_codes, to_letters
 from wavebind.models.results import MOTIFS
@@ -150,6 +150,23 @@ def test_the_planted_motif_is_learnt_and_has_a_name(learnt, trained):
         piece = letters[int(start) : int(end)]
         held += core in piece or core in to_letters(reverse_complement(to_codes(piece)))
     assert held / len(sites) > 0.7
+    # On the genome: as wide as the motif, and on its strand.
+    bed = [line.split("\t") for line in (folder / "sites.bed").read_text().splitlines()]
+    mine = [row for row in bed if row[3] == "for1"]
+    assert len(mine) == int(best["sites"])
+    assert {int(row[2]) - int(row[1]) for row in mine} == {len(best["consensus"])}
+    where = {(str(data.chrom[i]), int(data.start[i])): i for i in bound}
+    counts = np.zeros((len(best["consensus"]), 4))
+    for chrom, start, end, _, _, strand in mine:
+        at = next((i for (c, s), i in where.items() if c == chrom and s <= int(start)
+                   and int(end) <= s + LENGTH), None)  # fmt: skip
+        if at is not None:
+            offset = int(start) - int(data.start[at])
+            codes = data.codes[at][offset : offset + len(counts)]
+            codes = reverse_complement(codes[None])[0] if strand == "-" else codes
+            counts += np.eye(5)[codes][:, :4]
+    assert counts.sum(axis=1).max() > 0.5 * len(mine)
+    assert "".join("ACGT"[i] for i in counts.argmax(axis=1)) == best["consensus"]
     assert (folder / "for1.png").read_bytes().startswith(b"\x89PNG")
     found = json.loads((folder / "motifs.json").read_text())
     assert found["method"] == "ig"
@@ -172,7 +189,7 @@ def test_the_same_windows_give_the_same_motifs(learnt, trained, cli):
         (["--method", "gradcam"], "which 'gradcam' does not give; choose one of: ig, ism"),
         (["--n", 0], "the number of windows must be 1 or more; found 0"),
         pytest.param(
-            ["--n", 3],
+            ["--n", 3, "--force"],
             "no pattern recurs in the scores of 3 bound windows",
             marks=pytest.mark.slow,
         ),
@@ -204,3 +221,35 @@ def test_the_report_shows_them(learnt, trained, cli):
     assert f"{match['identifier']} {match['name']}" in page
     assert f"{best['n_sites']:,}" in page
     assert '<img alt="for1" src="data:image/png' in page
+
+
+def found_motif(counts, positive):
+    return FoundMotif(Motif("m", "", counts), counts * 0, positive, 50, 50, 0.5, 0.0, [])
+
+
+def test_what_only_seems_to_speak_against_binding_is_left_out():
+    ctcf, ap1 = (find_motif(name).counts for name in ("MA0139.1", "MA0099.3"))
+    noise = np.random.default_rng(0).dirichlet([20] * 4, 12) * 100
+    motifs = [
+        found_motif(ctcf, True),
+        found_motif(ctcf[4:14], False),
+        found_motif(ctcf[::-1, ::-1][3:12], False),
+        found_motif(noise, False),
+        found_motif(ap1, False),
+        found_motif(noise, True),
+    ]
+    assert told_apart(motifs) == [0, 4, 5]
+
+
+def test_of_equal_q_the_matrix_that_people_know_comes_first():
+    counts = find_motif("MA0139.1").counts
+    known = [
+        Motif("MA9000.1", "CTCF::ZNF", counts),
+        Motif("MA1929.2", "CTCF", counts),
+        Motif("MA0139.2", "CTCF", counts),
+    ]
+    rng = np.random.default_rng(0)
+    known += [Motif(f"MX{i:04}.1", "NOISE", rng.dirichlet([1] * 4, 10) * 100) for i in range(40)]
+    found = match_motifs([Motif("for1", "", counts)], known)[0]
+    assert [m.identifier for m in found[:3]] == ["MA0139.2", "MA1929.2", "MA9000.1"]
+    assert found[0].q == found[2].q < found[3].q

@@ -7,7 +7,7 @@ Each cluster becomes a matrix, and each matrix is looked up in JASPAR
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,9 @@ __all__ = ["METHODS_WITH_LETTERS", "FoundMotif", "find_motifs"]
 METHODS_WITH_LETTERS = ("ig", "ism")
 #: Seqlets of one sign that are worth clustering.
 _LEAST = 20
+#: Of what speaks against binding: bits that a pattern has at least, bits of a column that tells
+#: something, and the correlation from which on it is part of another motif.
+_LEAST_BITS, _TELLING, _ALIKE = 5.0, 0.5, 0.8
 _MAX_WINDOWS = 5000
 
 
@@ -166,12 +169,61 @@ def find_motifs(
             f"has learnt no motif that clustering can see, or the windows are too few"
         )
     motifs = [_motif(pattern, i, data.length, len(bound)) for i, pattern in enumerate(patterns, 1)]
+    kept = told_apart(motifs)
+    motifs, patterns = [motifs[i] for i in kept], [patterns[i] for i in kept]
     matches = match_motifs([found.motif for found in motifs])
     named = [_named(found, mine) for found, mine in zip(motifs, matches, strict=True)]
     settings["data"] = {**data.identity, "path": str(data.path.resolve())}
     settings["versions"] = versions()
-    _write(place, named, patterns, data.names(bound), settings)
+    _write(place, named, patterns, data, bound, settings)
     return named, place
+
+
+def told_apart(motifs: Sequence[FoundMotif]) -> list[int]:
+    """Which motifs are shown: not what only seems to speak against binding.
+
+    A pattern of that sign without information is noise, and one that is part of a motif for binding
+    is that motif, cut at another place, where it stands in a window twice.
+
+    Returns
+    -------
+    list of int
+        Places in `motifs`.
+    """
+    for_binding = [found.motif for found in motifs if found.positive]
+    return [
+        i
+        for i, found in enumerate(motifs)
+        if found.positive
+        or (
+            _information(found.motif).sum() >= _LEAST_BITS
+            and not any(_is_part(found.motif, other) for other in for_binding)
+        )
+    ]
+
+
+def _information(motif: Motif) -> NDArray[np.float64]:
+    """Bits of each column, against equal frequencies, shape ``(position,)``."""
+    p = motif.probabilities(0.0)
+    bits: NDArray[np.float64] = 2 + (p * np.log2(np.maximum(p, 1e-12))).sum(axis=1)
+    return bits
+
+
+def _is_part(motif: Motif, other: Motif) -> bool:
+    """Whether the informative columns of a motif are found in another one, on either strand."""
+    telling = np.flatnonzero(_information(motif) >= _TELLING)
+    if not len(telling):
+        return True
+    core = motif.probabilities(0.0)[telling[0] : telling[-1] + 1]
+    for turned in (other, other.reverse_complement()):
+        columns = turned.probabilities(0.0)
+        for at in range(len(columns) - len(core) + 1):
+            here = columns[at : at + len(core)]
+            a, b = core - 0.25, here - 0.25
+            scale = np.sqrt((a**2).sum() * (b**2).sum())
+            if scale > 0 and (a * b).sum() / scale >= _ALIKE:
+                return True
+    return False
 
 
 def _motif(pattern: Pattern, number: int, length: int, n_windows: int) -> FoundMotif:
@@ -210,9 +262,11 @@ def _write(
     place: Path,
     motifs: list[FoundMotif],
     patterns: list[Pattern],
-    names: list[str],
+    data: Dataset,
+    windows: NDArray[np.int64],
     settings: dict[str, Any],
 ) -> None:
+    names = data.names(windows)
     with replace_dir(place, overwrite=True, marker=MOTIFS.marker) as folder:
         write_meme(folder / "motifs.meme", [found.motif for found in motifs])
         with (folder / "motifs.tsv").open("w", encoding="utf-8") as stream:
@@ -237,6 +291,7 @@ def _write(
                     strand = "-" if reverse else "+"
                     name = names[window]
                     stream.write(f"{found.motif.identifier}\t{name}\t{start}\t{end}\t{strand}\n")
+        _write_sites(folder / "sites.bed", motifs, patterns, data, windows)
         write_json(
             folder / MOTIFS.marker,
             {
@@ -257,3 +312,32 @@ def _write(
                 ],
             },
         )
+
+
+def _write_sites(
+    path: Path,
+    motifs: list[FoundMotif],
+    patterns: list[Pattern],
+    data: Dataset,
+    windows: NDArray[np.int64],
+) -> None:
+    """Every site on the genome, as wide as its motif; nothing where places are not known."""
+    rows = []
+    for found, pattern in zip(motifs, patterns, strict=True):
+        first, stop = trim_bounds(pattern.contributions)
+        width = len(pattern.contributions)
+        for window, origin, reverse in zip(
+            pattern.window, pattern.origin, pattern.reverse, strict=True
+        ):
+            at = int(windows[window])
+            chrom, place = str(data.chrom[at]), int(data.start[at])
+            if not chrom or place < 0:
+                continue
+            start = place + int(origin) + (width - stop if reverse else first)
+            if start >= 0:
+                strand = "-" if reverse else "+"
+                name = found.motif.identifier
+                rows.append((chrom, start, start + stop - first, name, 0, strand))
+    if rows:
+        lines = ["\t".join(map(str, row)) for row in sorted(rows)]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -53,6 +53,8 @@ class Pattern:
         ``bool``, shape ``(seqlet,)``: whether a seqlet is read on the other strand.
     positive : bool
         Whether it speaks for binding.
+    origin : numpy.ndarray
+        ``int64``, shape ``(seqlet,)``: where they begin, which may be before the window.
     """
 
     counts: Floats
@@ -62,6 +64,7 @@ class Pattern:
     end: NDArray[np.int64]
     reverse: NDArray[np.bool_]
     positive: bool
+    origin: NDArray[np.int64]
 
     @property
     def n_seqlets(self) -> int:
@@ -190,4 +193,5 @@ def _plain(
         np.clip(first - pad + width, 0, length),
         reverse,
         positive,
+        first - pad,
     )

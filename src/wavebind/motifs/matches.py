@@ -36,6 +36,15 @@ class Match:
     q: float
 
 
+def _rank(q: float, p: float, known: Motif) -> tuple[float, bool, str, float]:
+    """The order of matches: by q, and of equal ones the matrix of one factor that people know.
+
+    The adjustment of p-values gives several of them one q. Those of single factors come before
+    those of two (``::``), and older matrices before newer ones.
+    """
+    return float(f"{q:.6g}"), "::" in known.name, known.identifier, p
+
+
 def match_motifs(
     motifs: Sequence[Motif], known: Sequence[Motif] | None = None, n: int = 5
 ) -> list[list[Match]]:
@@ -73,7 +82,7 @@ def match_motifs(
     for row in p_values:
         row = np.clip(row, 0.0, 1.0)
         q = false_discovery_control(row)
-        best = np.argsort(row, kind="stable")[:n]
+        best = sorted(range(len(targets)), key=lambda i: _rank(q[i], row[i], targets[i]))[:n]
         found.append(
             [
                 Match(targets[i].identifier, targets[i].name, float(row[i]), float(q[i]))
