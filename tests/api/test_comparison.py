@@ -15,6 +15,7 @@ def data(tmp_path_factory):
     return wb.make_dataset(table, out=folder / "data")
 
 
+@pytest.mark.slow
 def test_a_table_with_paired_intervals(data, tmp_path):
     found = wb.compare(data, models=["jaspar:CTCF", "kmers"], out=tmp_path / "c")
     frame = found.to_frame().set_index("model")

@@ -84,14 +84,14 @@ def test_every_narrow_region_has_a_window(trained, cli, tmp_path):
     assert f"{scored} windows every 16 bp scored; {n_unknown} left out because more than" in err
 
 
-def test_regions_without_a_summit_are_read(trained, cli, tmp_path):
+def test_regions_without_a_summit_are_read(trained, run_copy, cli, tmp_path):
     code, _, err = cli(
         "scan", trained[0], CASES / "sixty_kb.fa.gz", "--regions",
         CASES / "r_nosummit.narrowPeak", "--out", tmp_path / "s.bw", "--workers", 1,
     )  # fmt: skip
     assert code == 0, err
     code, _, err = cli(
-        "explain", trained[0], CASES / "r_nosummit.narrowPeak", "--genome",
+        "explain", run_copy[0], CASES / "r_nosummit.narrowPeak", "--genome",
         CASES / "sixty_kb.fa.gz", "--n", 1, "--method", "gradcam", "--device", "cpu",
     )  # fmt: skip
     assert code == 0, err

@@ -81,23 +81,18 @@ def test_a_bigwig_is_refused_for_a_device(trained, tmp_path, cli):
 TRACK = """
 import resource, sys
 from pathlib import Path
-from types import SimpleNamespace
 import numpy as np
 from wavebind.core.errors import InputError
 from wavebind.core.files import replace_file
-from wavebind.scan.track import write_track
+from wavebind.scan.bigwig import BigWigWriter
 n = 20_000
-plan = SimpleNamespace(
-    tiles=[SimpleNamespace(chrom="chr1")], genome=SimpleNamespace(lengths={"chr1": 10 * n}),
-    length=50, stride=10, probabilities=lambda x: 1 / (1 + np.exp(-x)),
-)
-rng = np.random.default_rng(0)
-tile = {"start": np.arange(n - 5) * 10, "logit": rng.normal(size=n - 5)}
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
 if __name__ == "__main__":
+    values = np.random.default_rng(0).random(n - 5).round(4)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
     try:
         with replace_file(Path(sys.argv[1])) as temporary:
-            write_track(temporary, plan, iter([("chr1", tile)]))
+            with BigWigWriter(temporary, {"chr1": 10 * n}) as track:
+                track.add("chr1", 20, 10, values)
     except InputError as error:
         print(error)
 """

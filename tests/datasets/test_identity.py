@@ -64,26 +64,27 @@ def test_a_change_in_place_is_named_with_both_values(data, column, change, words
     assert difference(old, work_identity(now)).startswith("the version of wavebind was 0.0.1 and")
 
 
-@pytest.mark.parametrize(("column", "change", "words"), CHANGES)
-def test_a_comparison_does_not_go_on_after_a_change(data, tmp_path, column, change, words):
-    """With real processes, as a person would run them."""
-
-    def compare() -> subprocess.CompletedProcess[str]:
-        words = [sys.executable, "-m", "wavebind", "compare", str(data), "--models", "jaspar:CTCF"]
-        return subprocess.run(
-            [*words, "--out", str(tmp_path / "c")], capture_output=True, text=True, timeout=300
-        )
-
-    assert compare().returncode == 0
-    edit(data, column, change)
-    again = compare()
+def test_a_comparison_does_not_go_on_after_a_change(data, tmp_path, cli):
+    arguments = ["compare", data, "--models", "jaspar:CTCF", "--out", tmp_path / "c"]
+    assert cli(*arguments)[0] == 0
+    windows = (data / "windows.parquet").read_bytes()
+    edit(data, *CHANGES[0][:2])
+    # With a real process, as a person would run it again.
+    command = [sys.executable, "-m", "wavebind", *map(str, arguments)]
+    again = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert again.returncode == 1
     assert "holds a comparison that cannot be continued with" in again.stderr
-    assert f"the {words} were " in again.stderr
+    assert "the labels 'bound' were " in again.stderr
+    (data / "windows.parquet").write_bytes(windows)
+    edit(data, *CHANGES[1][:2])
+    code, _, err = cli(*arguments)
+    assert code == 1
+    assert "the splits were " in err
+    (data / "windows.parquet").write_bytes(windows)
     marker = tmp_path / "c" / "compare.json"
     stored = json.loads(marker.read_text())
     write_json(marker, {k: stored[k] for k in ("format", "output", "codes_sha256")})
-    assert "were not noted by the version that began it" in compare().stderr
+    assert "were not noted by the version that began it" in cli(*arguments)[2]
 
 
 def begun(data: Path, run: Path, cli, *options: object) -> None:

@@ -257,6 +257,7 @@ def test_a_slope_in_words(run_copy, cli, slope, verdict):
     assert verdict in words(found, "CTCF")["tracking"]
 
 
+@pytest.mark.slow
 def test_checks_that_came_first_do_not_stand_in_the_way(run_copy, cli):
     run, data = run_copy
     arguments = ["--method", "gradcam", "--n", 4, "--device", "cpu"]

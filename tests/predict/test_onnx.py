@@ -27,7 +27,7 @@ CONFIGS = {
 
 @pytest.mark.parametrize(
     "kind",
-    [k if k == "ensemble" else pytest.param(k, marks=pytest.mark.slow) for k in CONFIGS],
+    [pytest.param(k, marks=pytest.mark.slow) for k in CONFIGS],
 )
 def test_another_runtime_gives_the_same_numbers(cli, run_copy, tmp_path, kind):
     import onnxruntime

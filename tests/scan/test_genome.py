@@ -26,6 +26,7 @@ from wavebind.genome.tiles import grid, tiles_of
 from wavebind.models import load_model
 from wavebind.models.prediction import predict_logits
 from wavebind.scan.genome import merge_scan, scan_genome
+from wavebind.scan.plan import ScanPlan
 from wavebind.scan.settings import ScanConfig, ScanJob
 
 CLI = Callable[..., tuple[int, str, str]]
@@ -69,7 +70,7 @@ def read_track(path: Path) -> dict[str, dict[int, float]]:
 
 
 @pytest.mark.parametrize(
-    "mode", ["windows", "auto", pytest.param("sliding", marks=pytest.mark.slow)]
+    "mode", ["windows", *(pytest.param(m, marks=pytest.mark.slow) for m in ("auto", "sliding"))]
 )
 @pytest.mark.parametrize("stride", [7, pytest.param(8, marks=pytest.mark.slow)])
 def test_the_track_is_that_of_windows_scored_one_by_one(
@@ -388,3 +389,39 @@ def test_tiles_cover_every_window_once(tmp_path: Path) -> None:
         if any(c == r and a <= m < b for r, a, b in regions)
     ]
     assert found == wanted
+
+
+def test_a_draft_genome_costs_what_its_bases_cost(
+    trained: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of scaffolds share the chunks, and the index is read once a chunk."""
+    rng = np.random.default_rng(0)
+    scaffolds = {f"s{i}": random_dna(rng, int(n)) for i, n in enumerate(rng.integers(20, 200, 900))}
+    path = tmp_path / "draft.fa"
+    path.write_text(fasta_text(scaffolds))
+    config = ScanConfig(stride=16, mode="windows")
+    job = ScanJob(str(trained[0]), str(path), str(tmp_path / "d.bw"), config=config)
+    plan = ScanPlan(job, None)
+    fit = [name for name, letters in scaffolds.items() if len(letters) >= LENGTH]
+    assert len(plan.tiles) == len(fit) > 700
+    assert len(plan.chunks) == 1
+    monkeypatch.setattr("wavebind.scan.plan._TILE", 20_000)
+    assert 3 <= len(ScanPlan(job, None).chunks) <= 5
+    assert sum(len(tiles) for _, tiles in ScanPlan(job, None).chunks) == len(fit)
+    summary = scan_genome(job, pool=HERE)
+    assert summary is not None
+    track = pyBigWig.open(str(tmp_path / "d.bw"))
+    assert list(track.chroms()) == fit
+    model, card = load_model(trained[0] / "model.safetensors")
+    n = 0
+    for name in fit:
+        starts = np.arange(0, len(scaffolds[name]) - LENGTH + 1, 16)
+        n += len(starts)
+        if name not in fit[::100]:
+            continue
+        codes = np.stack([to_codes(scaffolds[name][s : s + LENGTH]) for s in starts])
+        expected = card.probabilities(predict_logits(model, codes).astype(np.float64))
+        found = [track.values(name, int(s) + LENGTH // 2, int(s) + LENGTH // 2 + 1)[0]
+                 for s in starts]  # fmt: skip
+        np.testing.assert_allclose(found, expected, rtol=0.1, atol=2e-3)
+    assert summary.n_windows == n

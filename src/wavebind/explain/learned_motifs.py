@@ -182,8 +182,8 @@ def find_motifs(
 def told_apart(motifs: Sequence[FoundMotif]) -> list[int]:
     """Which motifs are shown: not what only seems to speak against binding.
 
-    A pattern of that sign without information is noise, and one that is part of a motif for binding
-    is that motif, cut at another place, where it stands in a window twice.
+    A pattern of that sign without information is noise. One that is part of a motif for binding is
+    that motif, cut at another place.
 
     Returns
     -------

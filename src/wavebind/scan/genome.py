@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,10 +14,11 @@ from wavebind.core.errors import InputError
 from wavebind.core.files import replace_file
 from wavebind.core.shards import Arrays, Shard
 from wavebind.core.workers import WorkerPool, run_chunks, silent
+from wavebind.genome.tiles import Tile
 from wavebind.scan.plan import ScanPlan
 from wavebind.scan.settings import ScanJob
 from wavebind.scan.sites import Call, call_sites, decoy_rate, q_values, write_narrowpeak
-from wavebind.scan.tile_scores import score_decoys, score_tile
+from wavebind.scan.tile_scores import score_decoys, score_tiles
 from wavebind.scan.track import write_track
 
 __all__ = ["ScanSummary", "merge_scan", "scan_genome"]
@@ -122,13 +123,13 @@ def scan_genome(
             lambda decoys: step(decoys.size * len(decoys.places)),
         )
         task = plan.task(plan.threshold() - job.config.screen)
-        begin("scanning, bases", sum(tile.end - tile.start for _, tile in chunks))
+        begin("scanning, bases", sum(map(_bases, (tiles for _, tiles in chunks))))
         run_chunks(
-            partial(score_tile, task),
+            partial(score_tiles, task),
             chunks,
             plan.store,
             workers,
-            lambda tile: step(tile.end - tile.start),
+            lambda tiles: step(_bases(tiles)),
         )
         return _assemble(plan) if share.count == 1 else None
 
@@ -225,19 +226,26 @@ def _chunks(
         middles.clear()
         logits.clear()
 
-    for number, tile in plan.chunks:
-        found = plan.store.read(number)
-        if tile.chrom != chrom:
-            call()
-            chrom = tile.chrom
-        counts += [*found["counts"], int(found["alone"].sum())]
-        sampled.append(found["sampled"])
-        above = found["logit"] >= threshold
-        # Only what may be called is held: a chromosome has a hundred million windows.
-        middles.append(found["start"][above] + plan.length // 2)
-        logits.append(found["logit"][above])
-        yield chrom, found
+    for number, tiles in plan.chunks:
+        whole = plan.store.read(number)
+        counts += whole["counts"].sum(axis=0)
+        sampled.append(whole["sampled"])
+        ends = np.cumsum(whole["counts"][:, 0] - whole["counts"][:, 1])
+        for tile, begin, end in zip(tiles, [0, *ends[:-1]], ends, strict=True):
+            if tile.chrom != chrom:
+                call()
+                chrom = tile.chrom
+            found = {name: whole[name][begin:end] for name in ("start", "logit")}
+            above = found["logit"] >= threshold
+            # Only what may be called is held: a chromosome has a hundred million windows.
+            middles.append(found["start"][above] + plan.length // 2)
+            logits.append(found["logit"][above])
+            yield chrom, found
     call()
+
+
+def _bases(tiles: Sequence[Tile]) -> int:
+    return sum(tile.end - tile.start for tile in tiles)
 
 
 def _distance(

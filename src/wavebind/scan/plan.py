@@ -172,9 +172,22 @@ class ScanPlan:
         )
 
     @property
-    def chunks(self) -> list[tuple[int, Tile]]:
-        """The tiles, numbered after the decoys."""
-        return [(len(self.decoys) + i, tile) for i, tile in enumerate(self.tiles)]
+    def chunks(self) -> list[tuple[int, tuple[Tile, ...]]]:
+        """The tiles, in groups of about one full tile, numbered after the decoys.
+
+        A draft genome has a hundred thousand scaffolds. A chunk for each of them would be a file,
+        and the index of the genome read again.
+        """
+        groups: list[list[Tile]] = []
+        held = 0
+        for tile in self.tiles:
+            size = tile.end - tile.start
+            if not groups or held + size > _TILE:
+                groups.append([])
+                held = 0
+            groups[-1].append(tile)
+            held += size
+        return [(len(self.decoys) + i, tuple(tiles)) for i, tiles in enumerate(groups)]
 
 
 def _default_stride(step: int) -> int:

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.core.shards import Arrays
-from wavebind.genome.genomes import open_genome
+from wavebind.genome.genomes import Genome, open_genome
 from wavebind.genome.sequences import Codes
 from wavebind.genome.shuffling import dinucleotide_shuffle
 from wavebind.genome.tiles import Tile, few_unknown, grid, read_codes, windows_of
@@ -27,7 +28,7 @@ from wavebind.models import Classifier
 from wavebind.models.prediction import load_selected, predict_logits
 from wavebind.scan.sliding import Slider, can_slide
 
-__all__ = ["MODES", "Decoys", "ScanTask", "make_slider", "score_decoys", "score_tile"]
+__all__ = ["MODES", "Decoys", "ScanTask", "make_slider", "score_decoys", "score_tiles"]
 
 MODES = ("auto", "windows", "sliding")
 #: One window in so many is scored both ways, to measure how near they are.
@@ -105,32 +106,41 @@ def _load(run: str, output: str | None, device: str, mode: str) -> tuple[Classif
     return model, make_slider(model, mode)
 
 
-def score_tile(task: ScanTask, tile: Tile) -> Arrays:
-    """Logits of the windows of a tile.
+def score_tiles(task: ScanTask, tiles: Sequence[Tile]) -> Arrays:
+    """Logits of the windows of some tiles: one, or many small ones of a draft genome.
 
     Parameters
     ----------
     task : ScanTask
-    tile : Tile
+    tiles : sequence of Tile
 
     Returns
     -------
     dict of numpy.ndarray
-        ``start`` (int64, shape ``(window,)``, those that were scored), ``logit`` (float32) and
-        ``alone`` (bool: scored by itself). ``sampled`` (float32, shape ``(sample, 2)``) holds the
-        sliding logit and that of the window by itself. ``counts`` (int64) has the windows, and
-        those left out for unknown bases.
+        One tile after the other. ``start`` (int64, shape ``(window,)``, those that were scored),
+        ``logit`` (float32) and ``alone`` (bool: scored by itself). ``sampled`` (float32, shape
+        ``(sample, 2)``) holds the sliding logit and that of the window by itself. ``counts``
+        (int64, shape ``(tile, 3)``) has for each tile the windows, those left out for unknown
+        bases, and those that were scored by themselves.
     """
     model, slider = _load(task.run, task.output, task.device, task.mode)
+    with open_genome(Path(task.genome), checksum=task.checksum) as genome:
+        found = [_score_tile(task, tile, model, slider, genome) for tile in tiles]
+    return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
+
+
+def _score_tile(
+    task: ScanTask, tile: Tile, model: Classifier, slider: Slider | None, genome: Genome
+) -> Arrays:
     length = model.config.length
     starts = grid(tile, length, task.stride)
     margin = slider.margin if slider else 0
     begin = tile.start - margin
-    with open_genome(Path(task.genome), checksum=task.checksum) as genome:
-        codes = read_codes(genome, tile.chrom, begin, tile.end - 1 + length + margin)
+    codes = read_codes(genome, tile.chrom, begin, tile.end - 1 + length + margin)
     kept = starts[few_unknown(codes, starts - begin, length)]
     found = score_windows(model, slider, codes, begin, tile.start, kept, task)
-    found["counts"] = np.array([len(starts), len(starts) - len(kept)])
+    n_alone = int(found["alone"].sum())
+    found["counts"] = np.array([[len(starts), len(starts) - len(kept), n_alone]])
     return found
 
 
@@ -163,7 +173,7 @@ def score_windows(
     Returns
     -------
     dict of numpy.ndarray
-        As of :func:`score_tile`, without the counts.
+        As of :func:`score_tiles`, without the counts.
     """
     windows = windows_of(codes, model.config.length)
     if slider is None or not len(starts):

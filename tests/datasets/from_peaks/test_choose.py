@@ -511,6 +511,7 @@ def test_settings_are_checked_when_made():
     assert ChromosomeSplit().parts("2", np.array([0, 9]), np.array([5, 12])).tolist() == [2, 2]
 
 
+@pytest.mark.slow
 def test_the_real_peaks_of_chr22(cli, tmp_path, shared_data, monkeypatch):
     """The command of the documentation, every kind of background at once."""
     monkeypatch.setenv("WAVEBIND_CACHE", str(tmp_path / "cache"))
