@@ -15,7 +15,7 @@ from wavebind.explain.gradcam import grad_cam
 from wavebind.explain.run import explain_run, read_explained
 from wavebind.explain.tracks import best_stretch
 from wavebind.genome.sequences import to_letters
-from wavebind.models import load_model
+from wavebind.models import ModelConfig, load_model
 from wavebind.models.prediction import predict_logits
 from wavebind.models.results import EXPLANATIONS
 from wavebind.report.pictures import write_pictures
@@ -182,3 +182,16 @@ def test_a_coefficient_is_shared_out_by_the_energy_of_its_wavelet():
         spread = np.sqrt(share @ (bases - 80) ** 2)
         # The closed form is of the Gaussian that is nearest to the wavelet.
         assert spread == pytest.approx(time_spread(config.wavelet) * period, rel=0.35)
+
+
+@pytest.mark.parametrize(("front", "said"), [("wavelets", False), ("signal", True)])
+def test_a_picture_for_people_is_not_called_what_the_network_saw(front, said):
+    from wavebind.report.explanation_plots import draw_explanation
+
+    config = ModelConfig(LENGTH, front=front)
+    n = len(config.scalogram.periods(LENGTH))
+    codes = np.zeros(LENGTH, np.uint8)
+    figure = draw_explanation("w", codes, np.zeros((n, LENGTH), np.float32),
+                              np.arange(LENGTH, dtype=np.float32), config, 0.5)  # fmt: skip
+    title = figure.axes[0].get_title(loc="left")
+    assert ("a picture for people; this network reads the bases themselves" in title) == said

@@ -17,11 +17,13 @@ from wavebind.report.plots import (
     draw_plane,
     new_figure,
 )
-from wavebind.wavelets.scalograms import ScalogramConfig, wavelet_picture
+from wavebind.wavelets.scalograms import wavelet_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from wavebind.models import ModelConfig
 
 __all__ = ["draw_explanation", "draw_logo", "draw_mean_map", "draw_motif", "draw_profiles"]
 
@@ -82,13 +84,16 @@ def draw_explanation(
     codes: Codes,
     cam: NDArray[np.float32],
     base_scores: NDArray[np.float32],
-    config: ScalogramConfig,
+    config: ModelConfig,
     probability: float,
     *,
     start: int = 0,
     method: str = "gradcam",
 ) -> Figure:
     """One window: its scalogram, the map over it, the score of each base, and the best stretch.
+
+    Beside a network that reads the bases themselves the scalogram is a picture for people, which
+    its title says.
 
     Parameters
     ----------
@@ -99,7 +104,7 @@ def draw_explanation(
         Shape ``(scale, position)``, from 0 to 1.
     base_scores : numpy.ndarray
         Shape ``(position,)``.
-    config : ScalogramConfig
+    config : ModelConfig
     probability : float
         The model's, for the title.
     start : int
@@ -110,11 +115,15 @@ def draw_explanation(
     figure = new_figure(9, 7.6)
     rows = figure.subplots(4, 1, gridspec_kw={"height_ratios": [3, 3, 1.5, 1.7]})
     scalogram, overlay, bases, zoom = rows
-    periods = config.periods(len(codes))
-    picture = wavelet_picture(config, codes, "modulus")
+    wavelets = config.scalogram
+    periods = wavelets.periods(len(codes))
+    picture = wavelet_picture(wavelets, codes, "modulus")
     draw_plane(scalogram, picture, periods, start=start)
-    draw_cone(scalogram, config, len(codes), start)
-    scalogram.set_title(f"{name}   P(bound) = {probability:.3f}", fontsize=10, loc="left")
+    draw_cone(scalogram, wavelets, len(codes), start)
+    title = f"{name}   P(bound) = {probability:.3f}"
+    if config.front_name == "signal":
+        title += "\nscalogram: a picture for people; this network reads the bases themselves"
+    scalogram.set_title(title, fontsize=10, loc="left")
     # In grey, so that colour is the map's alone.
     draw_plane(overlay, picture, periods, start=start, cmap="gray")
     rgba = _inferno(cam)

@@ -67,7 +67,7 @@ def write_films(
                 explained.codes[i],
                 maps[0],
                 batches[0].base_scores[0],
-                card.model.scalogram,
+                card.model,
                 float(explained.probability[i]),
                 start=max(int(explained.start[i]), 0),
                 method=method,

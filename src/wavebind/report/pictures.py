@@ -35,7 +35,7 @@ def write_pictures(
             explained.codes[i],
             explained.maps[i],
             explained.base_scores[i],
-            config.scalogram,
+            config,
             float(explained.probability[i]),
             start=max(int(explained.start[i]), 0),
             method=explained.method,

@@ -232,7 +232,7 @@ def _explanation(
             explained.codes[i],
             explained.maps[i],
             explained.base_scores[i],
-            card.model.scalogram,
+            card.model,
             float(explained.probability[i]),
             start=max(int(explained.start[i]), 0),
             method=explained.method,
