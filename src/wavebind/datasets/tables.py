@@ -103,7 +103,34 @@ def read_labelled_table(
     """
     lines = read_lines(path)
     _, header = next(lines)
-    columns = header.lstrip("\ufeff").lstrip("#").split("\t")
+    columns = header.lstrip("#").split("\t")
+    table = _Table(path, _places(path, columns, split, labels, target), split, labels, target)
+    check = LetterCheck()
+    n_rows = 0
+    for number, line in lines:
+        if not line.strip():
+            continue
+        cells = line.split("\t")
+        if len(cells) != len(columns):
+            raise InputError(
+                f"{path} line {number}: found {len(cells)} tab-separated columns; the first line "
+                f"has {len(columns)}"
+            )
+        n_rows += 1
+        yield table.window(cells, f"{path} line {number}", check)
+    if not n_rows:
+        raise InputError(f"{path}: the table has a header and no rows")
+    check.raise_if_any(str(path))
+
+
+def _places(
+    path: Path,
+    columns: list[str],
+    split: ChromosomeSplit | None,
+    labels: Sequence[str],
+    target: Target | None,
+) -> dict[str, int]:
+    """Where each column is, if those that are needed are there."""
     where = {name: i for i, name in enumerate(columns)}
     if len(where) != len(columns):
         twice = sorted({c for c in columns if columns.count(c) > 1})
@@ -114,8 +141,7 @@ def read_labelled_table(
         raise InputError(
             f"{path} line 1: column {' and '.join(missing)} missing; the first line of a table "
             f"names its tab-separated columns, seq and {' '.join(wanted)} among them; "
-            f"found: "
-            f"{', '.join(columns[:12])[:300]}"
+            f"found: {', '.join(columns[:12])[:300]}"
         )
     if split is None and "split" not in where:
         raise InputError(
@@ -127,28 +153,23 @@ def read_labelled_table(
             f"{path} line 1: there is no chrom column, which splitting by chromosome needs; add "
             f"one, or a split column"
         )
-    check = LetterCheck()
-    n_rows = 0
-    for number, line in lines:
-        if not line.strip():
-            continue
-        cells = line.split("\t")
-        place = f"{path} line {number}"
-        if len(cells) != len(columns):
-            raise InputError(
-                f"{place}: found {len(cells)} tab-separated columns; the first line has "
-                f"{len(columns)}"
-            )
-        n_rows += 1
-        targets = tuple(_target(cells[where[name]], name, place) for name in labels)
-        value = math.nan
-        if target:
-            number_, targets, value = target.read(cells[where[target.column]], place)
-            label = str(number_)
-        else:
-            label = str(int(1 in targets)) if labels else cells[where["label"]].strip()
-        if label not in ("0", "1"):
-            raise InputError(f"{place}: label {label!r} is not 1 (bound) or 0 (unbound)")
+    return where
+
+
+@dataclass(frozen=True)
+class _Table:
+    """What the rows of a table are read by."""
+
+    path: Path
+    where: dict[str, int]
+    split: ChromosomeSplit | None
+    labels: Sequence[str]
+    target: Target | None
+
+    def window(self, cells: Sequence[str], place: str, check: LetterCheck) -> LabelledWindow:
+        """A row as a window."""
+        where = self.where
+        label, targets, value = self._label(cells, place)
         chrom = cells[where["chrom"]].strip() if "chrom" in where else ""
         start, end = _interval(cells, where, place)
         sequence = cells[where["seq"]].strip()
@@ -159,18 +180,10 @@ def read_labelled_table(
                 f"{place}: the interval {start}-{end} has {end - start} bp and the sequence "
                 f"{len(sequence)}; coordinates are 0-based and half-open"
             )
-        if split is not None:
-            if not chrom:
-                raise InputError(f"{place}: the chromosome is empty, so the window has no split")
-            part = split.part(chrom)
-        else:
-            part = cells[where["split"]].strip()
-            if part not in PARTS:
-                raise InputError(f"{place}: split {part!r} is not train, valid or test")
-        codes = to_codes(sequence, check, place)
-        yield LabelledWindow(
-            codes=codes,
-            label=int(label),
+        part = self._part(cells, chrom, place)
+        return LabelledWindow(
+            codes=to_codes(sequence, check, place),
+            label=label,
             part=part,
             chrom=chrom,
             start=start,
@@ -182,9 +195,27 @@ def read_labelled_table(
             targets=targets,
             value=value,
         )
-    if not n_rows:
-        raise InputError(f"{path}: the table has a header and no rows")
-    check.raise_if_any(str(path))
+
+    def _label(self, cells: Sequence[str], place: str) -> tuple[int, tuple[int, ...], float]:
+        """Bound or not, the labels one by one, and the number."""
+        where = self.where
+        if self.target:
+            return self.target.read(cells[where[self.target.column]], place)
+        targets = tuple(_target(cells[where[name]], name, place) for name in self.labels)
+        text = str(int(1 in targets)) if self.labels else cells[where["label"]].strip()
+        if text not in ("0", "1"):
+            raise InputError(f"{place}: label {text!r} is not 1 (bound) or 0 (unbound)")
+        return int(text), targets, math.nan
+
+    def _part(self, cells: Sequence[str], chrom: str, place: str) -> str:
+        if self.split is None:
+            part = cells[self.where["split"]].strip()
+            if part not in PARTS:
+                raise InputError(f"{place}: split {part!r} is not train, valid or test")
+            return part
+        if not chrom:
+            raise InputError(f"{place}: the chromosome is empty, so the window has no split")
+        return self.split.part(chrom)
 
 
 def _interval(cells: Sequence[str], where: dict[str, int], place: str) -> tuple[int, int]:

@@ -156,17 +156,7 @@ def choose_windows(
     dropped = bound.dropped
     positives = _keep_bound(counted.pop("bound"), config, dropped, notes)
     _require_parts(positives, config)
-    chosen = [positives.assign(label=1)]
-    for kind, pool in counted.items():
-        pool = pool[~pool["key"].isin(pd.concat([c["key"] for c in chosen]))]
-        pool = pool[~pool["key"].duplicated()]
-        if len(chosen) > 1:
-            pool = pool[~touching(pool, merged(chosen[1:]))]
-        for i, part in enumerate(PARTS):
-            here = pool[pool["part"].to_numpy() == i].reset_index(drop=True)
-            mine = positives[positives["part"].to_numpy() == i]
-            rows = choose(kind, part, here, mine, background, rng, notes)
-            chosen.append(here.iloc[rows].assign(label=0, score=np.nan, source=kind))
+    chosen = [positives.assign(label=1), *_unbound(positives, counted, config, rng, notes)]
     shuffled: dict[str, int] = {}
     if "shuffle" in background.kinds and background.ratio is not None:
         counts = positives["part"].to_numpy()
@@ -178,6 +168,31 @@ def choose_windows(
     place = table["chrom"].map({c: i for i, c in enumerate(chroms)}).to_numpy()
     table = table.iloc[np.lexsort((table["start"].to_numpy(), place))].reset_index(drop=True)
     return PeakWindows(table, shuffled, forbidden, notes, dropped, genome, config)
+
+
+def _unbound(
+    positives: pd.DataFrame,
+    counted: dict[str, pd.DataFrame],
+    config: PeakDatasetConfig,
+    rng: np.random.Generator,
+    notes: list[str],
+) -> list[pd.DataFrame]:
+    """The unbound windows of each kind and part; none is bound, or near one of another kind."""
+    import pandas as pd
+
+    keys, chosen = [positives["key"]], list[pd.DataFrame]()
+    for kind, pool in counted.items():
+        pool = pool[~pool["key"].isin(pd.concat(keys))]
+        pool = pool[~pool["key"].duplicated()]
+        if chosen:
+            pool = pool[~touching(pool, merged(chosen))]
+        for i, part in enumerate(PARTS):
+            here = pool[pool["part"].to_numpy() == i].reset_index(drop=True)
+            mine = positives[positives["part"].to_numpy() == i]
+            rows = choose(kind, part, here, mine, config.background, rng, notes)
+            chosen.append(here.iloc[rows].assign(label=0, score=np.nan, source=kind))
+            keys.append(chosen[-1]["key"])
+    return chosen
 
 
 def _place_candidates(
