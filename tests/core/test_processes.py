@@ -47,6 +47,7 @@ def test_the_answer_the_messages_and_another_process():
     assert 0 <= cost.seconds < 30
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_the_work_alone():
     _, small = run_isolated(hungry, (1,), print)
     _, large = run_isolated(hungry, (300,), print)

@@ -81,6 +81,7 @@ def test_what_is_there_is_not_done_again(tmp_path: Path) -> None:
     assert squares(store, 3) == [0, 77, 4]
 
 
+@pytest.mark.slow
 def test_a_killed_worker_changes_nothing(tmp_path: Path) -> None:
     calls = tmp_path / "calls"
     calls.mkdir()

@@ -137,6 +137,7 @@ def test_explain_with_a_signal_and_films(
     assert f"correlate at {written['scores']['value']:.2f} within a window" in page
 
 
+@pytest.mark.slow
 def test_a_signal_that_is_none(run_copy: tuple[Path, Path], tmp_path: Path, cli: CLI) -> None:
     run, data = run_copy
     text = tmp_path / "x.bw"

@@ -57,7 +57,7 @@ def test_values_are_those_of_scikit_learn(pairs, threshold):
     assert ranking_metrics(labels, scores)[0] == pytest.approx(found["auroc"].value)
 
 
-@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("ties", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_intervals_are_those_of_a_naive_bootstrap(ties):
     labels, scores = example(ties=ties)
     found = evaluate(labels, scores, 0.5, np.random.default_rng(1), n_resamples=2000)

@@ -111,7 +111,11 @@ def test_a_model_no_better_than_a_shortcut_is_told_so(scored):
 
 
 @pytest.mark.parametrize(
-    ("error", "verdict"), [(0.01, "cannot be told from"), (0.4, "is off by more than chance")]
+    ("error", "verdict"),
+    [
+        pytest.param(0.01, "cannot be told from", marks=pytest.mark.slow),
+        (0.4, "is off by more than chance"),
+    ],
 )
 def test_the_calibration_error_is_held_to_its_floor(scored, error, verdict):
     run, _, metrics = scored

@@ -38,7 +38,7 @@ def test_the_row_holds_the_octaves_one_after_the_other():
     assert counts == [-(-150 // 2**k) for k in range(len(counts))]
 
 
-@pytest.mark.parametrize("length", [150, 1000, 1001])
+@pytest.mark.parametrize("length", [150, 1000, pytest.param(1001, marks=pytest.mark.slow)])
 def test_it_reads_windows_of_any_length(length):
     config = load_recipe("long").model(length)
     model = build_model(config, torch.Generator().manual_seed(0)).eval()

@@ -104,9 +104,7 @@ def test_errors_say_what_to_do(make, message):
         make()
 
 
-@pytest.mark.parametrize(
-    "name", [n if n == "cnn" else pytest.param(n, marks=pytest.mark.slow) for n in NETWORKS]
-)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) for n in NETWORKS])
 def test_they_train_predict_and_explain(name, trained, tmp_path, cli):
     run = tmp_path / "run"
     arguments = [
