@@ -116,6 +116,7 @@ def test_a_view_has_the_splits_of_its_set(crossfitted):
     assert folds[0] != folds[1]
 
 
+@pytest.mark.slow
 def test_it_is_the_mean_of_what_is_trained_by_hand(crossfitted, tmp_path, cli):
     run, folder = crossfitted
     stored = json.loads((run / "run.json").read_text())

@@ -64,6 +64,7 @@ def classifier(**options):
     )
 
 
+@pytest.mark.slow
 def test_sequences_and_codes_are_the_same(windows):
     sequences, labels, groups = windows
     a = classifier().fit(sequences, labels, groups)

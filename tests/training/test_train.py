@@ -134,7 +134,7 @@ def start(data, out, epochs):
 
 
 def test_kill_9_then_resume(data, tmp_path):
-    epochs = 8
+    epochs = 5
     out = tmp_path / "killed"
     process = start(data, out, epochs)
     deadline = time.monotonic() + 120
