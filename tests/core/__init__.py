@@ -2,7 +2,6 @@
 
 Modules without a test file of their name, and the file that tests them:
 
-- `cache`: ../genome/test_genomes.py
 - `download`: ../genome/test_fetch.py
 - `filekinds`: test_files.py
 - `events`: ../training/test_train.py
