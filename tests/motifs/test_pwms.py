@@ -129,6 +129,15 @@ def test_meme_files_are_read_by_memelite(tmp_path):
             "line 4: a row of a matrix has four probabilities",
         ),
         ("MEME version 4\nMOTIF\n", "line 2: MOTIF has no name"),
+        (">MA0139.1 CTCF\nA  [ 87 167 ]\nC [ 2 3 ]\nG [ 2 3 ]\nT [ 2 3 ]\n", "'jaspar2meme'"),
+        (">NNGG\tCTCF\t6.0\n0.2\t0.3\t0.3\t0.2\n0.1\t0.1\t0.7\t0.1\n", "'homer2meme'"),
+        ("AC  M00001\nXX\nID  V$MYOD\nP0  A C G T\n01 1 2 2 0\n", "'transfac2meme'"),
+        (
+            "MEME version 4\n\nALPHABET= TGCA\n\nMOTIF m\nletter-probability matrix: w= 1\n"
+            "0.1 0.2 0.3 0.4\n",
+            "line 3: the alphabet is 'TGCA'",
+        ),
+        ("MEME version 4\nALPHABET= ACDEFGHIKLMNPQRSTVWY\nMOTIF m\n", "the alphabet is 'ACDEF"),
     ],
 )
 def test_bad_meme_files(tmp_path, text, message):
@@ -185,27 +194,6 @@ def test_a_planted_site_is_found_where_it_is():
     hits = best_hits(row[None], [motif])
     assert hits.start[0, 0] == 20
     assert hits.reverse[0, 0]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (">MA0139.1 CTCF\nA  [ 87 167 ]\nC [ 2 3 ]\nG [ 2 3 ]\nT [ 2 3 ]\n", "'jaspar2meme'"),
-        (">NNGG\tCTCF\t6.0\n0.2\t0.3\t0.3\t0.2\n0.1\t0.1\t0.7\t0.1\n", "'homer2meme'"),
-        ("AC  M00001\nXX\nID  V$MYOD\nP0  A C G T\n01 1 2 2 0\n", "'transfac2meme'"),
-        (
-            "MEME version 4\n\nALPHABET= TGCA\n\nMOTIF m\nletter-probability matrix: w= 1\n"
-            "0.1 0.2 0.3 0.4\n",
-            "line 3: the alphabet is 'TGCA'",
-        ),
-        ("MEME version 4\nALPHABET= ACDEFGHIKLMNPQRSTVWY\nMOTIF m\n", "the alphabet is 'ACDEF"),
-    ],
-)
-def test_other_formats_are_named_with_their_converter(tmp_path, text, message):
-    path = tmp_path / "m.txt"
-    path.write_text(text)
-    with pytest.raises(InputError, match=message):
-        read_meme(path)
 
 
 def test_a_gzipped_file_is_read(tmp_path):

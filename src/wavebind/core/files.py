@@ -20,6 +20,7 @@ from wavebind.core.errors import InputError, WritingError
 from wavebind.core.filekinds import HEAD, check_kind, is_device, is_pipe, refuse_pipe
 
 __all__ = [
+    "NOT_WHOLE",
     "check_readable",
     "read_lines",
     "replace_dir",
@@ -132,6 +133,10 @@ def read_lines(
 
 #: What ``surrogateescape`` makes of a byte that is not UTF-8 (PEP 383).
 _ESCAPED = re.compile("[\udc80-\udcff]")
+
+
+#: Of an output whose library says nothing of a full disk.
+NOT_WHOLE = "it was not written to its end; is the disk or the quota full?"
 
 
 def require_new(path: Path, force: bool) -> None:

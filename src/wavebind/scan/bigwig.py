@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wavebind.core.files import NOT_WHOLE
 from wavebind.core.processes import end_with_parent, without_main
 
 __all__ = ["BigWigWriter", "is_whole"]
 
 _MAGIC = b"\x26\xfc\x8f\x88"
-_NOT_WHOLE = "it was not written to its end; is the disk or the quota full?"
 
 
 class BigWigWriter:
@@ -85,7 +85,7 @@ class BigWigWriter:
                 done = self._pipe.recv() == "done"
             self._process.join()
             if not done or not is_whole(self._path, self._n_bases, self._last):
-                raise OSError(errno.EIO, _NOT_WHOLE)
+                raise OSError(errno.EIO, NOT_WHOLE)
         finally:
             self._process.join()
             self._pipe.close()
@@ -94,7 +94,7 @@ class BigWigWriter:
         try:
             self._pipe.send(message)
         except OSError as error:
-            raise OSError(errno.EIO, _NOT_WHOLE) from error
+            raise OSError(errno.EIO, NOT_WHOLE) from error
 
 
 def _write(pipe: Connection, path: str, lengths: list[tuple[str, int]]) -> None:

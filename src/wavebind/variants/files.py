@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from wavebind.core.errors import InputError
+from wavebind.core.files import NOT_WHOLE
 from wavebind.core.versions import version
 from wavebind.genome.vcf import VcfHeader, VcfRecord, ends_whole, with_info
 from wavebind.variants.verdicts import VERDICTS, Effect
@@ -167,9 +168,7 @@ class VariantWriter:
         self._stream.close()
         # bgzip's library says nothing of a disk that fills up at the end.
         if self._packed and kind is None and not ends_whole(self._path):
-            raise OSError(
-                errno.EIO, "it was not written to its end; is the disk or the quota full?"
-            )
+            raise OSError(errno.EIO, NOT_WHOLE)
 
     def _line(self, text: str) -> None:
         self._stream.write(text.encode() + b"\n")
