@@ -1,12 +1,14 @@
 """Where the cache lies, and what takes its place."""
 
 import logging
+import os
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from wavebind.core.cache import cache_folder
+from wavebind.core.cache import cache_folder, cache_limit, make_room
+from wavebind.core.errors import InputError
 
 
 @pytest.fixture(autouse=True)
@@ -40,3 +42,35 @@ def test_a_missing_home(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Path, "home", no_home)
     assert cache_folder().parent == tmp_path / "tmp"
+
+
+def _entries(folder, sizes):
+    folder.mkdir()
+    for age, (name, size) in enumerate(sizes.items()):
+        (folder / name).write_bytes(b"x" * size)
+        os.utime(folder / name, (1e9 + age, 1e9 + age))
+
+
+def test_the_files_used_longest_ago_make_room(tmp_path, monkeypatch, caplog):
+    folder = tmp_path / "features"
+    _entries(folder, {"old": 400, "middle": 400, "new": 100, ".writing": 5000})
+    monkeypatch.setenv("WAVEBIND_CACHE_GB", "1e-6")
+    assert make_room(folder, 100) == 0
+    os.utime(folder / "old")  # used just now
+    with caplog.at_level(logging.WARNING, logger="wavebind"):
+        assert make_room(folder, 200) == 1
+    assert sorted(p.name for p in folder.iterdir()) == [".writing", "new", "old"]
+    assert "1 computed files that were used longest ago are removed" in caplog.text
+    assert make_room(folder, 5000) == 2, "one larger than the limit gets its place"
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "much", "nan", "inf"])
+def test_a_size_of_the_cache_that_is_none(text, monkeypatch):
+    monkeypatch.setenv("WAVEBIND_CACHE_GB", text)
+    with pytest.raises(InputError, match="a positive number; found"):
+        cache_limit()
+
+
+def test_the_size_of_the_cache_is_20_gb(monkeypatch):
+    monkeypatch.delenv("WAVEBIND_CACHE_GB", raising=False)
+    assert cache_limit() == 20 * 10**9

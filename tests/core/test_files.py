@@ -182,3 +182,25 @@ def test_a_pipe_that_was_read_is_said_to_be_one(tmp_path):
     with pytest.raises(InputError, match="nothing came out of this pipe"):
         list(read_lines(pipe))
     feeder.join()
+
+
+def test_a_file_behind_a_link_is_replaced_and_the_link_stays(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "scores.tsv").write_text("old")
+    link = tmp_path / "scores.tsv"
+    link.symlink_to(tmp_path / "disk" / "scores.tsv")
+    with replace_file(link) as temporary:
+        temporary.write_text("new")
+    assert link.is_symlink()
+    assert (tmp_path / "disk" / "scores.tsv").read_text() == "new"
+
+
+def test_a_disk_that_fails_while_it_is_read(tmp_path, monkeypatch):
+    def failing(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(b"chr1\n"))
+    monkeypatch.setattr(gzip.GzipFile, "peek", failing)
+    with pytest.raises(InputError, match=r"cannot be read \(Input/output error\)"):
+        list(read_lines(path))

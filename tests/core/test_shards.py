@@ -1,5 +1,6 @@
 """Chunks of a job: whose they are, and who is at work on them."""
 
+import errno
 import json
 import os
 import subprocess
@@ -81,3 +82,28 @@ def test_a_removal_is_seen_whole_or_not_at_all(tmp_path: Path, monkeypatch) -> N
     with pytest.raises(KeyboardInterrupt):
         store.remove()
     assert not (tmp_path / "p").exists()
+
+
+def test_a_file_system_without_locks_is_worked_on_all_the_same(tmp_path, monkeypatch) -> None:
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("wavebind.core.shards.fcntl.flock", none)
+    store = ChunkStore(tmp_path / "p", {"model": "one"})
+    with store.claimed(Shard()):
+        store.write(0, {"x": np.arange(3)})
+    assert store.read(0)["x"].tolist() == [0, 1, 2]
+
+
+def test_a_folder_that_became_read_only_is_named(tmp_path, monkeypatch) -> None:
+    store = ChunkStore(tmp_path / "p", {"model": "one"})
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.open", refused)
+    with (
+        pytest.raises(InputError, match="permission denied; write elsewhere"),
+        store.claimed(Shard()),
+    ):
+        pass

@@ -264,3 +264,12 @@ def test_a_script_without_a_guard_is_run_once(tmp_path: Path) -> None:
     )
     assert done.stdout == "[6, 8]\n", done.stderr
     assert lines.read_text() == "once\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "device", "size"), [(None, "cuda", 1), (None, "mps", 1), (3, "cuda", 3)]
+)
+def test_one_process_a_gpu(asked, device, size, monkeypatch):
+    monkeypatch.setattr("wavebind.core.workers.resolve_device", lambda name: torch.device(name))
+    assert WorkerPool(workers=asked).on(device).size == size
+    assert WorkerPool(workers=asked).on("cpu") == WorkerPool(workers=asked)

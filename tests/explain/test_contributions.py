@@ -221,3 +221,18 @@ def test_images_are_mutated_as_they_are():
     mutant = codes.clone()
     mutant[0, 9] = 2
     assert found[0, 9, 2].item() == pytest.approx(logit(model, mutant)[0].item(), abs=1e-3)
+
+
+def test_gradients_are_asked_for_in_batches_that_memory_holds(model, monkeypatch):
+    sizes = []
+    run = type(model).run_segments
+
+    def counted(self, x, first, last=None):
+        if last is None and x.requires_grad:
+            sizes.append(len(x))
+        return run(self, x, first, last)
+
+    monkeypatch.setattr(type(model), "run_segments", counted)
+    integrated_gradients(model, windows(40))
+    assert sum(sizes) >= 40 * 32 * 2
+    assert max(sizes) <= 128

@@ -173,7 +173,7 @@ def test_the_best_stretch(scores, width, expected):
 
 def test_a_coefficient_is_shared_out_by_the_energy_of_its_wavelet():
     config = ScalogramConfig(wavelet=Wavelet(beta=4.0), n_scales=5, min_period=4, max_period=24)
-    weights = base_weights(config, 160)
+    weights = np.stack(list(base_weights(config, 160)))
     np.testing.assert_allclose(weights.sum(axis=2), 1, atol=1e-5)
     bases = np.arange(160)
     for scale, period in enumerate(config.periods(160)):

@@ -1,5 +1,6 @@
 """The search: its space, its trials, processes that share it and processes that die."""
 
+import errno
 import json
 import os
 import re
@@ -30,6 +31,7 @@ from wavebind.training.recipes import Recipe, load_recipe, recipe_names, recipe_
 from wavebind.tune.search import TuneConfig, trial_rows, tune
 from wavebind.tune.space import GROUPS, SearchSpace
 from wavebind.tune.study import (
+    BASE,
     SILENCE,
     alive,
     best_trial,
@@ -477,6 +479,29 @@ def test_processes_that_begin_at_once_agree(tmp_path, no_noise):
     refused = [one for one in found if isinstance(one, str)]
     assert all("the search was begun with seed" in one for one in refused)
     assert sorted(path.name for path in (tmp_path / "s").glob(".*")) == []
+
+
+def test_a_folder_without_hard_links_has_one_first_process(tmp_path, no_noise, monkeypatch):
+    def none(*_):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", none)
+    found = _at_once(lambda _: join_study(tmp_path / "s", {"seed": 1}, None), 8)
+    assert len(found) == 8
+    with pytest.raises(InputError, match="the search was begun with seed 1, and this is with 2"):
+        join_study(tmp_path / "s", {"seed": 2}, None)
+
+
+@pytest.mark.slow
+def test_a_search_that_is_started_several_times_at_once(trained, tmp_path):
+    out = tmp_path / "search"
+    processes = [_start(trained[1], out, "--trials", 4, "--epochs", 1) for _ in range(4)]
+    errors = [process.communicate(timeout=400)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, errors
+    rows = trial_rows(study_of(out))
+    assert [row["state"] for row in rows] == ["complete"] * 4
+    bases = [t for t in study_of(out).trials if BASE in t.user_attrs and t.state.name == "COMPLETE"]
+    assert len(bases) == 1
 
 
 def test_what_is_no_journal(tmp_path, no_noise):

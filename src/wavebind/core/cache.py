@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import multiprocessing
 import os
@@ -9,7 +10,12 @@ import stat
 import tempfile
 from pathlib import Path
 
-__all__ = ["cache_folder", "spare_folder"]
+from wavebind.core.errors import InputError
+
+__all__ = ["cache_folder", "cache_limit", "make_room", "spare_folder"]
+
+#: Bytes of computed features that are kept unless WAVEBIND_CACHE_GB says otherwise.
+DEFAULT_LIMIT = 20 * 10**9
 
 
 def cache_folder() -> Path:
@@ -31,6 +37,69 @@ def cache_folder() -> Path:
     if not os.access(folder, os.W_OK):
         return spare_folder(f"{folder} is read-only")
     return folder
+
+
+def cache_limit() -> int:
+    """Bytes that a folder of the cache may hold: ``WAVEBIND_CACHE_GB``, by default 20 GB.
+
+    Raises
+    ------
+    InputError
+        If the variable holds no positive number.
+    """
+    text = os.environ.get("WAVEBIND_CACHE_GB")
+    if text is None:
+        return DEFAULT_LIMIT
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = -1.0
+    if not 0 < limit < 1e9:
+        raise InputError(
+            f"WAVEBIND_CACHE_GB is the size of the cache in GB, a positive number; found {text!r}"
+        )
+    return int(limit * 1e9)
+
+
+def make_room(folder: Path, size: int) -> int:
+    """Remove the files of a cache that were used longest ago, until a new one has its place.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Of files that can be computed again; a file's time of change is that of its last use.
+    size : int
+        Bytes of the new file. One that is larger than the limit gets its place all the same.
+
+    Returns
+    -------
+    int
+        Number of files that were removed.
+    """
+    entries = []
+    for path in folder.iterdir():
+        with contextlib.suppress(OSError):  # another process may remove it at this moment
+            found = path.lstat()
+            # A hidden name is that of a file which another process is writing.
+            if stat.S_ISREG(found.st_mode) and not path.name.startswith("."):
+                entries.append((found.st_mtime_ns, found.st_size, path))
+    room = cache_limit() - size - sum(n for _, n, _ in entries)
+    removed = 0
+    for _, n, path in sorted(entries):
+        if room >= 0:
+            break
+        with contextlib.suppress(OSError):
+            path.unlink()
+            room, removed = room + n, removed + 1
+    if removed:
+        logging.getLogger("wavebind").warning(
+            "%s: %d computed files that were used longest ago are removed; WAVEBIND_CACHE_GB sets "
+            "the size of the cache (now %g)",
+            folder,
+            removed,
+            cache_limit() / 1e9,
+        )
+    return removed
 
 
 def spare_folder(why: str) -> Path:

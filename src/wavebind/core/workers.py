@@ -13,12 +13,12 @@ import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import islice
 from typing import Any
 
-from wavebind.core.devices import one_thread
+from wavebind.core.devices import one_thread, resolve_device
 from wavebind.core.errors import InputError, Interrupted
 from wavebind.core.memory import keep_memory
 from wavebind.core.processes import end_with_parent, without_main
@@ -42,8 +42,8 @@ class WorkerPool:
     Attributes
     ----------
     workers : int or None
-        Processes on this machine; by default one a processor core that this process may use. With
-        one, this process does the work itself.
+        Processes on this machine; by default one a processor core that this process may use, or
+        one for a GPU. With one, this process does the work itself.
     dask : str or None
         Address of a Dask scheduler, as ``tcp://10.0.0.1:8786``, whose workers do it instead. They
         must see the input files under the same paths, and have wavebind.
@@ -60,6 +60,24 @@ class WorkerPool:
             raise InputError(f"workers must be from 1 to 1024; found {self.workers}")
         if self.dask is not None and self.workers is not None:
             raise InputError("a Dask cluster has its own workers; give --dask or --workers")
+
+    def on(self, device: str) -> WorkerPool:
+        """The same for work on a device: one process a GPU, if no number was asked for.
+
+        Parameters
+        ----------
+        device : str
+            As :func:`wavebind.core.devices.resolve_device` takes it.
+
+        Raises
+        ------
+        InputError
+            If this machine has no such device.
+        """
+        if self.workers is not None or self.dask is not None:
+            return self
+        # Processes would share one card, each with a copy of the network and a queue of its own.
+        return self if resolve_device(device).type == "cpu" else replace(self, workers=1)
 
     @property
     def size(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ from wavebind.wavelets.operators import wavelet_operator
 from wavebind.wavelets.scalograms import ScalogramConfig
 
 __all__ = ["METHODS", "Explanation", "base_weights", "check_method", "explain_windows"]
+
+#: Weights of bases that are kept from batch to batch (256 MiB).
+_MAX_WEIGHTS = 2**26
 
 #: What is said of each method in lists.
 METHODS: dict[str, str] = {
@@ -66,8 +70,8 @@ def check_method(method: str) -> None:
         raise InputError(f"method {method!r} is not known; choose one of: {', '.join(METHODS)}")
 
 
-def base_weights(config: ScalogramConfig, length: int) -> NDArray[np.float32]:
-    """How much of a coefficient at each scale and position comes from each base.
+def base_weights(config: ScalogramConfig, length: int) -> Iterator[NDArray[np.float32]]:
+    """How much of a coefficient at each scale and position comes from each base, scale by scale.
 
     A coefficient of a long period sees many bases. Its score is shared out among them by the
     energy of the wavelet over each. So a map says what it can of bases and no more.
@@ -78,26 +82,39 @@ def base_weights(config: ScalogramConfig, length: int) -> NDArray[np.float32]:
     length : int
         Window length in base pairs.
 
-    Returns
-    -------
+    Yields
+    ------
     numpy.ndarray
-        ``float32``, shape ``(scale, position, base)``; adds up to 1 over the bases.
+        ``float32``, shape ``(position, base)``; adds up to 1 over the bases. Those of all scales
+        of a window of 4,000 bp would take gigabytes.
     """
-    operator = wavelet_operator(
-        config.wavelet, config.periods(length), length, config.norm, 1, config.padding
-    )
-    energy = np.abs(operator.transpose(1, 2, 0)) ** 2
-    return np.asarray(energy / energy.sum(axis=2, keepdims=True), dtype=np.float32)
+    for period in config.periods(length):
+        operator = wavelet_operator(
+            config.wavelet, np.array([period]), length, config.norm, 1, config.padding
+        )
+        energy = np.abs(operator[:, 0].T) ** 2
+        yield np.asarray(energy / energy.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
-def _map_scores(model: Classifier, maps: NDArray[np.float32]) -> NDArray[np.float32]:
+class _SharedOut:
     """One number a base from maps: over the scales, each shared out by its wavelets' support."""
-    if model.config.front_name == "signal":
-        return np.asarray(maps.mean(axis=1), dtype=np.float32)
-    weights = base_weights(model.config.scalogram, model.config.length)
-    n_scales = weights.shape[0]
-    found = np.tensordot(maps, weights, axes=([1, 2], [0, 1])) / n_scales
-    return np.asarray(found, dtype=np.float32)
+
+    def __init__(self, model: Classifier) -> None:
+        config, length = model.config.scalogram, model.config.length
+        self.make = partial(base_weights, config, length)
+        self.maps_are_bases = model.config.front_name == "signal"
+        self.keep = len(config.periods(length)) * length**2 <= _MAX_WEIGHTS
+        self.weights: list[NDArray[np.float32]] = []
+
+    def __call__(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
+        if self.maps_are_bases:
+            return np.asarray(maps.mean(axis=1), dtype=np.float32)
+        if self.keep and not self.weights:
+            self.weights = list(self.make())
+        found = np.zeros((len(maps), maps.shape[2]), dtype=np.float32)
+        for scale, weights in enumerate(self.weights or self.make()):
+            found += maps[:, scale] @ weights
+        return found / np.float32(maps.shape[1])
 
 
 def explain_windows(
@@ -143,21 +160,26 @@ def explain_windows(
         raise InputError(f"method {method!r} looks at bases, not at stages; leave them out")
     device = next(model.parameters()).device
     names = default_stages(model) if stages is None else tuple(stages)
+    shared_out = _SharedOut(model)
     for start in range(0, len(indices), batch_size):
         part = indices[start : start + batch_size]
         batch = torch.from_numpy(np.ascontiguousarray(codes[part])).to(device)
         with flush_denormals():
-            yield _explain(model, batch, method, names)
+            yield _explain(model, batch, method, names, shared_out)
         if progress:
             progress(len(part))
 
 
 def _explain(
-    model: Classifier, batch: torch.Tensor, method: str, stages: Sequence[str]
+    model: Classifier,
+    batch: torch.Tensor,
+    method: str,
+    stages: Sequence[str],
+    shared_out: _SharedOut,
 ) -> Explanation:
     if method in KINDS:
         maps = grad_cam(model, batch, stages, method).cpu().numpy()
-        return Explanation(_map_scores(model, maps), maps)
+        return Explanation(shared_out(maps), maps)
     if method == "occlusion":
         return Explanation(occlusion(model, batch).cpu().numpy())
     find = mutagenesis if method == "ism" else integrated_gradients

@@ -32,7 +32,9 @@ __all__ = [
 ]
 
 #: Mutants of one batch.
-_BATCH = 1024
+_BATCH = 256
+#: Windows of one batch whose gradients are asked for: all that the network computes is kept.
+_GRADIENT_BATCH = 128
 #: Numbers of a table of responses (1 GiB).
 _MAX_TABLE = 2**28
 _STEPS = (32, 64, 128, 512)
@@ -265,7 +267,7 @@ def _captum_gradients(network: _OneHot, onehot: torch.Tensor, steps: int) -> tor
 
     method = IntegratedGradients(network, multiply_by_inputs=False)
     gradients: torch.Tensor = method.attribute(
-        onehot, torch.zeros_like(onehot[:1]), n_steps=steps, internal_batch_size=_BATCH
+        onehot, torch.zeros_like(onehot[:1]), n_steps=steps, internal_batch_size=_GRADIENT_BATCH
     )
     return gradients.detach().float()
 
@@ -282,7 +284,7 @@ def _average_gradients(network: _OneHot, onehot: torch.Tensor, steps: int) -> to
     places = torch.from_numpy((nodes + 1) / 2).float().to(onehot.device)
     shares = torch.from_numpy(weights / 2).float().to(onehot.device)
     total = torch.zeros_like(onehot)
-    size = max(1, _BATCH // steps)
+    size = max(1, _GRADIENT_BATCH // steps)
     for turned in (False, True):
         windows = onehot.flip(1, 2) if turned else onehot
         for at in range(0, len(windows), size):

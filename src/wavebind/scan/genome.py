@@ -104,7 +104,7 @@ def scan_genome(
     InputError
         If an input cannot be used, or the output cannot be written.
     """
-    share, workers = shard or Shard(), pool or WorkerPool()
+    share, workers = shard or Shard(), (pool or WorkerPool()).on(job.device)
     plan = ScanPlan(job, None)
     for line in plan.notes:
         (note or silent)(line)

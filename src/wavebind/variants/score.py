@@ -81,7 +81,7 @@ def score_variants(
         If an input cannot be used, most REF alleles are not those of the genome, or the output
         cannot be written.
     """
-    share, workers = shard or Shard(), pool or WorkerPool()
+    share, workers = shard or Shard(), (pool or WorkerPool()).on(job.device)
     plan = VariantPlan(job)
     step = progress or silent
     nulls = [(i, item) for i, item in enumerate(plan.nulls) if share.has(i)]

@@ -25,6 +25,8 @@ SUPPORT_SPREADS = 8.0
 NYQUIST_LIMIT = 1e-7
 #: A dense operator of more numbers (4 GiB while it is made) is refused.
 MAX_OPERATOR_ENTRIES = 2**28
+#: Bases whose responses are added at once.
+_PLACES = 16
 
 
 Padding = Literal["zero", "reflect", "periodic"]
@@ -132,7 +134,11 @@ def wavelet_operator(
     for n, members in _groups(wavelet, periods, length, padding):
         bank = filter_bank(wavelet, periods[members], n, norm, derivative=derivative)
         impulse = np.fft.ifft(bank, axis=1)
-        for place, source in enumerate(_sources(n, length, padding)):
-            if source >= 0:
-                operator[source, members] += impulse[:, (kept - place) % n]
+        sources = _sources(n, length, padding)
+        places = np.flatnonzero(sources >= 0)
+        # A few places at a time, never over a fold of "reflect": no base occurs twice among them.
+        stretches = [places[at : at + length] for at in range(0, len(places), length)]
+        for some in (s[at : at + _PLACES] for s in stretches for at in range(0, len(s), _PLACES)):
+            found = impulse[:, (kept - some[:, None]) % n].transpose(1, 0, 2)
+            operator[sources[some][:, None], members] += found
     return operator

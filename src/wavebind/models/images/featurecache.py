@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wavebind.core.cache import cache_folder
+from wavebind.core.cache import cache_folder, make_room
 from wavebind.core.devices import autocast, flush_denormals
 from wavebind.core.errors import InputError
 from wavebind.core.files import replace_file
@@ -130,7 +130,9 @@ def frozen_features(
     shape = (len(indices), strands, *_shape(model, n_segments, data.length))
     if not path.is_file():
         place.mkdir(parents=True, exist_ok=True)
-        size, free = 2 * int(np.prod(shape)), shutil.disk_usage(place).free
+        size = 2 * int(np.prod(shape))
+        make_room(place, size)
+        free = shutil.disk_usage(place).free
         if size > 0.9 * free:
             raise InputError(
                 f"{place}: the cache of frozen features needs {size / 1e9:.1f} GB and the disk has "
@@ -139,6 +141,9 @@ def frozen_features(
             )
         with replace_file(path) as temporary:
             _compute(model, n_segments, data, indices, shape, temporary, progress)
+    else:
+        with contextlib.suppress(OSError):  # a cache that others fill can be read-only
+            path.touch()
     stored = np.load(path, mmap_mode="r", allow_pickle=False)
     return np.asarray(stored[:, 0] if strands == 1 else stored).view(np.int16)
 
