@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from wavebind.scan.sliding import Slider
 
 from wavebind.core.devices import one_thread
 from wavebind.core.memory import keep_memory
@@ -33,7 +34,6 @@ from wavebind.models import Classifier, load_model
 from wavebind.models.prediction import predict_logits
 from wavebind.motifs.jaspar import find_motif
 from wavebind.motifs.pwms import best_hits
-from wavebind.scan.sliding import Slider
 
 RECALLS = (0.5, 0.8)
 STRETCH = 100

@@ -81,11 +81,16 @@ def peaks(path: Path, text: bytes) -> None:
         assert list(table["chrom"]) == [r[0].strip() for r in rows]
 
 
+def lines_of(text: str) -> list[str]:
+    """Lines as files have them: :meth:`str.splitlines` also breaks at a vertical tab and others."""
+    return re.split(r"\r\n|\r|\n", text)
+
+
 def fasta(path: Path, text: bytes) -> None:
     """Headers and letters, whatever the line ends."""
     found = [(r.name, to_letters(r.codes)) for r in read_fasta(path)]
     expected: list[list[str]] = []
-    for line in text.decode("latin-1").removeprefix("\xef\xbb\xbf").splitlines():
+    for line in lines_of(text.decode("latin-1").removeprefix("\xef\xbb\xbf")):
         bare = line.strip()
         if bare.startswith(">"):
             expected.append([bare[1:], ""])
@@ -103,7 +108,7 @@ def vcf(path: Path, text: bytes) -> None:
     """Fixed columns of records."""
     header = read_header(path)
     records = list(read_records(path, 0 if header.samples else None))
-    lines = [x for x in text.decode().splitlines() if x.strip() and not x.startswith("#")]
+    lines = [x for x in lines_of(text.decode()) if x.strip() and not x.startswith("#")]
     rows = [x.split("\t") for x in lines]
     assert [r.position for r in records] == [int(r[1]) - 1 for r in rows]
     assert [r.ref for r in records] == [r[3].upper() for r in rows]
@@ -124,7 +129,7 @@ def meme(path: Path, text: bytes) -> None:
     """Rows of four probabilities."""
     motifs = read_meme(path)
     assert all(np.isfinite(m.counts).all() and (m.counts >= 0).all() for m in motifs)
-    rows = [x.split() for x in text.decode().splitlines() if re.match(r"\s*[\d.]", x)]
+    rows = [x.split() for x in lines_of(text.decode()) if re.match(r"\s*[\d.]", x)]
     if all(len(r) == 4 for r in rows):
         assert sum(m.width for m in motifs) <= len(rows)
 

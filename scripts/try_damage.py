@@ -41,18 +41,27 @@ class Stage:
 
     @property
     def repeat(self) -> str:
+        """The arguments after damage."""
         return f"{self.arguments} {self.again}".strip()
 
 
 STAGES = (
-    Stage("dataset", "dataset --peaks peaks.bed --genome genome.fa --background gc --out data", "data"),
+    Stage(
+        "dataset", "dataset --peaks peaks.bed --genome genome.fa --background gc --out data", "data"
+    ),
     Stage("train", "train data --out run --recipe sequence --epochs 4 --seed 1", "run", "--resume"),
     Stage("evaluate", "evaluate run data", "run/evaluations"),
     Stage("explain", "explain run data --n 6", "run/explanations"),
     Stage("motifs", "motifs run data", "run/motifs"),
     Stage("predict", "predict run windows.fa --out scores.tsv", "scores.tsv"),
-    Stage("scan", "scan run genome.fa --out scan.bw --peaks scan.narrowPeak --workers 2", "scan.bw"),
-    Stage("variants", "variants run variants.vcf --genome genome.fa --out scored.vcf --workers 2", "scored.vcf"),
+    Stage(
+        "scan", "scan run genome.fa --out scan.bw --peaks scan.narrowPeak --workers 2", "scan.bw"
+    ),
+    Stage(
+        "variants",
+        "variants run variants.vcf --genome genome.fa --out scored.vcf --workers 2",
+        "scored.vcf",
+    ),
     Stage("export", "export run --out model.onnx", "model.onnx"),
     Stage("compare", "compare data --out contest --models jaspar,kmers,run", "contest"),
     Stage("tune", "tune data --out search --recipe sequence --trials 2 --epochs 1", "search"),
@@ -162,10 +171,14 @@ def doubled(folder: Path, stage: Stage) -> str:
     codes = sorted(process.returncode for process in both)
     if any("Traceback" in text for text in errors):
         return "traceback"
-    return {(0, 0): "both ended", (0, 1): "the second says so"}.get((codes[0], codes[1]), str(codes))
+    return {(0, 0): "both ended", (0, 1): "the second says so"}.get(
+        (codes[0], codes[1]), str(codes)
+    )
 
 
-def tries(stage: Stage, seconds: float, largest: int) -> Iterator[tuple[str, Callable[[Path], str]]]:
+def tries(
+    stage: Stage, seconds: float, largest: int
+) -> Iterator[tuple[str, Callable[[Path], str]]]:
     """Each kind of damage with what does it."""
     for moment in MOMENTS:
         yield f"kill -9 at {moment:.0%}", lambda f, m=moment: killed(f, stage, m * seconds)
@@ -175,6 +188,7 @@ def tries(stage: Stage, seconds: float, largest: int) -> Iterator[tuple[str, Cal
 
 
 def main() -> int:
+    """Damage every stage, and print what became of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", help="comma-separated names of stages")
@@ -196,7 +210,9 @@ def main() -> int:
             print(errors, file=sys.stderr)
             return 1
         seconds, whole = time.monotonic() - begun, contents(base)
-        sizes = [p.stat().st_size for p in base.rglob("*") if str(p.relative_to(base)) not in before]
+        sizes = [
+            p.stat().st_size for p in base.rglob("*") if str(p.relative_to(base)) not in before
+        ]
         for name, damage in tries(stage, seconds, max(sizes)) if chosen else ():
             shutil.rmtree(work, ignore_errors=True)
             shutil.copytree(saved, work)
@@ -205,7 +221,9 @@ def main() -> int:
             gone, half = lost(before, now), half_written(before, now, whole)
             # A command that had ended when it was killed has nothing to repeat.
             done = not differences(now, whole)
-            repeat = stage.repeat if (work / stage.out).exists() and stage.again else stage.arguments
+            repeat = (
+                stage.repeat if (work / stage.out).exists() and stage.again else stage.arguments
+            )
             again = None if done else start(work, repeat)
             said = again.communicate()[1] if again else ""
             odd = differences(contents(work), whole)

@@ -131,8 +131,8 @@ def test_regions_reach_the_grid_as_a_loop_finds_it(tmp_path, stride):
 
 def summary(**changes):
     values = {
-        "n_windows": 1000, "n_unknown": 0, "n_alone": 0, "stride": 10, "threshold": 0.5,
-        "n_calls": 50, "decoy_rate": None, "sample": {}, "n_bases": 10_000_000, "peaks": None,
+        "n_windows": 1000, "n_unknown": 0, "stride": 10, "threshold": 0.5,
+        "n_calls": 50, "decoy_rate": None, "n_bases": 10_000_000, "peaks": None,
         "prevalence": 0.2,
     }  # fmt: skip
     return "\n".join(scan_words(ScanSummary(**{**values, **changes}), None, None))

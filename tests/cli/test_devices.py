@@ -155,7 +155,7 @@ def test_ctrl_c_keeps_what_was_done_and_says_how_to_go_on(trained, tmp_path, wor
     genome.write_text(fasta_text(random_genome(3, {f"chr{i}": 60_000 for i in range(1, 41)})))
     out = tmp_path / "s.bw"
     arguments = command(
-        "scan", trained[0], genome, "--out", out, "--stride", 1, "--set", "mode=windows",
+        "scan", trained[0], genome, "--out", out, "--stride", 1,
         "--workers", workers,
     )  # fmt: skip
     process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, start_new_session=True)

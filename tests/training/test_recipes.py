@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from wavebind.models.results import EXPLANATIONS
 from wavebind.training.recipes import load_recipe, recipe_names
 from wavebind.training.train import TrainingConfig
 
-NAMES = ["default", "long", "onehot", "ruggeri2025", "sequence", "small", "wavedna"]
+NAMES = ["default", "long", "onehot", "ruggeri2025", "sequence", "small", "wavedna", "wavelets"]
 
 
 def test_the_recipes_there_are():
@@ -26,8 +27,8 @@ def test_every_recipe_is_whole(name):
     assert recipe.model(200).backbone_settings() is not None
 
 
-def test_the_default_recipe_is_the_default_of_the_code():
-    recipe = load_recipe("default")
+def test_the_recipe_on_wavelets_is_the_default_of_the_code():
+    recipe = load_recipe("wavelets")
     assert recipe.model(200) == ModelConfig(200)
     assert from_dict(TrainingConfig, recipe.training, "x") == TrainingConfig()
 
@@ -127,10 +128,12 @@ def test_the_rival_of_the_benchmarks_is_trained_as_the_recipe_small():
     assert load_recipe("sequence").model(200).front_name == "signal"
 
 
-def test_onehot_differs_from_the_default_in_its_front_alone():
-    """And from the recipe sequence in its training alone."""
+def test_default_and_onehot_are_one_recipe():
+    """And wavelets differ in their front and what suits it, sequence in its training alone."""
     onehot, default = load_recipe("onehot"), load_recipe("default")
-    assert onehot.training == default.training
-    assert onehot.model(200).backbone == default.model(200).backbone
-    assert (onehot.model(200).front_name, default.model(200).front_name) == ("signal", "wavelets")
+    assert replace(onehot, about="") == replace(default, about="")
+    wavelets = load_recipe("wavelets")
+    assert wavelets.training == default.training
+    assert wavelets.backbone == default.backbone
+    assert (wavelets.model(200).front_name, default.model(200).front_name) == ("wavelets", "signal")
     assert onehot.model(200).resolved() == load_recipe("sequence").model(200).resolved()

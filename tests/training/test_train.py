@@ -119,6 +119,8 @@ def start(data, out, epochs):
         epochs,
         "--set",
         "training.batch_size=40",
+        "--recipe",
+        "wavelets",
     ]
     arguments += [
         "--set",

@@ -60,8 +60,8 @@ def test_a_recipe_is_the_same_after_it_was_written(name, tmp_path):
     assert load_recipe(str(path)) == recipe
 
 
-def test_the_default_recipe_is_within_the_bounds_and_comes_back():
-    space = SearchSpace(load_recipe("default"), 200)
+def test_a_recipe_is_within_the_bounds_and_comes_back():
+    space = SearchSpace(load_recipe("wavelets"), 200)
     values = space.values_of_base()
     assert values is not None
     assert values["scalogram.wavelet.beta"] == 4.0
@@ -76,7 +76,7 @@ def test_the_default_recipe_is_within_the_bounds_and_comes_back():
 
 @pytest.mark.parametrize("backbones", [(), ("scalenet", "cnn", "deepbind")])
 def test_what_is_drawn_makes_networks_that_differ(no_noise, backbones):
-    space = SearchSpace(load_recipe("default"), 200, backbones=backbones)
+    space = SearchSpace(load_recipe("wavelets"), 200, backbones=backbones)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     seen = {name: set() for name in ("backbone", "kind", "encoding", "n_scales", "lr")}
     for _ in range(80):
@@ -528,14 +528,19 @@ def test_a_folder_of_something_else_is_left_alone(cli, trained, tmp_path):
 
 
 def test_every_group_has_a_setting():
-    space = SearchSpace(load_recipe("default"), 200)
+    space = SearchSpace(load_recipe("wavelets"), 200)
     for group in GROUPS:
         alone = replace(space, groups=(group,))
         assert alone.values_of_base(), group
 
 
+def test_what_a_recipe_does_not_have_is_not_searched():
+    with pytest.raises(InputError, match="what wavelet, scales would change is not part of this"):
+        SearchSpace(load_recipe("default"), 200, ("wavelet", "scales"))
+
+
 def test_networks_of_any_draw_can_be_built(no_noise):
-    space = SearchSpace(load_recipe("default"), 200, ("scales", "network"))
+    space = SearchSpace(load_recipe("wavelets"), 200, ("scales", "network"))
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=2))
     sizes = [Classifier(space.recipe(study.ask()).model(200)).n_weights for _ in range(8)]
     assert len(set(sizes)) == 8

@@ -146,18 +146,6 @@ def scan_words(summary: ScanSummary, out: Path | None, peaks: PathLike | None) -
         f"{s.n_windows - s.n_unknown:,} windows every {s.stride} bp scored; {s.n_unknown:,} left "
         f"out because more than 10 % of their bases are unknown"
     )
-    if s.sample:
-        yield (
-            f"sliding against windows by themselves, {s.sample['n']:,.0f} of them: correlation "
-            f"{s.sample['correlation']:.4f}, half of the logits within {s.sample['median']:.2f}, "
-            f"99 % within {s.sample['p99']:.2f}"
-        )
-        if s.n_alone:
-            yield (
-                f"{s.n_alone:,} windows near the threshold or above were scored by themselves; of "
-                f"{s.sample['n_called']:,.0f} sampled calls the first pass would have missed "
-                f"{s.sample['n_missed']:,.0f}"
-            )
     yield (
         f"{s.n_calls:,} sites at a {s.quantity} of {s.threshold:.4g} or more, "
         f"{s.n_calls / (s.n_bases / 1e6):.3g} a Mb"

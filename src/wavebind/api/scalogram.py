@@ -51,20 +51,21 @@ def scalogram(window: str, config: ScalogramConfig | None = None) -> ScalogramAr
     window : str
         Letters.
     config : ScalogramConfig, optional
-        The transform of the default recipe where none is given.
+        The transform of the recipe ``wavelets`` where none is given.
     """
-    config = config or load_recipe("default").scalogram
+    config = config or load_recipe("wavelets").scalogram
     codes = to_codes(window, place="the sequence")
+    transform = Scalogram(config, len(codes))
     with torch.inference_mode():
-        values = Scalogram(config, len(codes))(torch.from_numpy(codes)[None])[0].numpy()
+        values = transform(torch.from_numpy(codes)[None])[0].numpy()
     names = [
         f"{channel}:{output}"
         for channel in range(len(values) // len(config.outputs))
         for output in config.outputs
     ]
-    positions = np.arange(values.shape[2]) * config.stride
+    positions = transform.first + np.arange(values.shape[2]) * config.stride
     picture = wavelet_picture(config, codes)
-    return ScalogramArray(values, names, config.periods(len(codes)), positions, picture)
+    return ScalogramArray(values, names, transform.periods, positions, picture)
 
 
 def draw_scalogram(

@@ -221,7 +221,7 @@ MOVED: dict[str, dict[str, str]] = {
     },
     "scan": {
         "--output": "--target NAME",
-        "--mode": "--set mode=VALUE",
+        "--mode": "gone: every window is scored exactly; leave it out",
         "--false-positives": "--set false_positives=VALUE",
         "--decoys": "--set count_decoys=true --set decoys=VALUE",
         "--prevalence": "--set prevalence=VALUE",

@@ -16,7 +16,7 @@ from wavebind.explain.contributions import integrated_gradients, mutagenesis, oc
 from wavebind.explain.gradcam import KINDS, default_stages, grad_cam
 from wavebind.genome.sequences import Codes
 from wavebind.models import Classifier
-from wavebind.wavelets.operators import wavelet_operator
+from wavebind.wavelets.operators import Padding, wavelet_operator
 from wavebind.wavelets.scalograms import ScalogramConfig
 
 __all__ = ["METHODS", "Explanation", "base_weights", "check_method", "explain_windows"]
@@ -90,10 +90,15 @@ def base_weights(config: ScalogramConfig, length: int) -> Iterator[NDArray[np.fl
     """
     for period in config.periods(length):
         operator = wavelet_operator(
-            config.wavelet, np.array([period]), length, config.norm, 1, config.padding
+            config.wavelet, np.array([period]), length, config.norm, 1, _padding(config)
         )
         energy = np.abs(operator[:, 0].T) ** 2
         yield np.asarray(energy / energy.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def _padding(config: ScalogramConfig) -> Padding:
+    """Maps have every base of a window, with or without a wavelet that fits there."""
+    return "zero" if config.padding == "none" else config.padding
 
 
 class _SharedOut:

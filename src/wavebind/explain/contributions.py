@@ -35,8 +35,6 @@ __all__ = [
 _BATCH = 256
 #: Windows of one batch whose gradients are asked for: all that the network computes is kept.
 _GRADIENT_BATCH = 128
-#: Numbers of a table of responses (1 GiB).
-_MAX_TABLE = 2**28
 _STEPS = (32, 64, 128, 512)
 #: Scores must add up to this share of the rise of the logit, or of one logit if that is more.
 _COMPLETE = 0.008
@@ -92,55 +90,71 @@ def _check(model: Classifier, codes: torch.Tensor) -> None:
 
 
 class _Responses:
-    """What the affine beginning of a network gives for each base at each position."""
+    """What the affine beginning of a network gives for each base at each position.
+
+    A base changes that output at the positions that its filters reach, and these alone are kept.
+    """
 
     def __init__(self, model: Classifier) -> None:
-        self.model, self.n = model, model.n_affine
+        self.model, self.finish = model, model.backbone.changing()
         length = model.config.length
         device = next(model.parameters()).device
-        blank = torch.zeros(1, 4, length, device=device)
-        self.blank = self._run(blank)
-        table = torch.empty(length, 4, *self.blank.shape[1:], device=device)
+        blank = self._run(torch.zeros(1, 4, length, device=device))
+        parts = []
         for at in range(0, length, 64):
             places = torch.arange(at, min(at + 64, length), device=device)
             unit = torch.zeros(len(places), 4, 4, length, device=device)
             rows = torch.arange(len(places), device=device)
             for base in range(4):
                 unit[rows, base, base, places] = 1
-            found = self._run(unit.flatten(0, 1)) - self.blank
-            table[places] = found.view(len(places), 4, *found.shape[1:])
-        self.table = table
+            found = self._run(unit.flatten(0, 1)) - blank
+            mine = (found != 0).view(len(places), -1, found.shape[-1]).any(1)
+            parts.append((found, mine))
+        reached = torch.cat([part[1] for part in parts])
+        n = reached.shape[1]
+        order = torch.arange(n, device=device)
+        low = torch.where(reached, order, n).amin(1)
+        high = torch.where(reached, order, -1).amax(1)
+        # A base that no filter reads changes nothing, wherever that is put.
+        self.width = int((high - low + 1).clamp_min(1).max())
+        self.starts = low.clamp_max(n - self.width)
+        positions = self.starts[:, None] + torch.arange(self.width, device=device)
+        whole = []
+        for row, (found, mine) in zip(range(0, length, 64), parts, strict=True):
+            where = positions[row : row + len(mine)].repeat_interleave(4, 0)
+            whole.append(found.gather(3, where[:, None, None].expand(-1, *found.shape[1:3], -1)))
+        #: Shape ``(position, base, map, band, width)``.
+        self.table = torch.cat(whole).view(length, 4, *whole[0].shape[1:])
 
     def _run(self, onehot: torch.Tensor) -> torch.Tensor:
-        return self.model.run_segments(self.model.features_of_onehot(onehot), 0, self.n)
-
-    def finish(self, x: torch.Tensor) -> torch.Tensor:
-        return self.model.finish(self.model.run_segments(x, self.n)).float()
+        return self.model.run_segments(self.model.features_of_onehot(onehot), 0, 1)
 
     @staticmethod
-    def size(model: Classifier) -> int:
-        """Numbers in the table; 0 where the network has no affine beginning."""
-        if not model.n_affine:
-            return 0
-        length = model.config.length
-        device = next(model.parameters()).device
-        blank = torch.zeros(1, 4, length, device=device)
-        shape = model.run_segments(model.features_of_onehot(blank), 0, model.n_affine).shape
-        return int(4 * length * shape[1:].numel())
+    def serve(model: Classifier) -> bool:
+        """Whether a network begins with one affine segment, and takes changes of its output."""
+        return model.n_affine == 1 and model.backbone.changing() is not None
 
     def mutants(self, codes: torch.Tensor) -> torch.Tensor:
         """Logits of one strand of every single mutant of one window, ``(position, base)``."""
+        if self.finish is None:
+            raise InputError("this network computes every mutant as a whole")
         known = torch.where(codes < _UNKNOWN, codes, 0).long()
-        places = torch.arange(len(codes), device=codes.device)
-        present = self.table[places, known]
+        window = self._run(to_onehot(codes[None]))[0]
+        # The base that is there is no mutant; one that changes the window's first place by nothing
+        # gives its logit.
+        other = torch.arange(4, device=codes.device) != codes[:, None]
+        place, base = torch.nonzero(other).T
+        present = self.table[torch.arange(len(codes), device=codes.device), known]
         present[codes >= _UNKNOWN] = 0
-        window = self.blank[0] + present.sum(0)
-        logits = self.finish(window.unsqueeze(0)).repeat(len(codes), 4)
-        # The base that is there is no mutant.
-        place, base = torch.nonzero(torch.arange(4, device=codes.device) != codes[:, None]).T
+        reach = torch.arange(self.width, device=codes.device)
+        here = window[..., self.starts[:, None] + reach].permute(2, 0, 1, 3) - present
+        unchanged = self.finish(window, window[None, ..., : self.width], self.starts[:1] * 0)
+        logits = self.model.finish(unchanged).float().repeat(len(codes), 4)
         for at in range(0, len(place), _BATCH):
             p, b = place[at : at + _BATCH], base[at : at + _BATCH]
-            logits[p, b] = self.finish(window + self.table[p, b] - present[p])
+            changed = (here[p] + self.table[p, b]).contiguous(memory_format=torch.channels_last)
+            found = self.finish(window, changed, self.starts[p])
+            logits[p, b] = self.model.finish(found).float()
         return logits
 
 
@@ -166,9 +180,9 @@ def _mutant_codes(codes: torch.Tensor) -> torch.Tensor:
 def mutant_logits(model: Classifier, codes: torch.Tensor) -> torch.Tensor:
     """Logits of every single mutant, the mean of both strands.
 
-    Where a network begins with affine layers behind a linear transform, as scalenet does, their
+    Where a network begins with an affine layer behind a linear transform, as scalenet does, its
     output for a mutant is not computed again. It is that for the window and what two bases make of
-    it: the same numbers to rounding.
+    it; and of the layers after it only what that reaches: the same numbers to rounding.
 
     Parameters
     ----------
@@ -186,8 +200,7 @@ def mutant_logits(model: Classifier, codes: torch.Tensor) -> torch.Tensor:
     _check(model, codes)
     found = torch.empty(*codes.shape, 4, device=codes.device)
     with evaluating(model), torch.inference_mode():
-        size = _Responses.size(model)
-        if 0 < size <= _MAX_TABLE:
+        if _Responses.serve(model):
             responses = _Responses(model)
             turned = reverse_complement_batch(codes)
             for i in range(len(codes)):

@@ -24,6 +24,7 @@ from wavebind.core.errors import InputError
 from wavebind.explain.contributions import evaluating
 from wavebind.models import Classifier
 from wavebind.models.strands import reverse_complement_batch
+from wavebind.wavelets.scalograms import Scalogram
 
 __all__ = ["KINDS", "default_stages", "grad_cam"]
 
@@ -67,10 +68,10 @@ def _weighed(kind: str, maps: torch.Tensor, gradients: torch.Tensor) -> torch.Te
 
 
 def _one_strand(
-    model: Classifier, codes: torch.Tensor, stages: list[tuple[nn.Module, ...]], kind: str
+    model: Classifier, codes: torch.Tensor, names: Sequence[str], kind: str
 ) -> torch.Tensor:
     """Mean over stages of the normalised maps, shape ``(batch, scale, position of the window)``."""
-    modules = [module for stage in stages for module in stage]
+    modules = [module for name in names for module in model.stages()[name]]
     with torch.enable_grad(), _recorded(modules) as recorded:
         # The input asks for gradients, so that frozen weights make no difference.
         features = model.features(codes).detach().requires_grad_()
@@ -78,15 +79,52 @@ def _one_strand(
         outputs = [recorded[module] for module in modules]
         gradients = dict(zip(modules, torch.autograd.grad(logits.sum(), outputs), strict=True))
     total = torch.zeros(len(codes), len(model.periods), codes.shape[1], device=codes.device)
-    for stage in stages:
+    for name in names:
+        stage = model.stages()[name]
         output = torch.cat([recorded[module] for module in stage], dim=1).float()
         gradient = torch.cat([gradients[module] for module in stage], dim=1).float()
         cam = _weighed(kind, output, gradient)
-        cam = functional.interpolate(
-            cam, size=total.shape[1:], mode="bilinear", align_corners=False
-        ).squeeze(1)
-        total += _to_unit(cam)
-    return total / len(stages)
+        total += _to_unit(_spread_out(cam, total.shape[1], codes.shape[1], _place(model, name)))
+    return total / len(names)
+
+
+def _place(model: Classifier, stage: str) -> tuple[float, float] | None:
+    """Base of the first position of a stage's maps and bases from one to the next, if known."""
+    places = model.backbone.places()
+    if stage not in places:
+        return None
+    first, step = places[stage]
+    front = model.front
+    if not isinstance(front, Scalogram):
+        return first, step
+    return front.first + first * front.config.stride, step * front.config.stride
+
+
+def _spread_out(
+    cam: torch.Tensor, n_scales: int, length: int, place: tuple[float, float] | None
+) -> torch.Tensor:
+    """Maps ``(batch, 1, height, position)`` as ``(batch, scale, base)``.
+
+    Where it is known on which base each position lies, they stand there, and bases beyond the first
+    and the last position have nothing. Otherwise they span the window.
+    """
+    if place is None:
+        whole = functional.interpolate(
+            cam, size=(n_scales, length), mode="bilinear", align_corners=False
+        )
+        return whole.squeeze(1)
+    first, step = place
+    width = cam.shape[-1]
+    cam = functional.interpolate(
+        cam, size=(n_scales, width), mode="bilinear", align_corners=False
+    ).squeeze(1)
+    at = (torch.arange(length, device=cam.device) - first) / step
+    low = at.floor().clamp(0, width - 1).long()
+    share = (at - low).clamp(0, 1)
+    spread = cam[..., low] * (1 - share) + cam[..., (low + 1).clamp_max(width - 1)] * share
+    # Half a step further belongs to the outermost positions.
+    inside = (at >= -0.5) & (at <= width - 0.5)
+    return spread * inside
 
 
 def _to_unit(maps: torch.Tensor) -> torch.Tensor:
@@ -135,8 +173,7 @@ def grad_cam(
             )
     if not names:
         raise InputError(f"name at least one stage of: {', '.join(there)}")
-    chosen = [there[name] for name in names]
     with evaluating(model):
-        forward = _one_strand(model, codes, chosen, kind)
-        reverse = _one_strand(model, reverse_complement_batch(codes), chosen, kind).flip(-1)
+        forward = _one_strand(model, codes, names, kind)
+        reverse = _one_strand(model, reverse_complement_batch(codes), names, kind).flip(-1)
     return _to_unit((forward + reverse) / 2)

@@ -34,9 +34,16 @@ MAX_NETWORKS = 64
 
 
 def default_scalogram() -> ScalogramConfig:
-    """The representation of the default recipe."""
-    # Short wavelets and no period beyond 64 bp: docs/decisions/accuracy.md has the measurements.
-    return ScalogramConfig(wavelet=Wavelet(beta=4.0), max_period=64.0, stride=2)
+    """The representation of the recipe ``wavelets``."""
+    # Short wavelets, even frequencies: docs/decisions/accuracy.md has the measurements.
+    return ScalogramConfig(
+        wavelet=Wavelet(beta=4.0),
+        n_scales=24,
+        max_period=32.0,
+        spacing="frequencies",
+        padding="none",
+        stride=2,
+    )
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,11 @@ from wavebind.core.versions import version, versions
 from wavebind.metrics.platt import PlattScaling
 from wavebind.models.classifier import Classifier, ModelConfig
 
-__all__ = ["ModelCard", "load_model", "save_model"]
+__all__ = ["FORMAT", "ModelCard", "check_format", "load_model", "save_model"]
 
-FORMAT = 2
+#: 3: scalenet pads nowhere. Other networks of format 2 are what they were.
+FORMAT = 3
+_READ = (2, 3)
 _KEY = "wavebind"
 _MAX_BYTES = 8 * 2**30
 
@@ -196,17 +198,43 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> tuple[Classifi
     return model.to(device).eval(), card
 
 
+def check_format(found: object, backbone: object, place: str) -> None:
+    """Refuse a model whose layers this version does not have.
+
+    Parameters
+    ----------
+    found : int
+        The format that it was written in.
+    backbone : str
+    place : str
+        The file, for the message.
+
+    Raises
+    ------
+    InputError
+        If the format is not known, or is that of version 0.1 and the network has other layers now.
+    """
+    if found not in _READ:
+        raise InputError(
+            f"{place}: the model has format {found!r}; this version ({version()}) reads formats "
+            f"{' and '.join(map(str, _READ))}. Use the version that wrote it, or train again"
+        )
+    if found == 2 and backbone == "scalenet":
+        # The weights have the same names and shapes, so nothing else would tell.
+        raise InputError(
+            f"{place}: is a scalenet of version 0.1, whose layers padded the ends of a window; "
+            f"this version's do not, and would score it wrongly. Train again, or use version 0.1"
+        )
+
+
 def _read_card(header: str, path: Path) -> ModelCard:
     try:
         data: Any = json.loads(header)
     except ValueError as error:
         raise InputError(f"{path}: the header is not JSON ({error})") from error
     found = data.get("format") if isinstance(data, dict) else None
-    if found != FORMAT:
-        raise InputError(
-            f"{path}: the model has format {found!r}; this version ({version()}) reads format "
-            f"{FORMAT}. Use the version that wrote it, or train again"
-        )
+    model = data.get("model") if isinstance(data, dict) else None
+    check_format(found, model.get("backbone") if isinstance(model, dict) else None, str(path))
     return from_dict(ModelCard, data, str(path))
 
 

@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import IO, Literal, TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wavebind.core.devices import resolve_device
 from wavebind.core.errors import InputError
 from wavebind.datasets.given import given_windows
 from wavebind.genome.sequences import MAX_UNKNOWN, UNKNOWN, Codes, FastaRecord, read_fasta
-from wavebind.genome.tiles import windows_of
+from wavebind.genome.tiles import few_unknown
 from wavebind.models import Classifier, ModelCard, load_model
 from wavebind.models.prediction import predict_logits
 from wavebind.models.rundir import RunDir
+from wavebind.models.stretches import StretchScorer
 
 __all__ = ["FastaSummary", "Longer", "score_fasta"]
 
@@ -168,29 +170,17 @@ def _write_longer(
 ) -> int:
     """The windows of a record that is longer than one, or the best of them."""
     length = card.model.length
-    windows = windows_of(record.codes, length)
-    best: tuple[float, int] | None = None
-    n_unknown = 0
-    for at in range(0, len(windows), CHUNK):
-        part = [(record.name, at + i, codes) for i, codes in enumerate(windows[at : at + CHUNK])]
-        if longer == "each":
-            n_unknown += _write_windows(model, card, part, table, longer)
-            continue
-        codes = np.ascontiguousarray(windows[at : at + CHUNK])
-        known = np.flatnonzero((codes == UNKNOWN).sum(axis=1) <= MAX_UNKNOWN * length)
-        if not len(known):
-            continue
-        logits = predict_logits(model, codes, known).reshape(len(known), -1)[:, 0]
-        top = int(np.argmax(logits))
-        if best is None or logits[top] > best[0]:
-            best = float(logits[top]), at + int(known[top])
+    starts = np.arange(len(record.codes) - length + 1)
+    known = few_unknown(record.codes, starts, length)
+    logits = np.full((len(starts), len(card.model.outputs)), np.nan)
+    found = StretchScorer(model).logits(record.codes, starts[known])
+    logits[known] = found.reshape(len(found), logits.shape[1])
     if longer == "best":
         # Of one that has no window with few unknown bases the first stands for it.
-        start = 0 if best is None else best[1]
-        n_unknown += _write_windows(
-            model, card, [(record.name, start, windows[start])], table, longer
-        )
-    return n_unknown
+        best = int(np.nanargmax(logits[:, 0])) if known.any() else 0
+        starts, logits = starts[best : best + 1], logits[best : best + 1]
+    places = [(record.name, start) for start in starts.tolist()]
+    return _write_logits(card, places, logits, table, longer)
 
 
 def _write_windows(
@@ -203,12 +193,26 @@ def _write_windows(
     if not windows:
         return 0
     codes = np.stack([codes for _, _, codes in windows])
-    unknown = (codes == UNKNOWN).sum(axis=1) > MAX_UNKNOWN * codes.shape[1]
-    logits = predict_logits(model, codes, np.flatnonzero(~unknown))
-    columns = logits.reshape(-1, len(card.model.outputs))
-    rows = iter(zip(columns, card.all_probabilities(columns.astype(np.float64)), strict=True))
+    known = np.flatnonzero((codes == UNKNOWN).sum(axis=1) <= MAX_UNKNOWN * codes.shape[1])
+    logits = np.full((len(codes), len(card.model.outputs)), np.nan)
+    logits[known] = predict_logits(model, codes, known).reshape(len(known), logits.shape[1])
+    places = [(name, start) for name, start, _ in windows]
+    return _write_logits(card, places, logits, table, longer)
+
+
+def _write_logits(
+    card: ModelCard,
+    places: list[tuple[str, int]],
+    columns: NDArray[np.float64],
+    table: IO[str],
+    longer: Longer | None,
+) -> int:
+    """Rows of windows ``(name, start)`` and their logits, which are NaN where they are unknown."""
+    unknown = np.isnan(columns[:, 0])
+    columns = columns[~unknown]
+    rows = iter(zip(columns, card.all_probabilities(columns), strict=True))
     classes = card.model.task_name == "multiclass"
-    for (name, start, _), skip in zip(windows, unknown, strict=True):
+    for (name, start), skip in zip(places, unknown, strict=True):
         cells = [name]
         if skip:
             cells += ["NA"] * (classes + 2 * columns.shape[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,11 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wavebind.core.devices import one_thread
 from wavebind.core.errors import InputError
 from wavebind.core.files import replace_file
 from wavebind.core.shards import Arrays, Shard
 from wavebind.core.workers import WorkerPool, run_chunks, silent
 from wavebind.genome.tiles import Tile
+from wavebind.models.prediction import load_selected, predict_logits
 from wavebind.scan.plan import ScanPlan
 from wavebind.scan.settings import ScanJob
 from wavebind.scan.sites import Call, call_sites, decoy_rate, q_values, write_narrowpeak
@@ -23,6 +26,9 @@ from wavebind.scan.track import write_track
 
 __all__ = ["ScanSummary", "merge_scan", "scan_genome"]
 
+#: Windows that are timed where each is scored by itself.
+_TIMED = 32
+
 
 @dataclass(frozen=True)
 class ScanSummary:
@@ -30,16 +36,13 @@ class ScanSummary:
 
     Attributes
     ----------
-    n_windows, n_unknown, n_alone : int
-        Windows of the grid; left out because too many bases are unknown; scored by themselves.
+    n_windows, n_unknown : int
+        Windows of the grid; left out because too many bases are unknown.
     stride, threshold : int and float
         As they were used; the threshold is a probability, or what the model predicts in its place.
     n_calls : int
     decoy_rate : float or None
         Sites that chance calls a megabase at this threshold.
-    sample : dict
-        Of windows scored both ways: their number and correlation, the quantiles of the distance in
-        logits, and how many calls the screen would miss. Empty where nothing slides.
     n_bases : int
         That the scored windows stand for.
     decoy_calls : tuple of int, or None
@@ -54,12 +57,10 @@ class ScanSummary:
 
     n_windows: int
     n_unknown: int
-    n_alone: int
     stride: int
     threshold: float
     n_calls: int
     decoy_rate: float | None
-    sample: dict[str, float]
     n_bases: int
     peaks: str | None
     quantity: str = "probability"
@@ -109,6 +110,8 @@ def scan_genome(
     for line in plan.notes:
         (note or silent)(line)
     chunks = [chunk for chunk in plan.chunks if share.has(chunk[0])]
+    if not plan.step and note and not plan.store.n_done():
+        note(_cost(plan, sum(_bases(tiles) for _, tiles in chunks) // plan.stride, workers))
     step, begin = progress or silent, total or silent
     with plan.store.claimed(share):
         # Every share needs all decoys, because the threshold comes from them; they are few.
@@ -116,16 +119,15 @@ def scan_genome(
             n_decoys = sum(d.size * len(d.places) for d in plan.decoys)
             begin("scanning shuffled sequence, bases", n_decoys)
         run_chunks(
-            partial(score_decoys, plan.task(0.0)),
+            partial(score_decoys, plan.task()),
             enumerate(plan.decoys),
             plan.store,
             workers,
             lambda decoys: step(decoys.size * len(decoys.places)),
         )
-        task = plan.task(plan.threshold() - job.config.screen)
         begin("scanning, bases", sum(map(_bases, (tiles for _, tiles in chunks))))
         run_chunks(
-            partial(score_tiles, task),
+            partial(score_tiles, plan.task()),
             chunks,
             plan.store,
             workers,
@@ -151,11 +153,10 @@ def _assemble(plan: ScanPlan) -> ScanSummary:
     """Write the outputs from the chunks, in the order of the genome."""
     job, out = plan.job, Path(plan.job.out)
     threshold = plan.threshold()
-    counts = np.zeros(3, dtype=np.int64)
-    sampled: list[NDArray[np.float32]] = []
+    counts = np.zeros(2, dtype=np.int64)
     calls: list[Call] = []
     with replace_file(out) as temporary:
-        write_track(temporary, plan, _chunks(plan, threshold, counts, sampled, calls))
+        write_track(temporary, plan, _chunks(plan, threshold, counts, calls))
         if counts[0] == counts[1]:
             raise InputError(
                 f"{job.genome}: every one of {counts[0]:,} windows has too many unknown bases"
@@ -185,12 +186,10 @@ def _assemble(plan: ScanPlan) -> ScanSummary:
     return ScanSummary(
         n_windows=int(counts[0]),
         n_unknown=int(counts[1]),
-        n_alone=int(counts[2]),
         stride=plan.stride,
         threshold=float(plan.probabilities(np.array([threshold]))[0]),
         n_calls=len(calls),
         decoy_rate=rates,
-        sample=_distance(sampled, threshold, job.config.screen),
         n_bases=n_bases,
         peaks=job.peaks,
         quantity=plan.card.quantity,
@@ -203,10 +202,9 @@ def _chunks(
     plan: ScanPlan,
     threshold: float,
     counts: NDArray[np.int64],
-    sampled: list[NDArray[np.float32]],
     calls: list[Call],
 ) -> Iterator[tuple[str, Arrays]]:
-    """Results in order; counts, samples and calls are gathered on the way."""
+    """Results in order; counts and calls are gathered on the way."""
     middles: list[NDArray[np.int64]] = []
     logits: list[NDArray[np.float32]] = []
     chrom = ""
@@ -229,7 +227,6 @@ def _chunks(
     for number, tiles in plan.chunks:
         whole = plan.store.read(number)
         counts += whole["counts"].sum(axis=0)
-        sampled.append(whole["sampled"])
         ends = np.cumsum(whole["counts"][:, 0] - whole["counts"][:, 1])
         for tile, begin, end in zip(tiles, [0, *ends[:-1]], ends, strict=True):
             if tile.chrom != chrom:
@@ -244,25 +241,22 @@ def _chunks(
     call()
 
 
+def _cost(plan: ScanPlan, n_windows: int, workers: WorkerPool) -> str:
+    """What a scan takes whose windows share no work."""
+    model, _ = load_selected(Path(plan.job.run), plan.job.device, plan.job.output)
+    codes = np.random.default_rng(0).integers(0, 4, (2 * _TIMED, plan.length)).astype(np.uint8)
+    with one_thread():
+        predict_logits(model, codes[:_TIMED])
+        begun = time.perf_counter()
+        predict_logits(model, codes[_TIMED:])
+        seconds = (time.perf_counter() - begun) / _TIMED * n_windows / workers.size
+    took = f"{seconds / 3600:.1f} hours" if seconds > 5400 else f"{seconds / 60:.1f} minutes"
+    return (
+        f"the network {model.config.backbone} scores every window by itself: {n_windows:,} windows "
+        f"take about {took} here; a network that does not pad, as that of the recipe onehot, is "
+        f"many times faster"
+    )
+
+
 def _bases(tiles: Sequence[Tile]) -> int:
     return sum(tile.end - tile.start for tile in tiles)
-
-
-def _distance(
-    sampled: list[NDArray[np.float32]], threshold: float, screen: float
-) -> dict[str, float]:
-    """How near sliding logits are to those of windows by themselves."""
-    both = np.concatenate(sampled).astype(np.float64)
-    if len(both) < 2:
-        return {}
-    rough, exact = both.T
-    apart = np.abs(rough - exact)
-    called = exact >= threshold
-    return {
-        "n": float(len(both)),
-        "correlation": float(np.corrcoef(rough, exact)[0, 1]) if rough.std() * exact.std() else 1.0,
-        "median": float(np.median(apart)),
-        "p99": float(np.quantile(apart, 0.99)),
-        "n_called": float(called.sum()),
-        "n_missed": float((called & (rough < threshold - screen)).sum()),
-    }

@@ -19,9 +19,10 @@ from wavebind.genome.peaks import place_on_genome
 from wavebind.genome.tiles import Tile, few_unknown, reach_grid, read_codes, tiles_of
 from wavebind.models import load_model
 from wavebind.models.rundir import RunDir
+from wavebind.models.stretches import StretchScorer
 from wavebind.scan.settings import ScanJob
 from wavebind.scan.sites import decoy_threshold
-from wavebind.scan.tile_scores import Decoys, ScanTask, make_slider
+from wavebind.scan.tile_scores import Decoys, ScanTask
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,18 +52,17 @@ class ScanPlan:
             raise InputError(
                 f"threshold must be between 0 and 1, as a probability is; found {wanted!r}"
             )
-        slider = make_slider(model, config.mode)
-        self.stride = config.stride or _default_stride(slider.step if slider else 1)
+        self.step = StretchScorer(model).step
+        self.stride = config.stride or _default_stride(self.step)
         if self.stride > self.length:
             raise InputError(
                 f"a stride of {self.stride} bp leaves gaps between windows of {self.length} bp; "
                 f"use {self.length} or less"
             )
-        size = slider.span * max(1, round(_TILE / slider.span)) if slider else _TILE
         self.genome: Genome = open_genome(Path(job.genome), progress=progress)
         with self.genome:
             regions, self.notes = self._regions()
-            self.tiles = tiles_of(self.genome, self.length, size, regions)
+            self.tiles = tiles_of(self.genome, self.length, _TILE, regions)
             if not self.tiles:
                 raise InputError(
                     f"{job.regions or job.genome}: no window of {self.length} bp fits there"
@@ -157,7 +157,7 @@ class ScanPlan:
         peaks = np.concatenate([f["peak"] for f in found])
         return peaks, int(sum(f["n_bases"][0] for f in found))
 
-    def task(self, screen: float) -> ScanTask:
+    def task(self) -> ScanTask:
         """What workers must know."""
         job = self.job
         return ScanTask(
@@ -165,8 +165,7 @@ class ScanPlan:
             job.genome,
             self.genome.checksum,
             self.stride,
-            job.config.mode,
-            screen,
+            job.config.precision,
             job.output,
             job.device,
         )
@@ -191,4 +190,5 @@ class ScanPlan:
 
 
 def _default_stride(step: int) -> int:
-    return max(step, 10 // step * step)
+    """The multiple of a network's step nearest below 8 bp, or the step."""
+    return max(step, 8 // step * step) if step else 8

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from wavebind.core.errors import InputError
 from wavebind.core.filekinds import is_device
 from wavebind.core.settings import Settings
-from wavebind.scan.tile_scores import MODES
 
 __all__ = ["ScanConfig", "ScanJob", "bigwig_path", "peaks_path"]
 
@@ -24,11 +23,11 @@ class ScanConfig(Settings):
     Attributes
     ----------
     stride : int or None
-        Base pairs between two windows. The default is 10, or the multiple of the network's step
+        Base pairs between two windows. The default is 8, or the multiple of the network's step
         that comes nearest below.
-    mode : {"auto", "windows", "sliding"}
-        windows: each window by itself, as in training. sliding: overlapping windows share their
-        work; faster, and near the same. auto: sliding, then by itself what comes near a call.
+    precision : {"auto", "float32"}
+        Numbers to compute with. auto: bfloat16 where the device multiplies it in hardware, as
+        predict does; otherwise float32.
     threshold : float or None
         Probability at or above which a window is called; by default the model's, chosen on valid.
         Of a model that predicts numbers, a number; by default the median of its training values.
@@ -41,27 +40,21 @@ class ScanConfig(Settings):
     prevalence : float or None
         Fraction of bound windows to expect along the genome; that of the validation split by
         default. The threshold moves with the probabilities.
-    screen : float
-        In mode auto: windows this far below the threshold (logits) or less are scored by
-        themselves.
     seed : int
         Decides the shuffles.
     """
 
     stride: Annotated[int, Field(ge=1)] | None = None
-    mode: str = "auto"
+    precision: Literal["auto", "float32"] = "auto"
     threshold: float | None = None
     false_positives: Annotated[float, Field(gt=0)] | None = None
     decoys: Annotated[float, Field(ge=0.01, le=10_000)] = 5.0
     count_decoys: bool = False
     prevalence: float | None = None
-    screen: Annotated[float, Field(ge=0, le=1000)] = 3.0
     seed: Annotated[int, Field(ge=0)] = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.mode not in MODES:
-            raise InputError(f"mode {self.mode!r} is not known; choose one of: {', '.join(MODES)}")
         if self.threshold is not None and not math.isfinite(self.threshold):
             raise InputError(f"threshold must be a number; found {self.threshold!r}")
         if self.threshold is not None and self.false_positives is not None:

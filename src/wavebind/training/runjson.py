@@ -14,6 +14,7 @@ from wavebind.core.versions import version, versions
 from wavebind.datasets.dataset import Dataset
 from wavebind.datasets.identity import difference
 from wavebind.models import ModelConfig
+from wavebind.models.modelfile import FORMAT, check_format
 from wavebind.models.rundir import RunDir
 from wavebind.training.config import TrainingConfig
 
@@ -41,6 +42,7 @@ def start_run(
             "data": data.identity,
             "model": to_dict(model.resolved()),
             "training": to_dict(config),
+            "format": FORMAT,
             "versions": versions(),
             "threads": torch.get_num_threads(),
             **more,
@@ -103,6 +105,8 @@ def stored_configuration(run: RunDir, data: Dataset) -> tuple[ModelConfig, Train
             f"{trained_on.get('path')}, train anew where that has changed"
         )
     name = str(run.run_json)
+    backbone = model.get("backbone") if isinstance(model, dict) else None
+    check_format(stored.get("format", 2), backbone, name)
     return from_dict(ModelConfig, model, name), from_dict(TrainingConfig, config, name)
 
 

@@ -193,6 +193,11 @@ class SearchSpace:
             raise InputError(f"nothing is searched; name one of {', '.join(GROUPS)}")
         for name in self.backbones:
             get_backbone(name)
+        if len(self.backbones) < 2 and self.values_of_base() == {}:
+            raise InputError(
+                f"nothing is searched: what {', '.join(self.groups)} would change is not part of "
+                f"this recipe, which reads the window without a transform; use --recipe wavelets"
+            )
         if len(set(self.backbones)) < len(self.backbones):
             raise InputError(f"a network is named twice in {', '.join(self.backbones)}")
 

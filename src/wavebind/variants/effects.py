@@ -1,7 +1,7 @@
 """Scores of alleles: the work on variants that is handed out in chunks.
 
-Each allele is put into its surroundings, and every window that sees it is scored by itself, both
-strands. The reference allele of the same surroundings is its comparison.
+Each allele is put into its surroundings, and every window that sees it is scored, both strands. The
+reference allele of the same surroundings is its comparison.
 """
 
 from __future__ import annotations
@@ -18,19 +18,17 @@ from wavebind.core.shards import Arrays
 from wavebind.genome.genomes import Genome, open_genome
 from wavebind.genome.sequences import Codes, to_codes
 from wavebind.genome.shuffling import dinucleotide_shuffle
-from wavebind.genome.tiles import few_unknown, read_codes, windows_of
-from wavebind.models import Classifier
-from wavebind.models.prediction import load_selected, predict_logits
+from wavebind.genome.tiles import few_unknown, read_codes
+from wavebind.models.prediction import load_selected
+from wavebind.models.stretches import StretchScorer
 from wavebind.motifs.jaspar import find_motif
 from wavebind.motifs.pwms import Motif, best_hits, read_meme
 from wavebind.variants.alleles import Edit, allele_sequence, window_offsets
 
 __all__ = ["Change", "EffectTask", "read_motifs", "score_changes", "score_shuffled"]
 
-#: Windows that are held at a time.
-_WINDOWS = 8192
-#: And at once: few enough that the memory of a batch is used again (:mod:`wavebind.core.memory`).
-_BATCH = 128
+#: Bases of the alleles of one length that are scored at once.
+_BASES = 2**16
 
 
 @dataclass(frozen=True)
@@ -88,9 +86,10 @@ class EffectTask:
 
 # A process does many chunks of the same job, and loading takes longer than one of them.
 @lru_cache(maxsize=1)
-def _load(task: EffectTask) -> tuple[Classifier, tuple[Motif, ...]]:
+def _load(task: EffectTask) -> tuple[StretchScorer, tuple[Motif, ...]]:
     model, _ = load_selected(Path(task.run), task.device, task.output)
-    return model, read_motifs(task.motifs)
+    # In bfloat16 a logit of 4 has steps of 0.03, which is what many a substitution does.
+    return StretchScorer(model, bf16=False), read_motifs(task.motifs)
 
 
 def read_motifs(name: str | None) -> tuple[Motif, ...]:
@@ -126,11 +125,11 @@ def score_changes(task: EffectTask, changes: Sequence[Change]) -> Arrays:
         ``(change,)``): the one with the best hit on either allele, -1 without motifs; ``hit``
         (float32, shape ``(change, 2)``): its best hit on each, in bits.
     """
-    model, motifs = _load(task)
-    flank = model.config.length - 1
+    scorer, motifs = _load(task)
+    flank = scorer.length - 1
     with open_genome(Path(task.genome), checksum=task.checksum) as genome:
         pairs = [_pair(genome, change, flank) for change in changes]
-    return _scores(model, motifs, pairs, task.step)
+    return _scores(scorer, motifs, pairs, task.step)
 
 
 def score_shuffled(task: EffectTask, chunk: tuple[int, Sequence[Change]]) -> Arrays:
@@ -151,8 +150,8 @@ def score_shuffled(task: EffectTask, chunk: tuple[int, Sequence[Change]]) -> Arr
         As :func:`score_changes`.
     """
     number, changes = chunk
-    model, motifs = _load(task)
-    flank = model.config.length - 1
+    scorer, motifs = _load(task)
+    flank = scorer.length - 1
     rng = np.random.default_rng([task.seed, number])
     pairs = []
     with open_genome(Path(task.genome), checksum=task.checksum) as genome:
@@ -165,7 +164,7 @@ def score_shuffled(task: EffectTask, chunk: tuple[int, Sequence[Change]]) -> Arr
                     for allele in _shuffled_alleles(change, rng)
                 )
             )
-    return _scores(model, motifs, pairs, task.step)
+    return _scores(scorer, motifs, pairs, task.step)
 
 
 def _shuffled_alleles(change: Change, rng: np.random.Generator) -> tuple[Codes, Codes]:
@@ -197,39 +196,38 @@ def _pair(genome: Genome, change: Change, flank: int) -> tuple[Codes, Codes]:
 
 
 def _scores(
-    model: Classifier,
+    scorer: StretchScorer,
     motifs: Sequence[Motif],
     pairs: Sequence[tuple[Codes, ...]],
     step: int,
 ) -> Arrays:
-    length = model.config.length
+    length = scorer.length
     flank = length - 1
-    sequences = [codes for pair in pairs for codes in pair]
+    # Equal alleles in equal surroundings, as the reference of several, are scored once.
+    sequences: list[Codes] = []
+    by_size: dict[int, list[int]] = {}
+    known_as: dict[bytes, int] = {}
+    which_of = np.empty(2 * len(pairs), dtype=np.int64)
+    for i, codes in enumerate(codes for pair in pairs for codes in pair):
+        number = known_as.setdefault(codes.tobytes(), len(sequences))
+        if number == len(sequences):
+            sequences.append(codes)
+            by_size.setdefault(len(codes), []).append(number)
+        which_of[i] = number
     logits = np.full((len(sequences), 2), np.nan, dtype=np.float32)
-    at = 0
-    while at < len(sequences):
-        batch: list[Codes] = []
-        owners: list[tuple[int, NDArray[np.int64], int]] = []
-        while at < len(sequences) and (not batch or sum(map(len, batch)) < _WINDOWS):
-            codes = sequences[at]
-            offsets = window_offsets(len(codes) - 2 * flank, length, step)
-            centred = (len(codes) - 2 * flank) // 2 - length // 2
-            known = few_unknown(codes, offsets + flank, length)
-            owners.append((at, offsets[known], centred))
-            batch.append(windows_of(codes, length)[offsets[known] + flank])
-            at += 1
-        # In bfloat16 a logit of 4 has steps of 0.03, which is what many a substitution does.
-        found = predict_logits(model, np.concatenate(batch), bf16=False, batch_size=_BATCH)
-        first = 0
-        for owner, offsets, centred in owners:
-            mine = found[first : first + len(offsets)]
-            first += len(offsets)
-            if len(mine):
-                logits[owner, 0] = mine.max()
-                middle = np.flatnonzero(offsets == centred)
-                if middle.size:
-                    logits[owner, 1] = mine[middle[0]]
-    both = logits.reshape(len(pairs), 2, 2).transpose(0, 2, 1).reshape(len(pairs), 4)
+    for size, members in by_size.items():
+        offsets = window_offsets(size - 2 * flank, length, step)
+        centred = int(np.flatnonzero(offsets == (size - 2 * flank) // 2 - length // 2)[0])
+        each = max(1, _BASES // size)
+        for at in range(0, len(members), each):
+            mine = np.array(members[at : at + each])
+            codes = np.stack([sequences[i] for i in mine])
+            known = np.stack([few_unknown(row, offsets + flank, length) for row in codes])
+            found = np.where(known, scorer.batch(codes, offsets + flank), -np.inf)
+            highest = found.max(axis=1)
+            logits[mine, 0] = np.where(known.any(axis=1), highest, np.nan)
+            logits[mine, 1] = np.where(known[:, centred], found[:, centred], np.nan)
+    both = logits[which_of].reshape(len(pairs), 2, 2).transpose(0, 2, 1).reshape(len(pairs), 4)
     which, hits = _motif_hits(motifs, pairs, flank)
     return {"logit": both, "motif": which, "hit": hits}
 

@@ -20,7 +20,8 @@ class VariantConfig(Settings):
     Attributes
     ----------
     step : int
-        Base pairs between the windows that see an allele.
+        Base pairs between the windows that see an allele; they share their work where it is a
+        multiple of the network's own step.
     null : str
         What an effect is held against: ``shuffled``, the path of a VCF of common variants, or
         ``none``.
@@ -41,7 +42,7 @@ class VariantConfig(Settings):
         Decides the null distribution.
     """
 
-    step: Annotated[int, Field(ge=1)] = 10
+    step: Annotated[int, Field(ge=1)] = 8
     null: str = "shuffled"
     n_null: Annotated[int, Field(ge=19, le=1_000_000)] | None = None
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05

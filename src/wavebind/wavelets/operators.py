@@ -16,6 +16,7 @@ from wavebind.wavelets.filters import (
     peak_frequency,
     time_spread,
 )
+from wavebind.wavelets.finite import finite_operator
 
 __all__ = ["NYQUIST_LIMIT", "SUPPORT_SPREADS", "Padding", "padded_length", "wavelet_operator"]
 
@@ -29,7 +30,7 @@ MAX_OPERATOR_ENTRIES = 2**28
 _PLACES = 16
 
 
-Padding = Literal["zero", "reflect", "periodic"]
+Padding = Literal["zero", "reflect", "periodic", "none"]
 
 
 def padded_length(wavelet: Wavelet, period: float, length: int, padding: Padding) -> int:
@@ -119,16 +120,20 @@ def wavelet_operator(
     norm : {"l1", "l2"}
     stride : int
         One output position in `stride`, from position 0.
-    padding : {"zero", "reflect", "periodic"}
+    padding : {"zero", "reflect", "periodic", "none"}
+        With ``"none"`` see :func:`wavebind.wavelets.finite.finite_operator`.
     derivative : bool
         Of the coefficients along the positions, instead of the coefficients.
 
     Returns
     -------
     numpy.ndarray
-        ``complex128``, shape ``(length, scale, ceil(length / stride))``. Entry ``[u, s, t]`` is
+        ``complex128``, shape ``(length, scale, ceil(length / stride))``, without padding fewer
+        positions. Entry ``[u, s, t]`` is
         what a unit impulse at base ``u`` gives at scale ``s`` and position ``stride * t``.
     """
+    if padding == "none":
+        return finite_operator(wavelet, periods, length, norm, stride, derivative=derivative)
     kept = np.arange(0, length, stride)
     operator = np.zeros((length, len(periods), len(kept)), dtype=np.complex128)
     for n, members in _groups(wavelet, periods, length, padding):

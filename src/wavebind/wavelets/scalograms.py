@@ -18,6 +18,7 @@ from torch import nn
 from wavebind.core.errors import InputError
 from wavebind.wavelets.encodings import EncodingChoice, encode, encoding_table, get_encoding
 from wavebind.wavelets.filters import Norm, Wavelet, frequency_periods, log_periods, time_spread
+from wavebind.wavelets.finite import finite_positions, longest_that_fits
 from wavebind.wavelets.operators import Padding
 from wavebind.wavelets.transforms import METHODS, PADDINGS, Method, choose_method, make_transform
 
@@ -59,7 +60,8 @@ class ScalogramConfig:
     min_period : float
         Shortest period in base pairs, 2 or more.
     max_period : float or None
-        Longest period in base pairs; None means the length of the window.
+        Longest period in base pairs; None means the length of the window. Without padding it is
+        shorter where the wavelet would leave less than half of the window.
     norm : {"l1", "l2"}
         Scale of each wavelet: the same response to a wave of any period, or the same energy.
     outputs : tuple of str
@@ -68,8 +70,9 @@ class ScalogramConfig:
     stride : int
         Keep one position in `stride`. The coefficients of an analytic wavelet lose nothing at 2,
         where they are sampled at the bandwidth of a real signal.
-    padding : {"zero", "reflect", "periodic"}
-        What lies beyond the edges of a window.
+    padding : {"zero", "reflect", "periodic", "none"}
+        What lies beyond the edges of a window. With none, wavelets are finite filters, used only
+        where they lie inside.
     method : {"auto", "matrix", "fourier", "convolution"}
         How the transform is computed. All agree to rounding; auto takes the fastest.
     """
@@ -135,6 +138,8 @@ class ScalogramConfig:
     def periods(self, length: int) -> NDArray[np.float64]:
         """The periods in base pairs for windows of `length`, shape ``(scale,)``."""
         longest = float(length) if self.max_period is None else self.max_period
+        if self.padding == "none":
+            longest = longest_that_fits(self.wavelet, length, self.min_period, longest)
         if self.voices is not None:
             n = math.floor(self.voices * math.log2(longest / self.min_period) + 1e-9) + 1
             longest = self.min_period * 2 ** ((n - 1) / self.voices)
@@ -179,14 +184,16 @@ def wavelet_picture(
         ``float64``, shape ``(scale, position)``, finest scale first.
     """
     whole = replace(config, outputs=("power" if output in ("modulus", "power") else output,))
+    if config.padding == "none":
+        whole = replace(whole, padding="zero", max_period=float(config.periods(len(codes))[-1]))
     transform = Scalogram(replace(whole, stride=1), len(codes))
+    batch = torch.from_numpy(np.ascontiguousarray(codes))[None]
     with torch.inference_mode():
-        planes = transform(torch.from_numpy(np.ascontiguousarray(codes))[None])[0].double().numpy()
-    if output == "power":
-        return np.asarray(planes.sum(axis=0))
-    if output == "modulus":
-        return np.asarray(np.sqrt(planes.sum(axis=0)))
-    return np.asarray(planes[0])
+        planes = transform(batch)[0].double().numpy()
+    if output not in ("power", "modulus"):
+        return np.asarray(planes[0])
+    power = np.asarray(planes.sum(axis=0))
+    return power if output == "power" else np.sqrt(power)
 
 
 class Scalogram(nn.Module):
@@ -210,6 +217,8 @@ class Scalogram(nn.Module):
         ``float64``, shape ``(scale,)``, base pairs.
     method : str
         How it is computed.
+    first, positions : int
+        Base of the first position, and how many.
     """
 
     table: torch.Tensor
@@ -221,7 +230,11 @@ class Scalogram(nn.Module):
         self.config = config
         self.length = length
         self.periods = config.periods(length)
-        self.positions = math.ceil(length / config.stride)
+        self.first, self.positions = 0, math.ceil(length / config.stride)
+        if config.padding == "none":
+            self.first, self.positions = finite_positions(
+                config.wavelet, self.periods, length, config.stride
+            )
         self.method: Method = (
             config.method
             if config.method != "auto"

@@ -10,7 +10,8 @@
   frequency; the others take the Fourier route.
 
 All of them compute the linear convolution with the band-limited wavelet of
-:func:`wavebind.wavelets.filters.filter_bank`, after padding.
+:func:`wavebind.wavelets.filters.filter_bank`, after padding. Without padding the filters are those
+of :mod:`wavebind.wavelets.finite`, by a matrix or by convolution.
 """
 
 from __future__ import annotations
@@ -27,12 +28,8 @@ from torch.nn import functional
 
 from wavebind.core.devices import has_fast_bf16
 from wavebind.core.errors import InputError
-from wavebind.wavelets.filters import (
-    Norm,
-    Wavelet,
-    filter_bank,
-    time_spread,
-)
+from wavebind.wavelets.filters import Norm, Wavelet, filter_bank, time_spread
+from wavebind.wavelets.finite import MAX_FINITE_MATRIX_LENGTH, make_finite
 from wavebind.wavelets.operators import (
     MAX_OPERATOR_ENTRIES,
     Padding,
@@ -56,7 +53,7 @@ __all__ = [
 
 Method = Literal["matrix", "fourier", "convolution"]
 METHODS: tuple[Method, ...] = ("matrix", "fourier", "convolution")
-PADDINGS: tuple[Padding, ...] = ("zero", "reflect", "periodic")
+PADDINGS: tuple[Padding, ...] = ("zero", "reflect", "periodic", "none")
 
 #: What a convolution leaves out of a wavelet, of the sum of its moduli.
 CUT = 1e-6
@@ -340,6 +337,8 @@ def choose_method(
     ratio = 150.0 if fast else 30.0
     kept = math.ceil(length / stride)
     matrix = 4.0 * length * len(periods) * kept
+    if padding == "none":
+        return "matrix" if length <= MAX_FINITE_MATRIX_LENGTH else "convolution"
     n = _spectrum_length(wavelet, periods, length, padding)
     short = max(n / math.gcd(n, stride), 2.0)
     fourier = 5 * n * math.log2(max(n, 2)) + len(periods) * (8 * n + 5 * short * math.log2(short))
@@ -379,6 +378,8 @@ def make_transform(
             f"operator of {entries:,} numbers (the limit is {MAX_OPERATOR_ENTRIES:,}); choose the "
             f"method fourier"
         )
+    if padding == "none" and method != "matrix":
+        return make_finite(method, wavelet, periods, length, norm, stride, derivative=derivative)
     longest = _spectrum_length(wavelet, periods, length, padding)
     if method != "matrix" and longest * len(periods) > MAX_SPECTRUM_ENTRIES:
         raise InputError(

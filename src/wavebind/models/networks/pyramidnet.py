@@ -86,6 +86,7 @@ class _Octave(nn.Module):
                     (1, config.kernel),
                     config.dilations[i % len(config.dilations)],
                     config.dropout,
+                    padded=True,
                 )
                 for i in range(config.blocks)
             )

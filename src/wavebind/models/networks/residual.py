@@ -16,11 +16,36 @@ __all__ = ["Residual", "check_dilations", "check_odd"]
 
 
 class Residual(nn.Module):
-    """Normalise, read the neighbourhood, normalise, mix the maps; add to the input."""
+    """Normalise, read the neighbourhood, normalise, mix the maps; add to the input.
 
-    def __init__(self, width: int, kernel: tuple[int, int], dilation: int, dropout: float) -> None:
+    Parameters
+    ----------
+    width : int
+        Maps.
+    kernel : tuple of int
+        Rows and positions that are read, both odd.
+    dilation : int
+        Positions from one that is read to the next.
+    dropout : float
+    padded : bool
+        Whether zeros stand beyond the first and the last position. Without them an output has
+        fewer positions: those whose neighbourhood lies inside.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        kernel: tuple[int, int],
+        dilation: int,
+        dropout: float,
+        *,
+        padded: bool = False,
+    ) -> None:
         super().__init__()
-        padding = (kernel[0] // 2, dilation * (kernel[1] // 2))
+        reach = dilation * (kernel[1] // 2)
+        #: Positions at either end that the output does not have.
+        self.crop = 0 if padded else reach
+        padding = (kernel[0] // 2, reach if padded else 0)
         self.norm1 = nn.BatchNorm2d(width)
         self.conv1 = nn.Conv2d(
             width,
@@ -35,10 +60,10 @@ class Residual(nn.Module):
         self.conv2 = nn.Conv2d(width, width, 1, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """``(batch, map, height, position)``, as the input."""
+        """``(batch, map, height, position)``, as the input but for the cropped positions."""
         y = self.conv1(functional.gelu(self.norm1(x)))
         y = self.conv2(self.dropout(functional.gelu(self.norm2(y))))
-        result: torch.Tensor = x + y
+        result: torch.Tensor = x[..., self.crop : x.shape[-1] - self.crop] + y
         return result
 
 

@@ -1,5 +1,8 @@
 """scalenet: a compact residual network over scale and position.
 
+No layer pads along the positions: a window's logit depends on what lies inside it alone. So the
+logits of a stretch's windows are those of the windows by themselves, and share their work.
+
 Scalogram -> normalisation a channel and scale -> stem that reads bands of neighbouring scales ->
 residual blocks over (band, position) -> one convolution over all bands -> dilated residual blocks
 over position -> maximum, mean and attention over position -> logit.
@@ -10,7 +13,10 @@ positions: Ilse et al. 2018, ICML, PMLR 80:2127.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, ClassVar
 
 import torch
@@ -21,13 +27,13 @@ from torch.nn import functional
 from wavebind.core.errors import InputError
 from wavebind.core.settings import Removed, Settings
 from wavebind.models.networks.dropout import Dropout
+from wavebind.models.networks.foldedscalenet import FoldedScaleNet
+from wavebind.models.networks.localchanges import changed_logits
 from wavebind.models.networks.residual import Residual, check_dilations, check_odd
 from wavebind.models.networks.segments import Segment, SegmentedNetwork
 
 __all__ = ["ScaleNet", "ScaleNetConfig"]
 
-#: Logarithm of the least weight of a position, which float32 still holds.
-_LEAST = -80.0
 _SEVERAL = (
     "remove the model file of a run of 'train --crossfit' and continue the run with --resume, "
     "which makes the file anew; train any other network again"
@@ -51,7 +57,7 @@ class ScaleNetConfig(Settings):
     kernel : int
         Positions that a later block reads, odd.
     dilations : tuple of int
-        Dilations of the later blocks, in turn.
+        Dilations of the later blocks, in turn; less in windows that have no room for them.
     pool : int
         Neighbouring positions joined by their maximum before the later blocks.
     dropout, head_dropout : float
@@ -81,23 +87,24 @@ class ScaleNetConfig(Settings):
         check_dilations(self.dilations)
 
 
-def _sliding_sum(x: torch.Tensor, width: int) -> torch.Tensor:
-    """Sums of `width` neighbours along the last axis, by sums of 1, 2, 4, ... of them.
+def fitting_dilations(config: ScaleNetConfig, positions: int) -> tuple[int, ...]:
+    """Dilations of the later blocks that a window has room for.
 
-    Differences of a running sum would be cheaper, and lose all digits of a small sum between large
-    ones, which the weights of attention have.
+    Blocks do not pad, so each takes positions away. The largest dilation is halved until a third
+    of the positions is left; where that is not enough, the last blocks are left out.
+
+    Parameters
+    ----------
+    config : ScaleNetConfig
+    positions : int
+        Before the later blocks.
     """
-    length = x.shape[-1] - width + 1
-    total = x.new_zeros((*x.shape[:-1], length))
-    offset, n = 0, 1
-    while n <= width:
-        if width & n:
-            total += x[..., offset : offset + length]
-            offset += n
-        # Of twice as many neighbours.
-        x = x[..., :-n] + x[..., n:]
-        n *= 2
-    return total
+    found = [config.dilations[i % len(config.dilations)] for i in range(config.position_blocks)]
+    most = (positions - math.ceil(positions / 3)) // (2 * (config.kernel // 2) or 1)
+    while sum(found) > most and max(found) > 1:
+        largest = max(range(len(found)), key=lambda i: (found[i], i))
+        found[largest] //= 2
+    return tuple(found[: max(0, most)]) if sum(found) > most else tuple(found)
 
 
 class ScaleNet(SegmentedNetwork):
@@ -119,11 +126,14 @@ class ScaleNet(SegmentedNetwork):
         channels, scales, positions = shape
         # One scale is no scalogram: the stem reads it alone.
         band = 1 if scales == 1 else config.band
-        if scales < band or positions < 2 * config.pool:
+        self.band_crop = config.band_blocks
+        kept = positions - 2 * (config.stem_kernel // 2) - 2 * self.band_crop
+        if scales < band or kept < config.pool:
+            least = config.stem_kernel - 1 + 2 * self.band_crop + config.pool
             raise InputError(
-                f"scalenet needs at least {config.band} scales and {2 * config.pool} positions; "
-                f"found {scales} and {positions}. Use more scales, longer windows or a smaller "
-                f"stride"
+                f"scalenet needs at least {band} scales and {least} positions; found {scales} and "
+                f"{positions}. Use more scales, longer windows, a smaller stride or a shorter "
+                f"longest period"
             )
         band_width, position_width = config.band_width, config.position_width
         self.input_norm = nn.BatchNorm1d(channels * scales)
@@ -132,7 +142,7 @@ class ScaleNet(SegmentedNetwork):
             band_width,
             (1 if scales == 1 else 2 * band, config.stem_kernel),
             stride=(band, 1),
-            padding=(band // 2, config.stem_kernel // 2),
+            padding=(band // 2, 0),
             bias=False,
         )
         with torch.no_grad():
@@ -147,17 +157,16 @@ class ScaleNet(SegmentedNetwork):
         self.join_norm = nn.BatchNorm2d(band_width)
         self.join = nn.Conv2d(band_width, position_width, (bands, 1), bias=False)
         self.pool = nn.MaxPool2d((1, config.pool))
+        dilations = fitting_dilations(config, kept // config.pool)
         self.positions = nn.Sequential(
             *(
-                Residual(
-                    position_width,
-                    (1, config.kernel),
-                    config.dilations[i % len(config.dilations)],
-                    config.dropout,
-                )
-                for i in range(config.position_blocks)
+                Residual(position_width, (1, config.kernel), dilation, config.dropout)
+                for dilation in dilations
             )
         )
+        self.position_crop = config.kernel // 2 * sum(dilations)
+        #: Positions that the pooling over a window reads.
+        self.width = kept // config.pool - 2 * self.position_crop
         self.head_norm = nn.BatchNorm2d(position_width)
         self.attention = nn.Conv2d(position_width, 1, 1)
         self.head_dropout = Dropout(config.head_dropout)
@@ -173,31 +182,21 @@ class ScaleNet(SegmentedNetwork):
         """The positions that are joined by their maximum."""
         return self.config.pool
 
-    @property
-    def reach(self) -> int:
-        """To either side: stem, blocks over bands, and, after joining, blocks over positions."""
-        c = self.config
-        dilations = (c.dilations[i % len(c.dilations)] for i in range(c.position_blocks))
-        late = (c.kernel // 2) * sum(dilations) + 1
-        return c.stem_kernel // 2 + c.band_blocks + c.pool * late
+    def sliding(self, dtype: torch.dtype) -> Callable[[torch.Tensor], torch.Tensor]:
+        """See :meth:`SegmentedNetwork.sliding`."""
+        return FoldedScaleNet(self, dtype)
 
-    def slide(self, scalograms: torch.Tensor, first: int, count: int, width: int) -> torch.Tensor:
-        """See :meth:`SegmentedNetwork.slide`."""
-        x = scalograms
-        for segment in self.segments()[:-1]:
-            x = segment.run(x)
-        x = x[..., first : first + count - 1 + width]
-        x = functional.gelu(self.head_norm(x)).squeeze(2)
-        scores = self.attention(x.unsqueeze(2)).squeeze(2).float()
-        # One reference for the whole stretch instead of one a window: a common factor cancels.
-        weights = (scores - scores.amax(-1, keepdim=True)).clamp_min(_LEAST).exp()
-        x = x.float()
-        attended = _sliding_sum(x * weights, width) / _sliding_sum(weights, width)
-        highest = functional.max_pool1d(x, width, 1)
-        mean = _sliding_sum(x, width) / width
-        pooled = torch.cat([highest, mean, attended], dim=1)
-        logits: torch.Tensor = self.head(pooled.transpose(1, 2))
-        return logits.transpose(1, 2)
+    def changing(self) -> Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]:
+        """See :meth:`SegmentedNetwork.changing`."""
+        return partial(changed_logits, FoldedScaleNet(self, torch.float32))
+
+    def places(self) -> dict[str, tuple[float, float]]:
+        """See :meth:`SegmentedNetwork.places`."""
+        c = self.config
+        early = c.stem_kernel // 2 + self.band_crop
+        # The middle of the positions that the maximum joins.
+        late = early + (c.pool - 1) / 2 + c.pool * self.position_crop
+        return {"bands": (early, 1.0), "join": (early, 1.0), "positions": (late, float(c.pool))}
 
     def stages(self) -> dict[str, tuple[nn.Module, ...]]:
         """Modules with output ``(batch, map, band or 1, position)``, first to last."""

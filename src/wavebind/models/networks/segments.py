@@ -48,43 +48,52 @@ class SegmentedNetwork(nn.Module, ABC):
 
     @property
     def step(self) -> int:
-        """Positions from one window of :meth:`slide` to the next; 0 where it cannot slide."""
+        """Positions from one window of :meth:`slide` to the next; 0 where each is scored alone."""
         return 0
 
-    @property
-    def reach(self) -> int:
-        """How many input positions to either side an output of :meth:`slide` depends on."""
-        return 0
+    def sliding(self, dtype: torch.dtype) -> Callable[[torch.Tensor], torch.Tensor]:
+        """What gives the logits of all windows of a stretch that lie :attr:`step` positions apart.
 
-    def slide(self, scalograms: torch.Tensor, first: int, count: int, width: int) -> torch.Tensor:
-        """Logits of many windows of one stretch, which share all work but the last.
-
-        A window given by itself sees zeros beyond its edges; here it sees its neighbours. So the
-        logits are near those, not equal.
+        They equal those of the windows by themselves to rounding, and share all work but the last.
 
         Parameters
         ----------
-        scalograms : torch.Tensor
-            ``(batch, channel, scale, position)``, of a stretch longer than a window.
-        first : int
-            Where the first window begins, in units of :attr:`step`.
-        count : int
-            Number of windows, one a step.
-        width : int
-            Of a window, in units of :attr:`step`.
+        dtype : torch.dtype
+            What convolutions are computed in.
 
         Returns
         -------
-        torch.Tensor
-            ``float32``, shape ``(batch, output, window)``.
+        callable
+            From planes ``(batch, channel, scale, position)`` of a stretch at least as long as a
+            window to logits ``(batch, output, window)``, ``float32``. The first window begins where
+            the stretch does. The weights are those of now, in evaluation mode.
 
         Raises
         ------
         InputError
             If :attr:`step` is 0.
         """
-        del scalograms, first, count, width
+        del dtype
         raise InputError(f"the network {type(self).__name__} cannot slide along a sequence")
+
+    def changing(self) -> Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor] | None:
+        """What gives the logits of one window with small changes, if the network has such a way.
+
+        Returns
+        -------
+        callable or None
+            It takes the output of the first segment for the window, ``(map, height, position)``.
+            Then what stands there instead, ``(change, map, height, width)``, and the positions at
+            which that begins, ``(change,)``. It gives logits ``(change, output)``, ``float32``.
+        """
+        return None
+
+    def places(self) -> dict[str, tuple[float, float]]:
+        """Where the maps of a stage lie: first position and step, in positions of the input.
+
+        Stages without an entry have maps that span the whole window.
+        """
+        return {}
 
     @abstractmethod
     def stages(self) -> dict[str, tuple[nn.Module, ...]]:
@@ -169,15 +178,27 @@ class SideBySide(SegmentedNetwork):
         """As of each network."""
         return self._all()[0].step
 
-    @property
-    def reach(self) -> int:
-        """As of each network."""
-        return self._all()[0].reach
+    def sliding(self, dtype: torch.dtype) -> Callable[[torch.Tensor], torch.Tensor]:
+        """See :meth:`SegmentedNetwork.sliding`."""
+        each = [network.sliding(dtype) for network in self._all()]
+        return lambda planes: torch.stack([slide(planes) for slide in each]).mean(0)
 
-    def slide(self, scalograms: torch.Tensor, first: int, count: int, width: int) -> torch.Tensor:
-        """See :meth:`SegmentedNetwork.slide`."""
-        found = [network.slide(scalograms, first, count, width) for network in self._all()]
-        return torch.stack(found).mean(0)
+    def changing(self) -> Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor] | None:
+        """See :meth:`SegmentedNetwork.changing`."""
+        each = [network.changing() for network in self._all()]
+        ways = [way for way in each if way is not None]
+        if len(ways) < len(each):
+            return None
+
+        def run(base: torch.Tensor, changed: torch.Tensor, starts: torch.Tensor) -> torch.Tensor:
+            parts = zip(ways, base.chunk(len(ways)), changed.chunk(len(ways), dim=1), strict=True)
+            return torch.stack([way(b, c.contiguous(), starts) for way, b, c in parts]).mean(0)
+
+        return run
+
+    def places(self) -> dict[str, tuple[float, float]]:
+        """As of each network."""
+        return self._all()[0].places()
 
     def stages(self) -> dict[str, tuple[nn.Module, ...]]:
         """Each stage of all networks."""

@@ -1,0 +1,218 @@
+"""scalenet for prediction along a stretch: the same function with fewer passes over memory.
+
+Normalisations are folded into the convolutions next to them where that is exact. Weights are laid
+out and rounded once. The linear head is applied before the means are taken, so that one number a
+position is added up, not all maps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from wavebind.models.networks.residual import Residual
+
+if TYPE_CHECKING:
+    from wavebind.models.networks.scalenet import ScaleNet
+
+__all__ = ["FoldedScaleNet", "pool_positions", "sliding_max", "sliding_sum", "softmax_mean"]
+
+#: Scores so far below the highest of a stretch still have weights that float32 holds.
+SPREAD = 60.0
+
+
+def sliding_sum(x: torch.Tensor, width: int) -> torch.Tensor:
+    """Sums of `width` neighbours along the last axis, by sums of 1, 2, 4, ... of them.
+
+    Differences of a running sum would be cheaper, and lose all digits of a small sum between large
+    ones, which the weights of attention have.
+    """
+    length = x.shape[-1] - width + 1
+    total = x.new_zeros((*x.shape[:-1], length))
+    offset, n = 0, 1
+    while n <= width:
+        if width & n:
+            total += x[..., offset : offset + length]
+            offset += n
+        # Of twice as many neighbours.
+        x = x[..., :-n] + x[..., n:]
+        n *= 2
+    return total
+
+
+def sliding_max(x: torch.Tensor, width: int) -> torch.Tensor:
+    """Maxima of `width` neighbours along the second axis, ``(batch, position, map)``."""
+    n = 1
+    while 2 * n <= width:
+        x = torch.maximum(x[:, :-n], x[:, n:])
+        n *= 2
+    rest = width - n
+    return torch.maximum(x[:, : x.shape[1] - rest], x[:, rest:]) if rest else x
+
+
+def pool_positions(x: torch.Tensor, width: int) -> torch.Tensor:
+    """Maxima of `width` positions that follow one another, ``(batch, map, 1, position)``.
+
+    The same as :func:`torch.nn.functional.max_pool2d`, several times faster where maps are last in
+    memory.
+    """
+    n = x.shape[-1] // width
+    parts = [x[..., i : n * width : width] for i in range(width)]
+    while len(parts) > 1:
+        pairs = zip(parts[::2], parts[1::2], strict=False)
+        parts = [torch.maximum(a, b) for a, b in pairs] + parts[len(parts) // 2 * 2 :]
+    return parts[0]
+
+
+def softmax_mean(x: torch.Tensor, scores: torch.Tensor, width: int) -> torch.Tensor:
+    """Means of every `width` neighbours, weighted by a softmax of their scores.
+
+    Parameters
+    ----------
+    x, scores : torch.Tensor
+        ``float32``, shapes ``(batch, map, position)`` and ``(batch, 1, position)``.
+    width : int
+    """
+    top = scores.amax(-1, keepdim=True)
+    if bool((functional.max_pool1d(scores, width, 1) < top - SPREAD).any()):
+        # With one reference for all, the weights of these windows would vanish.
+        weights = torch.softmax(scores.unfold(-1, width, 1), dim=-1)
+        n = weights.shape[2]
+        total = x.new_zeros((*x.shape[:2], n))
+        for j in range(width):
+            total += x[..., j : j + n] * weights[..., j]
+        return total
+    shares = (scores - top).exp()
+    return sliding_sum(x * shares, width) / sliding_sum(shares, width)
+
+
+def _affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[torch.Tensor, torch.Tensor]:
+    """Factor and addend of a normalisation in evaluation mode, one each a map."""
+    if norm.running_mean is None or norm.running_var is None:
+        raise ValueError("a normalisation without running statistics cannot be folded")
+    factor = (norm.running_var + norm.eps).rsqrt()
+    if norm.weight is not None:
+        factor = factor * norm.weight
+    addend = -norm.running_mean * factor
+    return factor, addend if norm.bias is None else addend + norm.bias
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """A residual block; the second normalisation is part of the first convolution."""
+
+    factor: torch.Tensor
+    addend: torch.Tensor
+    weight: torch.Tensor
+    bias: torch.Tensor
+    mix: torch.Tensor
+    dilation: int
+    height: int
+    crop: int
+
+    def run(self, x: torch.Tensor) -> torch.Tensor:
+        y = functional.gelu(torch.addcmul(self.addend, x, self.factor))
+        y = functional.conv2d(
+            y, self.weight, self.bias, padding=(self.height, 0), dilation=(1, self.dilation)
+        )
+        y = functional.conv2d(functional.gelu(y), self.mix)
+        y += x[..., self.crop : x.shape[-1] - self.crop]
+        return y
+
+
+class FoldedScaleNet:
+    """Logits of all windows of a stretch; see :meth:`SegmentedNetwork.slide`.
+
+    Parameters
+    ----------
+    network : ScaleNet
+        In evaluation mode; what is changed in it later is not seen.
+    dtype : torch.dtype
+        What convolutions are computed in.
+    """
+
+    def __init__(self, network: ScaleNet, dtype: torch.dtype) -> None:
+        self.dtype, self.width, self.pool = dtype, network.width, network.config.pool
+        factor, addend = _affine(network.input_norm)
+        stem = network.stem
+        channels = stem.weight.shape[1]
+        self.stride, self.padding = stem.stride, (stem.kernel_size[0] // 4, 0)
+        # A normalisation a channel and scale comes before a convolution over scales, which pads:
+        # it is exact to fold it only where there is one scale.
+        self.single = stem.kernel_size[0] == 1
+        self.stem_bias: torch.Tensor | None = None
+        if self.single:
+            self.stem = self._weight(stem.weight * factor.view(1, channels, 1, 1))
+            self.stem_bias = (stem.weight * addend.view(1, channels, 1, 1)).sum((1, 2, 3)).to(dtype)
+        else:
+            self.stem = self._weight(stem.weight)
+            self.input_factor = factor.view(1, channels, -1, 1).to(dtype)
+            self.input_addend = addend.view(1, channels, -1, 1).to(dtype)
+        self.bands = self._blocks(network.bands)
+        self.join_factor, self.join_addend = self._maps(_affine(network.join_norm))
+        self.join = self._weight(network.join.weight)
+        self.positions = self._blocks(network.positions)
+        self.head_factor, self.head_addend = self._maps(_affine(network.head_norm))
+        n = network.attention.weight.shape[1]
+        head = network.head.weight
+        # Of each position: its score, and its share of each output through mean and attention.
+        score = network.attention.weight.flatten(1)
+        whole = torch.cat([score, head[:, n : 2 * n], head[:, 2 * n :]])
+        self.each = self._weight(whole[:, :, None, None])
+        self.highest = head[:, :n].t().contiguous().to(dtype)
+        self.bias = network.head.bias.float()
+
+    def _weight(self, weight: torch.Tensor) -> torch.Tensor:
+        return weight.detach().to(self.dtype).contiguous(memory_format=torch.channels_last)
+
+    def _maps(self, affine: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        factor, addend = (part.view(1, -1, 1, 1).to(self.dtype) for part in affine)
+        return factor, addend
+
+    def _blocks(self, blocks: nn.Sequential) -> list[_Block]:
+        return [self._block(block) for block in blocks if isinstance(block, Residual)]
+
+    def _block(self, block: Residual) -> _Block:
+        first, second = self._maps(_affine(block.norm1)), _affine(block.norm2)
+        return _Block(
+            *first,
+            self._weight(block.conv1.weight * second[0].view(-1, 1, 1, 1)),
+            second[1].to(self.dtype),
+            self._weight(block.conv2.weight),
+            block.conv1.dilation[1],
+            block.conv1.kernel_size[0] // 2,
+            block.crop,
+        )
+
+    def __call__(self, planes: torch.Tensor) -> torch.Tensor:
+        """Planes ``(batch, channel, scale, position)`` to ``(batch, output, window)``, float32."""
+        x = planes.to(self.dtype).contiguous(memory_format=torch.channels_last)
+        if not self.single:
+            x = torch.addcmul(self.input_addend, x, self.input_factor)
+        x = functional.conv2d(x, self.stem, self.stem_bias, self.stride, self.padding)
+        for block in self.bands:
+            x = block.run(x)
+        x = pool_positions(self.joined(x), self.pool)
+        for block in self.positions:
+            x = block.run(x)
+        return self.head(x)
+
+    def joined(self, x: torch.Tensor) -> torch.Tensor:
+        """All bands joined, ``(batch, map, 1, position)``."""
+        return functional.conv2d(
+            functional.gelu(torch.addcmul(self.join_addend, x, self.join_factor)), self.join
+        )
+
+    def head(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits of every window of the last block's output, ``(batch, output, window)``."""
+        x = functional.gelu(torch.addcmul(self.head_addend, x, self.head_factor))
+        each = functional.conv2d(x, self.each).squeeze(2).float()
+        n = self.bias.shape[0]
+        mean = sliding_sum(each[:, 1 : 1 + n], self.width) / self.width
+        attended = softmax_mean(each[:, 1 + n :], each[:, :1], self.width)
+        highest = sliding_max(x.squeeze(2).transpose(1, 2), self.width) @ self.highest
+        return mean + attended + highest.float().transpose(1, 2) + self.bias[:, None]

@@ -1,0 +1,237 @@
+"""Windows that overlap share their work: all of them come out of one pass over their stretch.
+
+A network that pads nowhere reads only what lies in a window. The logit of a window is then the same
+from a stretch as from the window alone, to rounding, whatever lies around it. Networks that pad, or
+that look at a window as a whole, score every window by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wavebind.core.devices import autocast, flush_denormals, has_fast_bf16
+from wavebind.core.errors import InputError
+from wavebind.genome.sequences import Codes
+from wavebind.models.classifier import Classifier
+from wavebind.models.prediction import predict_logits
+from wavebind.models.strands import reverse_complement_batch
+from wavebind.wavelets.fronts import Front, SignalFront
+from wavebind.wavelets.scalograms import Scalogram
+
+__all__ = ["StretchScorer", "can_share"]
+
+#: Bases of one pass, about. Longer ones waste less where blocks overlap, and leave the cache of a
+#: processor.
+_BLOCK, _BLOCK_ON_GPU = 2**14, 2**19
+
+
+def can_share(model: Classifier) -> bool:
+    """Whether overlapping windows of a network can share their work."""
+    front = model.front
+    local = isinstance(front, SignalFront) or (
+        isinstance(front, Scalogram) and front.config.padding == "none"
+    )
+    whole = front.encoding.cumulated or model.image is not None
+    return local and not whole and model.backbone.step > 0
+
+
+class StretchScorer:
+    """Logits of windows of stretches of sequence, the mean of both strands.
+
+    Parameters
+    ----------
+    model : Classifier
+        In evaluation mode; what is changed in its weights later is not seen.
+    bf16 : bool
+        Compute in bfloat16 where the device has it.
+    block : int, optional
+        Bases of one pass, about; by default what suits the device.
+
+    Attributes
+    ----------
+    step : int
+        Windows that lie a multiple of so many base pairs apart share their work; 0 where each is
+        scored by itself.
+    length : int
+        Of a window, in base pairs.
+    """
+
+    def __init__(self, model: Classifier, *, bf16: bool = True, block: int | None = None) -> None:
+        self.model, self.bf16 = model, bf16
+        on_cpu = next(model.parameters()).device.type == "cpu"
+        self.block = block or (_BLOCK if on_cpu else _BLOCK_ON_GPU)
+        self.length = model.config.length
+        stride = model.front.config.stride if isinstance(model.front, Scalogram) else 1
+        self.step = stride * model.backbone.step if can_share(model) else 0
+        self._front: Front | Scalogram = model.front
+        device = next(model.parameters()).device
+        fast = bf16 and has_fast_bf16(device)
+        dtype = torch.bfloat16 if fast else torch.float32
+        self._slide = model.backbone.sliding(dtype) if self.step else None
+
+    def logits(
+        self,
+        codes: Codes,
+        starts: NDArray[np.int64],
+        progress: Callable[[int], None] | None = None,
+    ) -> NDArray[np.float32]:
+        """Logits of windows of one stretch.
+
+        Parameters
+        ----------
+        codes : numpy.ndarray
+            ``uint8``, shape ``(base,)``.
+        starts : numpy.ndarray
+            ``int64``, shape ``(window,)``, rising: first base of each window in `codes`.
+        progress : callable, optional
+            Called with the number of windows done since the last call.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``float32``, shape ``(window,)``, or ``(window, output)`` where the model gives several.
+
+        Raises
+        ------
+        InputError
+            If a logit is not a finite number.
+        """
+        found: NDArray[np.float32] = self.batch(codes[None], starts, progress)[0]
+        return found
+
+    def batch(
+        self,
+        codes: Codes,
+        starts: NDArray[np.int64],
+        progress: Callable[[int], None] | None = None,
+    ) -> NDArray[np.float32]:
+        """Logits of the same windows of several stretches of one length.
+
+        Parameters
+        ----------
+        codes : numpy.ndarray
+            ``uint8``, shape ``(stretch, base)``.
+        starts : numpy.ndarray
+            As for :meth:`logits`.
+        progress : callable, optional
+            As for :meth:`logits`.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``float32``, shape ``(stretch, window)`` or ``(stretch, window, output)``.
+
+        Raises
+        ------
+        InputError
+            If a logit is not a finite number.
+        """
+        outputs = self.model.config.outputs
+        several = len(outputs) > 1 and self.model.selected is None
+        found = np.empty(
+            (len(codes), len(starts), *((len(outputs),) if several else ())), dtype=np.float32
+        )
+        if not found.size:
+            return found
+        if not self.step:
+            windows = np.lib.stride_tricks.sliding_window_view(codes, self.length, axis=1)
+            # One stretch may be a chromosome, whose windows are never all copied.
+            single = len(codes) == 1
+            logits = predict_logits(
+                self.model,
+                windows[0] if single else windows[:, starts].reshape(-1, self.length),
+                starts if single else None,
+                bf16=self.bf16,
+                progress=progress,
+            )
+            return logits.astype(np.float32).reshape(found.shape)
+        with torch.inference_mode(), flush_denormals():
+            for phase in np.unique(starts % self.step).tolist():
+                mine = np.flatnonzero(starts % self.step == phase)
+                for first, count in self._blocks((starts[mine] - phase) // self.step):
+                    self._pass(codes, int(phase), first, count, starts, mine, found, progress)
+        if not np.isfinite(found).all():
+            raise InputError(
+                f"{int((~np.isfinite(found)).sum()):,} of {found.size:,} logits are not finite; "
+                f"the model is damaged or its training diverged"
+            )
+        return found
+
+    def _blocks(self, index: NDArray[np.int64]) -> list[tuple[int, int]]:
+        """First window and number of windows of each pass, over windows that are asked for."""
+        each = max(1, (self.block - self.length) // self.step + 1)
+        # Where windows have a gap longer than themselves, nothing is shared over it.
+        gaps = np.flatnonzero(np.diff(index) * self.step >= self.length) + 1
+        found = []
+        for run in np.split(index, gaps):
+            first, last = int(run[0]), int(run[-1])
+            found += [(at, min(each, last + 1 - at)) for at in range(first, last + 1, each)]
+        return found
+
+    def _pass(
+        self,
+        codes: Codes,
+        phase: int,
+        first: int,
+        count: int,
+        starts: NDArray[np.int64],
+        mine: NDArray[np.int64],
+        found: NDArray[np.float32],
+        progress: Callable[[int], None] | None,
+    ) -> None:
+        """Score one block of every stretch, and put the windows that are asked for in place."""
+        begin = phase + first * self.step
+        size = (count - 1) * self.step + self.length
+        device = next(self.model.parameters()).device
+        rows = max(1, self.block // size)
+        low, high = np.searchsorted(starts[mine], [begin, begin + count * self.step])
+        wanted = mine[low:high]
+        at = torch.from_numpy((starts[wanted] - begin) // self.step)
+        for row in range(0, len(codes), rows):
+            part = np.ascontiguousarray(codes[row : row + rows, begin : begin + size])
+            logits = self._both_strands(torch.from_numpy(part).to(device))
+            found[row : row + rows, wanted] = logits[:, at.to(device)].float().cpu().numpy()
+            if progress:
+                progress(len(part) * len(wanted))
+
+    def _both_strands(self, codes: torch.Tensor) -> torch.Tensor:
+        """``float32``, shape ``(stretch, window)`` or ``(stretch, window, output)``."""
+        forward = self._one_strand(codes)
+        # The last window on this strand is the first on the other.
+        reverse = self._one_strand(reverse_complement_batch(codes)).flip(1)
+        return (forward + reverse) / 2
+
+    def _one_strand(self, codes: torch.Tensor) -> torch.Tensor:
+        front = self._front_for(codes.shape[1])
+        if self._slide is None:
+            raise InputError("this network scores every window by itself")
+        with autocast(codes.device, self.bf16):
+            planes = self.model.normalise(front(codes))
+        logits = self._slide(planes)
+        rows = logits.float().transpose(1, 2)
+        finished = self.model.finish(rows.flatten(0, 1))
+        return finished.view(*rows.shape[:2], *finished.shape[1:])
+
+    def _front_for(self, size: int) -> Front | Scalogram:
+        """The model's front for stretches of a length; that of the last length is kept."""
+        front = self.model.front
+        if self._front.length == size:
+            return self._front
+        if isinstance(front, Scalogram):
+            config = replace(
+                front.config,
+                max_period=float(front.periods[-1]),
+                n_scales=len(front.periods),
+                voices=None,
+                method="auto",
+            )
+            made: Front | Scalogram = Scalogram(config, size)
+        else:
+            made = SignalFront(front.config, size)
+        self._front = made.to(next(self.model.parameters()).device)
+        return self._front

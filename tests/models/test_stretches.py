@@ -1,0 +1,192 @@
+"""Windows that come out of one pass over their stretch, against each window by itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from wavebind.core.errors import InputError
+from wavebind.genome.sequences import Codes
+from wavebind.models import Classifier, ModelConfig, build_model
+from wavebind.models.networks.foldedscalenet import (
+    SPREAD,
+    pool_positions,
+    sliding_max,
+    sliding_sum,
+    softmax_mean,
+)
+from wavebind.models.prediction import predict_logits
+from wavebind.models.stretches import StretchScorer, can_share
+from wavebind.wavelets.filters import Wavelet
+from wavebind.wavelets.images import ImageConfig
+from wavebind.wavelets.scalograms import ScalogramConfig
+
+LENGTH = 96
+SMALL = {"band_width": 8, "position_width": 12}
+WAVELETS = ScalogramConfig(
+    wavelet=Wavelet(beta=2.0), max_period=12.0, n_scales=12, padding="none",
+    spacing="frequencies", stride=2,
+)  # fmt: skip
+
+
+def model_of(front: str = "signal", length: int = LENGTH, **changes: object) -> Classifier:
+    """With weights and normalisations that do something."""
+    config = ModelConfig(
+        length,
+        changes.pop("scalogram", WAVELETS),
+        options={**SMALL, **changes.pop("options", {})},
+        front=front,
+        **changes,
+    )
+    model = build_model(config, torch.Generator().manual_seed(0)).eval()
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if name.endswith("running_var"):
+                tensor.uniform_(0.5, 1.5, generator=generator)
+            elif tensor.is_floating_point():
+                tensor += 0.1 * torch.randn(tensor.shape, generator=generator)
+    return model
+
+
+def sequence(n: int, seed: int = 0) -> Codes:
+    """With runs of unknown bases."""
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(0, 4, n).astype(np.uint8)
+    for start in rng.integers(0, n, 3):
+        codes[start : start + 7] = 4
+    return codes
+
+
+def by_windows(model: Classifier, codes: Codes, starts: np.ndarray) -> np.ndarray:
+    windows = np.lib.stride_tricks.sliding_window_view(codes, model.config.length)
+    return predict_logits(model, windows, starts, bf16=False)
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 7, 16, 50])
+def test_sliding_sums_are_sums(width: int) -> None:
+    x = torch.randn(2, 3, 60, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    naive = torch.stack([x[..., i : i + width].sum(-1) for i in range(61 - width)], -1)
+    torch.testing.assert_close(sliding_sum(x, width), naive)
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 7, 16, 18])
+def test_sliding_maxima_are_maxima(width: int) -> None:
+    x = torch.randn(2, 60, 3, generator=torch.Generator().manual_seed(0))
+    naive = torch.stack([x[:, i : i + width].amax(1) for i in range(61 - width)], 1)
+    assert torch.equal(sliding_max(x, width), naive)
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 5])
+def test_pooled_positions_are_those_of_torch(width: int) -> None:
+    x = torch.randn(2, 3, 1, 62, generator=torch.Generator().manual_seed(0))
+    expected = torch.nn.functional.max_pool2d(x, (1, width))
+    assert torch.equal(pool_positions(x, width), expected)
+
+
+@pytest.mark.parametrize("scale", [1.0, 2 * SPREAD])
+def test_attention_of_every_window_is_its_own_softmax(scale: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, scores = (
+        torch.randn(2, 3, 80, generator=generator),
+        torch.randn(2, 1, 80, generator=generator),
+    )
+    scores *= scale
+    naive = [
+        (x[..., i : i + 9] * torch.softmax(scores[..., i : i + 9], -1)).sum(-1) for i in range(72)
+    ]
+    torch.testing.assert_close(softmax_mean(x, scores, 9), torch.stack(naive, -1))
+
+
+@pytest.mark.parametrize(
+    ("front", "length", "stride"),
+    [
+        ("signal", LENGTH, 1), ("signal", LENGTH, 2), ("signal", LENGTH, 6), ("signal", 97, 7),
+        ("wavelets", LENGTH, 4), ("wavelets", 101, 3), ("signal", 200, 8),
+    ],
+)  # fmt: skip
+def test_a_stretch_gives_what_the_windows_give(front: str, length: int, stride: int) -> None:
+    model = model_of(front, length)
+    codes = sequence(900)
+    scorer = StretchScorer(model, bf16=False, block=300)
+    assert scorer.step == 2 * (2 if front == "wavelets" else 1)
+    starts = np.arange(5, len(codes) - length + 1, stride)
+    found = scorer.logits(codes, starts)
+    assert found.dtype == np.float32
+    expected = by_windows(model, codes, starts)
+    assert expected.std() > 0.003
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
+def test_what_lies_around_a_window_changes_nothing() -> None:
+    model = model_of("wavelets")
+    window = sequence(LENGTH)
+    around = [np.concatenate([sequence(60, s), window, sequence(40, s + 9)]) for s in (1, 2)]
+    scorer = StretchScorer(model, bf16=False)
+    one, two = (scorer.logits(codes, np.array([20, 60])) for codes in around)
+    assert one[1] == pytest.approx(two[1], abs=1e-6)
+    assert abs(one[0] - two[0]) > 1e-3
+
+
+def test_only_the_windows_that_are_asked_for() -> None:
+    model = model_of()
+    codes = sequence(5000)
+    starts = np.array([0, 1, 8, 9, 700, 703, 704, 4000, 4904])
+    seen: list[int] = []
+    found = StretchScorer(model, bf16=False, block=200).logits(codes, starts, seen.append)
+    np.testing.assert_allclose(found, by_windows(model, codes, starts), atol=2e-5)
+    assert sum(seen) == len(starts)
+    assert StretchScorer(model).logits(codes, starts[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize("task", ["multilabel", "multiclass"])
+def test_several_outputs_of_several_stretches(task: str) -> None:
+    model = model_of(outputs=("a", "b", "c"), task=task)
+    codes = np.stack([sequence(200, s) for s in range(5)])
+    starts = np.arange(0, 100, 4)
+    found = StretchScorer(model, bf16=False, block=410).batch(codes, starts)
+    assert found.shape == (5, 25, 3)
+    for row, mine in zip(found, codes, strict=True):
+        np.testing.assert_allclose(row, by_windows(model, mine, starts), atol=2e-5)
+    model.selected = 1
+    one = StretchScorer(model, bf16=False).batch(codes, starts)
+    np.testing.assert_allclose(one, found[..., 1], atol=1e-5)
+
+
+def test_an_ensemble_shares_too() -> None:
+    model = model_of(networks=3)
+    codes, starts = sequence(300), np.arange(0, 200, 4)
+    found = StretchScorer(model, bf16=False).logits(codes, starts)
+    np.testing.assert_allclose(found, by_windows(model, codes, starts), atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        ModelConfig(64, ScalogramConfig(max_period=16.0)),
+        ModelConfig(64, ScalogramConfig(encoding="walk"), front="signal"),
+        ModelConfig(64, ScalogramConfig(), "cnn"),
+        ModelConfig(64, ScalogramConfig(outputs=("modulus",)), "resnet18", image=ImageConfig()),
+    ],
+)
+def test_what_cannot_share_scores_every_window_by_itself(config: ModelConfig) -> None:
+    model = build_model(config, torch.Generator().manual_seed(0)).eval()
+    assert not can_share(model)
+    scorer = StretchScorer(model, bf16=False)
+    assert scorer.step == 0
+    codes, starts = sequence(130), np.array([0, 3, 60])
+    np.testing.assert_allclose(
+        scorer.logits(codes, starts), by_windows(model, codes, starts), atol=1e-6
+    )
+    if config.backbone == "cnn":
+        with pytest.raises(InputError, match="the network CNN cannot slide along a sequence"):
+            model.backbone.sliding(torch.float32)
+
+
+def test_logits_that_are_not_finite() -> None:
+    model = model_of()
+    with torch.no_grad():
+        model.backbone.head.bias.fill_(torch.nan)
+    with pytest.raises(InputError, match=r"25 of 25 logits are not finite; the model is damaged"):
+        StretchScorer(model).logits(sequence(200), np.arange(0, 100, 4))
