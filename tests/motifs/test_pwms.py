@@ -116,6 +116,14 @@ def test_meme_files_are_read_by_memelite(tmp_path):
     [
         ("hello\n", "is not in MEME format; its first lines lack 'MEME version'"),
         ("MEME version 4\n", "holds no motif"),
+        *(
+            (
+                f"MEME version 4\nMOTIF a\nletter-probability matrix: w= 1 nsites= {n}\n"
+                f"0.5 0.5 0 0\n",
+                f"line 3: nsites is the number of sites .*; found '{n}'",
+            )
+            for n in (".", "-3", "1e400", "nan", "many")
+        ),
         (
             "MEME version 4\nMOTIF a\nletter-probability matrix: w= 2\n0.5 0.5 0 0\n",
             "motif a has 1 rows and says 2 of its width",

@@ -6,6 +6,7 @@ positions of a site of ``log2(probability / background)``.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ Floats = NDArray[np.float64]
 PSEUDOCOUNT = 0.1
 #: A MEME file gives probabilities to six places; its number of sites is often left out.
 _DEFAULT_SITES = 20.0
+_MOST_SITES = 1e9
 _MAX_BYTES = 64 * 2**20
 _MAX_LINE = 100_000
 _MAX_WIDTH = 200
@@ -232,7 +234,8 @@ def read_meme(path: Path) -> list[Motif]:
             identifier, name = words[0], words[1] if len(words) > 1 else ""
         elif line.startswith("letter-probability matrix"):
             width = re.search(r"\bw=\s*(\d+)", line)
-            sites = re.search(r"\bnsites=\s*([\d.eE+-]+)", line)
+            sites = re.search(r"\bnsites=\s*(\S+)", line)
+            n_line = at
             rows = []
             while at < len(lines) and re.match(r"\s*[\d.]", lines[at]):
                 rows.append(_row(lines[at], path, at + 1))
@@ -242,7 +245,7 @@ def read_meme(path: Path) -> list[Motif]:
                     f"{path} line {at}: motif {identifier} has {len(rows)} rows and says "
                     f"{width.group(1) if width else 'nothing'} of its width"
                 )
-            n = float(sites.group(1)) if sites else _DEFAULT_SITES
+            n = _sites(sites[1], path, n_line) if sites else _DEFAULT_SITES
             motifs.append(Motif(identifier, name, np.array(rows) * max(n, 1.0)))
     if not motifs:
         raise InputError(f"{path}: holds no motif")
@@ -276,6 +279,19 @@ def _check_alphabet(lines: list[str], path: Path) -> None:
                 f"letters in the order ACGT are read, so reorder the columns"
             )
         return
+
+
+def _sites(text: str, path: Path, number: int) -> float:
+    try:
+        n = float(text)
+    except ValueError:
+        n = math.nan
+    if not 0 <= n <= _MOST_SITES:
+        raise InputError(
+            f"{path} line {number}: nsites is the number of sites that a matrix was made of; found "
+            f"{text[:30]!r}"
+        )
+    return n
 
 
 def _row(line: str, path: Path, number: int) -> list[float]:
