@@ -6,6 +6,9 @@ with unknown bases, are left out. The score of a bin is the highest probability 
 whose middle lies in it, read from the bigWig of 'wavebind scan', and, for the matrix, the best hit
 (both strands, FIMO's log-odds) whose middle lies in it. Both are ranked over all known sequence and
 inside open chromatin alone. Intervals are of resampled stretches of 100 bins, which lie together.
+
+Then one stretch is scored window by window and as the scan does it, in float32 and in the precision
+of the scan: how far logits are apart, and which sites are called.
 """
 
 from __future__ import annotations
@@ -21,7 +24,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from wavebind.scan.sliding import Slider
 
 from wavebind.core.devices import one_thread
 from wavebind.core.memory import keep_memory
@@ -29,11 +31,14 @@ from wavebind.genome.genomes import open_genome
 from wavebind.genome.intervals import merged, overlapping
 from wavebind.genome.peaks import place_on_genome
 from wavebind.genome.sequences import UNKNOWN, Codes, letter_codes
+from wavebind.genome.tiles import few_unknown
 from wavebind.metrics.binary import Ranked
-from wavebind.models import Classifier, load_model
+from wavebind.models import Classifier, ModelCard, load_model
 from wavebind.models.prediction import predict_logits
+from wavebind.models.stretches import StretchScorer
 from wavebind.motifs.jaspar import find_motif
 from wavebind.motifs.pwms import best_hits
+from wavebind.scan.sites import call_sites
 
 RECALLS = (0.5, 0.8)
 STRETCH = 100
@@ -118,8 +123,11 @@ def main() -> None:
     parser.add_argument("--motif", default="MA0139.1")
     parser.add_argument("--out", type=Path, default=Path("scan.bw"))
     parser.add_argument("--stride", type=int, default=8)
-    parser.add_argument("--mode", default="auto")
-    parser.add_argument("--sample", type=int, default=4000, help="windows to time by themselves")
+    parser.add_argument("--workers", type=int, default=None)
+    parser.add_argument("--sample", type=int, default=2000, help="windows to time by themselves")
+    parser.add_argument(
+        "--region", default=None, help="START-END of the stretch that is scored both ways"
+    )
     parser.add_argument(
         "--keep", action="store_true", help="take --out as it lies there, from an earlier scan"
     )
@@ -151,53 +159,89 @@ def main() -> None:
                 for metric, (v, a, b) in found[f"{place}, {name}"].items()
             ]
             print(f"  {name:<16}{'   '.join(cells)}")
+    if options.region:
+        low, high = map(int, options.region.split("-"))
+        found["both ways"] = both_ways(model, card, codes, low, high, options.stride)
     options.out.with_suffix(".json").write_text(json.dumps(found, indent=2))
 
 
 def _scan(options: argparse.Namespace, codes: Codes) -> None:
     known = float((codes != UNKNOWN).sum())
     words = [sys.executable, "-m", "wavebind", "scan", options.run, options.genome]
-    words += ["--out", options.out, "--stride", options.stride, "--set", f"mode={options.mode}"]
+    words += ["--out", options.out, "--stride", options.stride]
     words += ["--peaks", options.out.with_suffix(".narrowPeak")]
+    words += [] if options.workers is None else ["--workers", options.workers]
     began = time.monotonic()
     subprocess.run([str(w) for w in words], check=True, stdout=sys.stderr)  # noqa: S603
     seconds = time.monotonic() - began
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
     print(
-        f"{known / 1e6:.1f} Mb known, stride {options.stride}, mode {options.mode}: {seconds:.0f} "
-        f"s, {known / 1e6 / seconds:.3f} Mb/s, {memory:.0f} MB a process at most"
+        f"{known / 1e6:.1f} Mb known, stride {options.stride}: {seconds:.0f} s, "
+        f"{known / 1e6 / seconds:.3f} Mb/s, {memory:.0f} MB a process at most"
     )
 
 
 def race(model: Classifier, codes: Codes, stride: int, n_windows: int) -> None:
-    """Windows by themselves, and sliding, on the same stretch of known bases, by one thread."""
-    length = model.config.length
-    slider = Slider(model)
-    n_stretches = min(32, (len(codes) - length) // slider.span)
-    if not n_stretches:
-        print("the chromosome is too short to time a pass along it")
-        return
-    count = n_stretches * (slider.span // slider.step)
-    size = count * slider.step + length
+    """Windows by themselves, and a stretch at once, on the same known bases, by one thread."""
+    scorer = StretchScorer(model)
+    size = min(400_000, len(codes))
     total = np.concatenate([[0], np.cumsum(codes != UNKNOWN)])
     first = int(np.argmax(total[size:] - total[:-size]))
     stretch = codes[first : first + size]
-    starts = np.linspace(0, size - length, n_windows).astype(np.int64)
-    windows = np.lib.stride_tricks.sliding_window_view(stretch, length)
+    starts = np.arange(0, size - scorer.length + 1, stride)
+    sample = starts[:: max(1, len(starts) // n_windows)]
+    windows = np.lib.stride_tricks.sliding_window_view(stretch, scorer.length)
     with one_thread():
-        predict_logits(model, windows, starts[:512])
-        began = time.monotonic()
-        predict_logits(model, windows, starts)
-        alone = (time.monotonic() - began) / n_windows / stride
-        slider.logits(stretch, 0, count // n_stretches)
-        began = time.monotonic()
-        slider.logits(stretch, 0, count)
-        sliding = (time.monotonic() - began) / (count * slider.step)
+        predict_logits(model, windows, sample[:512])
+        began = time.process_time()
+        predict_logits(model, windows, sample)
+        alone = (time.process_time() - began) / len(sample) / stride
+        scorer.logits(stretch, starts[: len(starts) // 10])
+        began = time.process_time()
+        scorer.logits(stretch, starts)
+        shared = (time.process_time() - began) / size
     print(
-        f"one thread, stride {stride}: windows by themselves {1e-6 / alone:.4f} Mb/s, sliding "
-        f"{1e-6 / sliding:.4f} Mb/s: {alone / sliding:.1f} times as fast"
+        f"one thread, stride {stride}: windows by themselves {1e-6 / alone:.4f} Mb/s, a stretch "
+        f"{1e-6 / shared:.4f} Mb/s: {alone / shared:.1f} times as fast"
     )
+
+
+def both_ways(
+    model: Classifier, card: ModelCard, codes: Codes, low: int, high: int, stride: int
+) -> dict[str, Any]:
+    """A stretch window by window in float32, against the scan's way in either precision."""
+    length = card.model.length
+    starts = np.arange(low, high - length + 1, stride)
+    starts = starts[few_unknown(codes, starts, length)]
+    windows = np.lib.stride_tricks.sliding_window_view(codes, length)
+    threshold = float(card.calibration[0].logits(np.array([card.threshold]))[0])
+    alone = predict_logits(model, windows, starts, bf16=False).astype(np.float32)
+    found: dict[str, Any] = {"windows": len(starts)}
+    for name, bf16 in (("float32", False), ("default precision", True)):
+        logits = StretchScorer(model, bf16=bf16).logits(codes, starts)
+        apart = np.abs(logits - alone)
+        changed = int(((logits >= threshold) != (alone >= threshold)).sum())
+        calls = int((alone >= threshold).sum())
+        quantiles = np.quantile(apart, [0.5, 0.99, 1.0]).tolist()
+        ours, theirs = (
+            call_sites("c", starts + length // 2, x, threshold, stride=stride, gap=length // 2)
+            for x in (logits, alone)
+        )
+        summits = {site.summit for site in ours} ^ {site.summit for site in theirs}
+        found[name] = {
+            "apart, median, 99 %, most": quantiles,
+            "windows called otherwise, of calls": [changed, calls],
+            "sites": [[site.start, site.end, site.summit] for site in ours],
+            "sites of windows": [[site.start, site.end, site.summit] for site in theirs],
+        }
+        print(
+            f"{len(starts):,} windows, {name}: logits apart by {quantiles[0]:.1e} in the middle, "
+            f"{quantiles[1]:.1e} at 99 %, {quantiles[2]:.1e} at most; {changed} of {calls} called "
+            f"windows otherwise; {len(ours)} sites, {len(theirs)} by windows, {len(summits)} "
+            f"summits in one alone"
+        )
+    return found
 
 
 if __name__ == "__main__":

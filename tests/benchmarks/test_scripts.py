@@ -87,9 +87,9 @@ def test_a_scan_against_peaks(trained, tmp_path, monkeypatch):
     out = call(
         "genome_scan.py", trained[0], tmp_path / "g.fa", "--chrom", "chr9", "--peaks",
         tmp_path / "p.bed", "--open", tmp_path / "open.bed", "--out", tmp_path / "s.bw",
-        "--sample", 32, "--stride", 8,
+        "--sample", 32, "--stride", 8, "--region", "500-3500",
     )  # fmt: skip
-    assert re.search(r"one thread, stride 8: windows by themselves 0\.\d+ Mb/s, sliding", out)
+    assert re.search(r"one thread, stride 8: windows by themselves 0\.\d+ Mb/s, a stretch", out)
     with pyBigWig.open(str(tmp_path / "s.bw")) as track:
         values = np.nan_to_num(track.values("chr9", 0, 9600, numpy=True))
     labels, scores = [], []
@@ -102,6 +102,11 @@ def test_a_scan_against_peaks(trained, tmp_path, monkeypatch):
             scores.append(values[start : start + LENGTH].max())
     assert f"all known: {len(labels):,} bins of 48 bp, {sum(labels):,} bound" in out
     found = json.loads((tmp_path / "s.json").read_text())
+    for precision in ("float32", "default precision"):
+        assert f"370 windows, {precision}: logits apart by" in out
+    exact = found["both ways"]["float32"]
+    assert exact["apart, median, 99 %, most"][2] < 1e-3
+    assert exact["sites"] == exact["sites of windows"] != []
     wanted = average_precision_score(labels, scores)
     assert found["all known, wavebind scan"]["AUPRC"][0] == pytest.approx(wanted, abs=1e-6)
     assert wanted > 0.3

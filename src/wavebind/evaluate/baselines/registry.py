@@ -29,8 +29,8 @@ MODELS: dict[str, str] = {
     "deepbind": "one-hot network of one layer, of the kind of DeepBind",
     "danq": "one-hot network with an LSTM, of the kind of DanQ",
     "ruggeri2025": "the published recipe: slow on a CPU",
-    "scalenet": "the default recipe",
-    "onehot": "its network without a transform, the recipe onehot",
+    "scalenet": "the default recipe, on the one-hot window",
+    "wavelets": "its network on a scalogram, the recipe wavelets",
 }
 #: Models of version 0.1, and what to take now.
 _REMOVED = {

@@ -81,11 +81,7 @@ def softmax_mean(x: torch.Tensor, scores: torch.Tensor, width: int) -> torch.Ten
     if bool((functional.max_pool1d(scores, width, 1) < top - SPREAD).any()):
         # With one reference for all, the weights of these windows would vanish.
         weights = torch.softmax(scores.unfold(-1, width, 1), dim=-1)
-        n = weights.shape[2]
-        total = x.new_zeros((*x.shape[:2], n))
-        for j in range(width):
-            total += x[..., j : j + n] * weights[..., j]
-        return total
+        return (x.unfold(-1, width, 1) * weights).sum(-1)
     shares = (scores - top).exp()
     return sliding_sum(x * shares, width) / sliding_sum(shares, width)
 
@@ -161,9 +157,13 @@ class FoldedScaleNet:
         head = network.head.weight
         # Of each position: its score, and its share of each output through mean and attention.
         score = network.attention.weight.flatten(1)
-        whole = torch.cat([score, head[:, n : 2 * n], head[:, 2 * n :]])
+        whole = torch.cat([score, head[:, n : 2 * n], head[:, 2 * n : 3 * n]])
         self.each = self._weight(whole[:, :, None, None])
         self.highest = head[:, :n].t().contiguous().to(dtype)
+        self.early_width = network.width + 2 * network.position_crop
+        self.early_factor, self.early_addend = self._maps(_affine(network.early_norm))
+        self.early_highest = head[:, 3 * n : 4 * n].t().contiguous().to(dtype)
+        self.early_each = self._weight(head[:, 4 * n :, None, None])
         self.bias = network.head.bias.float()
 
     def _weight(self, weight: torch.Tensor) -> torch.Tensor:
@@ -196,10 +196,10 @@ class FoldedScaleNet:
         x = functional.conv2d(x, self.stem, self.stem_bias, self.stride, self.padding)
         for block in self.bands:
             x = block.run(x)
-        x = pool_positions(self.joined(x), self.pool)
+        early = x = pool_positions(self.joined(x), self.pool)
         for block in self.positions:
             x = block.run(x)
-        return self.head(x)
+        return self.head(x, early)
 
     def joined(self, x: torch.Tensor) -> torch.Tensor:
         """All bands joined, ``(batch, map, 1, position)``."""
@@ -207,12 +207,22 @@ class FoldedScaleNet:
             functional.gelu(torch.addcmul(self.join_addend, x, self.join_factor)), self.join
         )
 
-    def head(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits of every window of the last block's output, ``(batch, output, window)``."""
+    def head(self, x: torch.Tensor, early: torch.Tensor) -> torch.Tensor:
+        """Logits of every window, ``(batch, output, window)``.
+
+        Parameters
+        ----------
+        x, early : torch.Tensor
+            Output of the last block, and input of the first that follows the join.
+        """
+        n = self.bias.shape[0]
         x = functional.gelu(torch.addcmul(self.head_addend, x, self.head_factor))
         each = functional.conv2d(x, self.each).squeeze(2).float()
-        n = self.bias.shape[0]
         mean = sliding_sum(each[:, 1 : 1 + n], self.width) / self.width
         attended = softmax_mean(each[:, 1 + n :], each[:, :1], self.width)
         highest = sliding_max(x.squeeze(2).transpose(1, 2), self.width) @ self.highest
+        y = functional.gelu(torch.addcmul(self.early_addend, early, self.early_factor))
+        shares = functional.conv2d(y, self.early_each).squeeze(2).float()
+        mean += sliding_sum(shares, self.early_width) / self.early_width
+        highest += sliding_max(y.squeeze(2).transpose(1, 2), self.early_width) @ self.early_highest
         return mean + attended + highest.float().transpose(1, 2) + self.bias[:, None]

@@ -44,12 +44,13 @@ def changed_logits(
         changed, starts = _through(block.run, block.crop, whole, changed, starts)
         whole = block.run(whole)
     changed, starts = _joined(network, whole, changed, starts)
-    whole = pool_positions(network.joined(whole), network.pool)
+    early = whole = pool_positions(network.joined(whole), network.pool)
+    early = _put(early.repeat(len(changed), 1, 1, 1), changed, starts)
     for block in network.positions:
         changed, starts = _through(block.run, block.crop, whole, changed, starts)
         whole = block.run(whole)
     last = whole.repeat(len(changed), 1, 1, 1)
-    return network.head(_put(last, changed, starts))[..., 0]
+    return network.head(_put(last, changed, starts), early)[..., 0]
 
 
 def _through(

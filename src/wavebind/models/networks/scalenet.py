@@ -5,7 +5,8 @@ logits of a stretch's windows are those of the windows by themselves, and share 
 
 Scalogram -> normalisation a channel and scale -> stem that reads bands of neighbouring scales ->
 residual blocks over (band, position) -> one convolution over all bands -> dilated residual blocks
-over position -> maximum, mean and attention over position -> logit.
+over position -> maximum, mean and attention over position, and maximum and mean over the positions
+before these blocks -> logit.
 
 Residual blocks with the normalisation first: He et al. 2016, ECCV, LNCS 9908:630. Attention over
 positions: Ilse et al. 2018, ICML, PMLR 80:2127.
@@ -168,9 +169,12 @@ class ScaleNet(SegmentedNetwork):
         #: Positions that the pooling over a window reads.
         self.width = kept // config.pool - 2 * self.position_crop
         self.head_norm = nn.BatchNorm2d(position_width)
-        self.attention = nn.Conv2d(position_width, 1, 1)
+        self.attention = nn.Conv2d(position_width, 1, 1, bias=False)
         self.head_dropout = Dropout(config.head_dropout)
-        self.head = nn.Linear(3 * position_width, n_outputs)
+        # Each late position reads much of a window, and there are few. The early ones tell what is
+        # anywhere in it.
+        self.early_norm = nn.BatchNorm2d(position_width)
+        self.head = nn.Linear(5 * position_width, n_outputs)
 
     @property
     def n_affine(self) -> int:
@@ -211,12 +215,20 @@ class ScaleNet(SegmentedNetwork):
         joined: torch.Tensor = self.pool(self.join(functional.gelu(self.join_norm(x))))
         return joined
 
+    def _positions(self, x: torch.Tensor) -> torch.Tensor:
+        """The late positions, and behind them the early ones."""
+        return torch.cat([self.positions(x), x], dim=-1)
+
     def _head(self, x: torch.Tensor) -> torch.Tensor:
         """``(batch, output)``."""
-        x = functional.gelu(self.head_norm(x)).squeeze(2)
-        weights = torch.softmax(self.attention(x.unsqueeze(2)).squeeze(2).float(), dim=-1)
-        attended = (x * weights.to(x.dtype)).sum(-1)
-        pooled = torch.cat([x.amax(-1), x.mean(-1), attended], dim=1)
+        late, joined = x[..., : self.width], x[..., self.width :]
+        x = functional.gelu(self.head_norm(late)).squeeze(2)
+        scores = self.attention(x.unsqueeze(2)).squeeze(2).float()
+        attended = (x * torch.softmax(scores, dim=-1).to(x.dtype)).sum(-1)
+        early = functional.gelu(self.early_norm(joined)).squeeze(2)
+        pooled = torch.cat(
+            [x.amax(-1), x.mean(-1), attended, early.amax(-1), early.mean(-1)], dim=1
+        )
         logits: torch.Tensor = self.head(self.head_dropout(pooled))
         return logits
 
@@ -226,6 +238,10 @@ class ScaleNet(SegmentedNetwork):
             Segment("stem", self._stem, (self.input_norm, self.stem)),
             Segment("bands", self.bands, (self.bands,)),
             Segment("join", self._join, (self.join_norm, self.join)),
-            Segment("positions", self.positions, (self.positions,)),
-            Segment("head", self._head, (self.head_norm, self.attention, self.head)),
+            Segment("positions", self._positions, (self.positions,)),
+            Segment(
+                "head",
+                self._head,
+                (self.head_norm, self.attention, self.early_norm, self.head),
+            ),
         ]
