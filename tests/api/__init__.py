@@ -3,7 +3,6 @@
 Modules without a test file of their name, and the file that tests them:
 
 - `comparison`: test_comparison.py
-- `dataset`: test_frames.py
 - `demo`: test_notebook.py
 - `explanations`: test_run.py
 - `genome`: test_run.py

@@ -15,7 +15,7 @@ from wavebind.api.frames import PathLike, regions_file, table_file
 from wavebind.api.progress import advancing, noting, stages
 from wavebind.api.scratch import lasting_folder, scratch_folder
 from wavebind.api.settings import DatasetSettings, SplitSettings
-from wavebind.core.errors import UsageError
+from wavebind.core.errors import InputError, UsageError
 from wavebind.core.events import Message, OnEvent, ignore
 from wavebind.core.jsonfiles import write_json
 from wavebind.core.settings import names_of, with_values
@@ -110,6 +110,11 @@ def make_dataset(
     if not isinstance(settings, DatasetSettings):
         settings = with_values(DatasetSettings(), settings or ())
     place = Path(out) if out is not None else lasting_folder() / "data"
+    if not force and (place / "dataset.json").is_file() and not (place / "audit.json").exists():
+        raise InputError(
+            f"{place}: is a whole dataset whose audit is missing, as after a command that was "
+            f"stopped; 'wavebind audit {place}' makes it. Or pass --force to make both anew"
+        )
     chosen = _split(settings.split, split_blocks)
     with scratch_folder() as folder:
         if peaks is not None:
