@@ -27,7 +27,7 @@ def naive(run, sequence):
     model = load_model(run / "model.safetensors")[0]
     starts = range(len(sequence) - LENGTH + 1)
     codes = np.stack([to_codes(sequence[i : i + LENGTH]) for i in starts])
-    return predict_logits(model, codes)
+    return predict_logits(model, codes, bf16=False)
 
 
 def test_the_windows_of_longer_sequences(trained, genome, tmp_path, cli):
@@ -40,18 +40,19 @@ def test_the_windows_of_longer_sequences(trained, genome, tmp_path, cli):
     assert "1 of 2 sequences are not 48 bp long" in err
     assert "--longer best takes the best window of each" in err
     expected = naive(run, long)
-    code, out, err = cli("predict", run, path, "--device", "cpu", "--longer", "each")
+    exact = ["--device", "cpu", "--precision", "float32"]
+    code, out, err = cli("predict", run, path, *exact, "--longer", "each")
     assert code == 0, err
     found = rows(out)
     assert [r["name"] for r in found] == ["long"] * len(expected) + ["window"]
     assert [int(r["start"]) for r in found] == [*range(len(expected)), 0]
     mine = [float(r["logit"]) for r in found[:-1]]
-    np.testing.assert_allclose(mine, expected, atol=0.06)
-    code, out, err = cli("predict", run, path, "--device", "cpu", "--longer", "best")
+    np.testing.assert_allclose(mine, expected, atol=1e-4)
+    code, out, err = cli("predict", run, path, *exact, "--longer", "best")
     assert code == 0, err
     best, other = rows(out)
-    assert float(best["logit"]) == pytest.approx(expected.max(), abs=0.06)
-    assert expected[int(best["start"])] == pytest.approx(expected.max(), abs=0.06)
+    assert float(best["logit"]) == pytest.approx(expected.max(), abs=1e-4)
+    assert expected[int(best["start"])] == pytest.approx(expected.max(), abs=1e-4)
     # The motif lies at base 70 of it.
     assert 70 + len(MOTIF) - LENGTH <= int(best["start"]) <= 70
     assert other["start"] == "0"
@@ -118,3 +119,20 @@ def test_places_in_headers(tmp_path, header):
 @pytest.mark.parametrize("header", ["peak_7", "chr1:100-111", "chr1:0-9", "x=chr1:100-110"])
 def test_headers_without_a_place(header):
     assert parse_locus(header, 10) is None
+
+
+def test_float32_is_exact(trained, genome, tmp_path, cli):
+    path = tmp_path / "s.fa"
+    path.write_text("".join(f">w{i}\n{genome[i : i + LENGTH]}\n" for i in range(0, 400, 8)))
+    arguments = ["predict", trained[0], path, "--device", "cpu"]
+    code, out, _ = cli(*arguments, "--precision", "float32")
+    assert code == 0
+    model, _ = load_model(trained[0] / "model.safetensors")
+    codes = np.stack([to_codes(genome[i : i + LENGTH]) for i in range(0, 400, 8)])
+    expected = predict_logits(model, codes, bf16=False)
+    found = np.array([float(row["logit"]) for row in rows(out)])
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    rough = np.array([float(row["logit"]) for row in rows(cli(*arguments)[1])])
+    np.testing.assert_allclose(rough, expected, atol=0.3)
+    code, _, err = cli(*arguments, "--precision", "float16")
+    assert code == 2

@@ -21,7 +21,7 @@ from wavebind.explain.run import Explained
 from wavebind.models import Classifier, ModelCard, load_model
 from wavebind.models.results import EVALUATIONS, place_of
 from wavebind.models.rundir import RunDir
-from wavebind.predict.fasta import FastaSummary, Longer, score_fasta
+from wavebind.predict.fasta import FastaSummary, Longer, Precision, score_fasta
 from wavebind.predict.onnx import export_onnx
 from wavebind.report.choice import choose_evaluation
 from wavebind.report.run_page import write_report
@@ -123,6 +123,7 @@ class Run:
         genome: PathLike | None = None,
         longer: Longer | None = None,
         prevalence: float | None = None,
+        precision: Precision = "auto",
         on_event: OnEvent = ignore,
     ) -> FastaSummary:
         """Score a FASTA file of any size; see :func:`wavebind.predict.fasta.score_fasta`."""
@@ -133,6 +134,7 @@ class Run:
             genome=None if genome is None else Path(genome),
             longer=longer,
             prevalence=prevalence,
+            precision=precision,
             device=self.device,
             note=noting(on_event),
             progress=advancing(on_event, "scoring sequences", None),

@@ -26,6 +26,13 @@ class Longer(StrEnum):
     each = "each"
 
 
+class Precision(StrEnum):
+    """Numbers to compute with."""
+
+    auto = "auto"
+    float32 = "float32"
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(name="predict", epilog="Example: wavebind predict run windows.fa > scores.tsv")(
@@ -63,6 +70,13 @@ def predict(
             "(default: that of the validation split)"
         ),
     ] = None,
+    precision: Annotated[
+        Precision,
+        typer.Option(
+            help="Numbers to compute with: auto is bfloat16 where the device multiplies it in "
+            "hardware, float32 is exact."
+        ),
+    ] = Precision.auto,
     force: Force = False,
     device: Device = "auto",
     _threads: Threads = None,
@@ -89,6 +103,7 @@ def predict(
             genome=genome,
             longer=None if longer is None else longer.value,
             prevalence=prevalence,
+            precision=precision.value,
             on_event=on_event,
         )
     if summary.n_unknown:

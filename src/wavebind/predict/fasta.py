@@ -18,18 +18,20 @@ from wavebind.core.errors import InputError
 from wavebind.datasets.given import given_windows
 from wavebind.genome.sequences import MAX_UNKNOWN, UNKNOWN, Codes, FastaRecord, read_fasta
 from wavebind.genome.tiles import few_unknown
-from wavebind.models import Classifier, ModelCard, load_model
+from wavebind.models import ModelCard, load_model
 from wavebind.models.prediction import predict_logits
 from wavebind.models.rundir import RunDir
 from wavebind.models.stretches import StretchScorer
 
-__all__ = ["FastaSummary", "Longer", "score_fasta"]
+__all__ = ["FastaSummary", "Longer", "Precision", "score_fasta"]
 
 #: Records that are held at a time.
 CHUNK = 4096
 
 #: What becomes of a record that is longer than a window.
 Longer = Literal["best", "each"]
+
+Precision = Literal["auto", "float32"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ def score_fasta(
     genome: Path | None = None,
     longer: Longer | None = None,
     prevalence: float | None = None,
+    precision: Precision = "auto",
     device: str = "auto",
     note: Callable[[str], None] | None = None,
     progress: Callable[[int], None] | None = None,
@@ -77,6 +80,8 @@ def score_fasta(
     prevalence : float, optional
         Fraction of bound windows among what is scored, for the probabilities; by default that of
         the validation split.
+    precision : {"auto", "float32"}
+        Numbers to compute with. auto: bfloat16 where the device multiplies it in hardware.
     device : str
     note : callable, optional
         Takes what a person should know of regions.
@@ -90,6 +95,7 @@ def score_fasta(
     """
     folder = RunDir(run).require_model()
     model, card = load_model(folder.model, resolve_device(device))
+    scorer = StretchScorer(model, bf16=precision == "auto")
     if prevalence is not None:
         card = card.at_prevalence(prevalence)
     length = card.model.length
@@ -107,7 +113,7 @@ def score_fasta(
                     wrong.append(f"{record.name!r} (line {record.line}) has {n} bp")
                     shortest = min(shortest, n)
             if not wrong:
-                n_unknown += _write_rows(model, card, chunk, table, longer)
+                n_unknown += _write_rows(scorer, card, chunk, table, longer)
             if progress:
                 progress(len(chunk))
         if wrong:
@@ -145,7 +151,7 @@ def _regions(
 
 
 def _write_rows(
-    model: Classifier,
+    scorer: StretchScorer,
     card: ModelCard,
     records: list[FastaRecord],
     table: IO[str],
@@ -159,21 +165,25 @@ def _write_rows(
         if len(record.codes) == length:
             whole.append((record.name, 0, record.codes))
             continue
-        n_unknown += _write_windows(model, card, whole, table, longer)
+        n_unknown += _write_windows(scorer, card, whole, table, longer)
         whole = []
-        n_unknown += _write_longer(model, card, record, table, longer)
-    return n_unknown + _write_windows(model, card, whole, table, longer)
+        n_unknown += _write_longer(scorer, card, record, table, longer)
+    return n_unknown + _write_windows(scorer, card, whole, table, longer)
 
 
 def _write_longer(
-    model: Classifier, card: ModelCard, record: FastaRecord, table: IO[str], longer: Longer | None
+    scorer: StretchScorer,
+    card: ModelCard,
+    record: FastaRecord,
+    table: IO[str],
+    longer: Longer | None,
 ) -> int:
     """The windows of a record that is longer than one, or the best of them."""
     length = card.model.length
     starts = np.arange(len(record.codes) - length + 1)
     known = few_unknown(record.codes, starts, length)
     logits = np.full((len(starts), len(card.model.outputs)), np.nan)
-    found = StretchScorer(model).logits(record.codes, starts[known])
+    found = scorer.logits(record.codes, starts[known])
     logits[known] = found.reshape(len(found), logits.shape[1])
     if longer == "best":
         # Of one that has no window with few unknown bases the first stands for it.
@@ -184,7 +194,7 @@ def _write_longer(
 
 
 def _write_windows(
-    model: Classifier,
+    scorer: StretchScorer,
     card: ModelCard,
     windows: list[tuple[str, int, Codes]],
     table: IO[str],
@@ -195,7 +205,8 @@ def _write_windows(
     codes = np.stack([codes for _, _, codes in windows])
     known = np.flatnonzero((codes == UNKNOWN).sum(axis=1) <= MAX_UNKNOWN * codes.shape[1])
     logits = np.full((len(codes), len(card.model.outputs)), np.nan)
-    logits[known] = predict_logits(model, codes, known).reshape(len(known), logits.shape[1])
+    found = predict_logits(scorer.model, codes, known, bf16=scorer.bf16)
+    logits[known] = found.reshape(len(known), logits.shape[1])
     places = [(name, start) for name, start, _ in windows]
     return _write_logits(card, places, logits, table, longer)
 
