@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -176,10 +177,13 @@ def test_deletions_duplications_and_inversions_are_those_of_their_bases(
     )
     rows = {r["id"]: r for r in score(CASES / "alleles.vcf")[1]}
     for row in score(spelled)[1]:
-        assert numbers(rows[row["id"]])[1:] == numbers(row)[1:], row["id"]
+        # Alleles that are scored together differ between the files, and so does the rounding.
+        mine, theirs = (np.array(numbers(r)[1:], dtype=float) for r in (rows[row["id"]], row))
+        np.testing.assert_allclose(mine, theirs, atol=1e-5, err_msg=row["id"])
     assert numbers(rows["graphtyper"]) == numbers(rows["del"])
     sized = written(tmp_path / "svlen.vcf", "15716\tdel\tA\t<DEL>", info="SVLEN=-84")
-    assert numbers(score(sized)[1][0]) == numbers(rows["del"])
+    mine, theirs = (np.array(numbers(r), dtype=float) for r in (score(sized)[1][0], rows["del"]))
+    np.testing.assert_allclose(mine, theirs, atol=1e-5)
     with pytest.raises(InputError, match=r"none of 1 alleles .*a REF or ALT that is too long"):
         score(sized, max_allele=80)
     for place, info in (

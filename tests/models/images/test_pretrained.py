@@ -219,7 +219,7 @@ def test_training_goes_on_from_another_run(cli, trained, tmp_path):
         "training.learning_rate=1e-5",
     )
     assert code == 0, err
-    assert "training 770 weights" in err
+    assert "training 1,281 weights" in err
     found = read_weights(out / "model.safetensors")
     old = read_weights(run / "model.safetensors")
     for name in old:
