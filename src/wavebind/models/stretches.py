@@ -7,8 +7,9 @@ that look at a window as a whole, score every window by itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from wavebind.core.devices import autocast, flush_denormals, has_fast_bf16
 from wavebind.core.errors import InputError
-from wavebind.genome.sequences import Codes
+from wavebind.genome.sequences import UNKNOWN, Codes
 from wavebind.models.classifier import Classifier
 from wavebind.models.prediction import predict_logits
 from wavebind.models.strands import reverse_complement_batch
@@ -38,6 +39,29 @@ def can_share(model: Classifier) -> bool:
     )
     whole = front.encoding.cumulated or model.image is not None
     return local and not whole and model.backbone.step > 0
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """One pass over a part of a stretch.
+
+    Attributes
+    ----------
+    begin : int
+        Its first base.
+    wanted, at : numpy.ndarray
+        ``int64``, shape ``(window,)``: which of the windows that are asked for it gives, and where
+        they stand among its own.
+    """
+
+    begin: int
+    wanted: NDArray[np.int64]
+    at: NDArray[np.int64]
+
+
+def _round_up(n: int) -> int:
+    """The next of 32, 45, 64, 91, 128, ..., each the root of 2 times the one before."""
+    return max(32, math.ceil(2 ** (math.ceil(2 * math.log2(n)) / 2)))
 
 
 class StretchScorer:
@@ -151,10 +175,8 @@ class StretchScorer:
             )
             return logits.astype(np.float32).reshape(found.shape)
         with torch.inference_mode(), flush_denormals():
-            for phase in np.unique(starts % self.step).tolist():
-                mine = np.flatnonzero(starts % self.step == phase)
-                for first, count in self._blocks((starts[mine] - phase) // self.step):
-                    self._pass(codes, int(phase), first, count, starts, mine, found, progress)
+            for count, blocks in sorted(self._blocks(starts).items()):
+                self._score(codes, count, blocks, found, progress)
         if not np.isfinite(found).all():
             raise InputError(
                 f"{int((~np.isfinite(found)).sum()):,} of {found.size:,} logits are not finite; "
@@ -162,42 +184,57 @@ class StretchScorer:
             )
         return found
 
-    def _blocks(self, index: NDArray[np.int64]) -> list[tuple[int, int]]:
-        """First window and number of windows of each pass, over windows that are asked for."""
-        each = max(1, (self.block - self.length) // self.step + 1)
-        # Where windows have a gap longer than themselves, nothing is shared over it.
-        gaps = np.flatnonzero(np.diff(index) * self.step >= self.length) + 1
-        found = []
-        for run in np.split(index, gaps):
-            first, last = int(run[0]), int(run[-1])
-            found += [(at, min(each, last + 1 - at)) for at in range(first, last + 1, each)]
+    def _blocks(self, starts: NDArray[np.int64]) -> dict[int, list[_Block]]:
+        """Passes over the windows that are asked for, by their number of windows.
+
+        A library that computes convolutions prepares itself for every shape that it meets. So
+        there are few sizes, and a pass may compute some windows that nobody asked for.
+        """
+        most = max(1, (self.block - self.length) // self.step + 1)
+        found: dict[int, list[_Block]] = {}
+        for phase in np.unique(starts % self.step).tolist():
+            mine = np.flatnonzero(starts % self.step == phase)
+            index = (starts[mine] - phase) // self.step
+            # Where windows have a gap longer than themselves, nothing is shared over it.
+            gaps = np.flatnonzero(np.diff(index) * self.step >= self.length) + 1
+            for run in np.split(np.arange(len(index)), gaps):
+                first, last = int(index[run[0]]), int(index[run[-1]])
+                for at in range(first, last + 1, most):
+                    n = min(most, last + 1 - at)
+                    wanted = run[slice(*np.searchsorted(index[run], [at, at + n]))]
+                    if len(wanted):
+                        size = min(most, _round_up(n))
+                        block = _Block(phase + at * self.step, mine[wanted], index[wanted] - at)
+                        found.setdefault(size, []).append(block)
         return found
 
-    def _pass(
+    def _score(
         self,
         codes: Codes,
-        phase: int,
-        first: int,
         count: int,
-        starts: NDArray[np.int64],
-        mine: NDArray[np.int64],
+        blocks: list[_Block],
         found: NDArray[np.float32],
         progress: Callable[[int], None] | None,
     ) -> None:
-        """Score one block of every stretch, and put the windows that are asked for in place."""
-        begin = phase + first * self.step
+        """Score passes of `count` windows each, and put the windows that are asked for in place."""
         size = (count - 1) * self.step + self.length
         device = next(self.model.parameters()).device
-        rows = max(1, self.block // size)
-        low, high = np.searchsorted(starts[mine], [begin, begin + count * self.step])
-        wanted = mine[low:high]
-        at = torch.from_numpy((starts[wanted] - begin) // self.step)
-        for row in range(0, len(codes), rows):
-            part = np.ascontiguousarray(codes[row : row + rows, begin : begin + size])
-            logits = self._both_strands(torch.from_numpy(part).to(device))
-            found[row : row + rows, wanted] = logits[:, at.to(device)].float().cpu().numpy()
-            if progress:
-                progress(len(part) * len(wanted))
+        cuts = [(row, block) for block in blocks for row in range(len(codes))]
+        at, rows = 0, 1 << (max(1, self.block // size).bit_length() - 1)
+        while at < len(cuts):
+            while rows > len(cuts) - at:
+                rows //= 2
+            part = cuts[at : at + rows]
+            batch = np.full((rows, size), UNKNOWN, dtype=np.uint8)
+            for line, (row, block) in zip(batch, part, strict=True):
+                bases = codes[row, block.begin : block.begin + size]
+                line[: len(bases)] = bases
+            logits = self._both_strands(torch.from_numpy(batch).to(device)).float().cpu().numpy()
+            for line, (row, block) in zip(logits, part, strict=True):
+                found[row, block.wanted] = line[block.at]
+                if progress:
+                    progress(len(block.wanted))
+            at += rows
 
     def _both_strands(self, codes: torch.Tensor) -> torch.Tensor:
         """``float32``, shape ``(stretch, window)`` or ``(stretch, window, output)``."""
