@@ -113,7 +113,12 @@ def contents(folder: Path) -> dict[str, str]:
     """The names of all files, with a hash of those that have no times or versions in them."""
 
     def of(path: Path) -> str:
-        return hashlib.sha256(path.read_bytes()).hexdigest() if path.suffix in EXACT else ""
+        if path.suffix not in EXACT:
+            return ""
+        data = path.read_bytes()
+        if path.suffix == ".vcf":  # its header names files by their whole paths
+            data = b"\n".join(x for x in data.split(b"\n") if not x.startswith(b"##"))
+        return hashlib.sha256(data).hexdigest()
 
     files = (path for path in folder.rglob("*") if path.is_file() and ".cache" not in path.parts)
     return {str(path.relative_to(folder)): of(path) for path in files}

@@ -12,7 +12,7 @@ import pytest
 
 from helpers import ROOT
 from wavebind.core.errors import InputError
-from wavebind.core.processes import run_isolated
+from wavebind.core.processes import run_isolated, starting_processes
 
 
 def work(x, say):
@@ -88,7 +88,7 @@ PARENT = """
 import sys
 sys.path[:0] = [sys.argv[2], sys.argv[3]]
 from tests.core.test_processes import linger
-from wavebind.core.processes import run_isolated
+from wavebind.core.processes import run_isolated, starting_processes
 if __name__ == "__main__":
     run_isolated(linger, (sys.argv[1],), print)
 """
@@ -125,7 +125,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from told import told_size
-from wavebind.core.processes import run_isolated
+from wavebind.core.processes import run_isolated, starting_processes
 with Path(sys.argv[1]).open("a") as stream:
     stream.write("once\\n")
 # More than a pipe holds: a process that ends before it has read it would be waited for forever.
@@ -143,3 +143,23 @@ def test_a_script_without_a_guard_is_run_once(tmp_path: Path) -> None:
     )
     assert done.stdout == "200000\n", done.stderr
     assert told.read_text() == "once\n"
+
+
+def masked(pipe):
+    pipe.send(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+
+def test_a_process_hears_no_ctrl_c_not_even_while_it_begins():
+    """It comes to all processes of a terminal, and the imports of a new one take seconds."""
+    context = multiprocessing.get_context("spawn")
+    mine, theirs = context.Pipe()
+    process = context.Process(target=masked, args=(theirs,))
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012
+        with starting_processes():
+            process.start()
+            signal.raise_signal(signal.SIGINT)
+            assert process.pid is not None
+        time.sleep(1)
+    assert mine.recv() is True
+    process.join()
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())

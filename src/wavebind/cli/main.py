@@ -145,7 +145,8 @@ def _stopped(interrupt: KeyboardInterrupt, arguments: list[str]) -> int:
     if isinstance(interrupt, Interrupted):
         again = [*arguments]
         if interrupt.option and interrupt.option not in again:
-            again.append(interrupt.option)
+            # What goes on is not to be begun anew.
+            again = [word for word in again if word != "--force"] + [interrupt.option]
         note(f"wavebind: stopped; {interrupt.kept}")
         note(f"go on with: {shlex.join(['wavebind', *again])}")
     else:

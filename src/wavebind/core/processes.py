@@ -19,7 +19,7 @@ from typing import Any
 from wavebind.core.errors import InputError, WavebindError
 from wavebind.core.memory import keep_memory
 
-__all__ = ["Cost", "end_with_parent", "run_isolated", "without_main"]
+__all__ = ["Cost", "end_with_parent", "run_isolated", "starting_processes"]
 
 
 @dataclass(frozen=True)
@@ -57,21 +57,28 @@ def _peak_memory() -> int:
 
 
 @contextmanager
-def without_main() -> Iterator[None]:
-    """Processes that are started meanwhile do not run the user's script once more.
+def starting_processes() -> Iterator[None]:
+    """Around every start of a process: it runs no script once more, and hears no Ctrl-C.
 
     A process that is started anew imports the main module first. A script that has no ``if __name__
     == "__main__"`` would begin all its work again in every process. Nothing that is sent to a
     process is defined there, so that it can do without.
+
+    Ctrl-C goes to every process of a terminal; the one that started the others ends them. They
+    ignore it once they run, but it may come while they still import what they need, and would be
+    answered with a traceback. So the signal is blocked while they are started, which they inherit;
+    this process gets it at the end of the block.
     """
     main = vars(sys.modules["__main__"])
     hidden: dict[str, Any] = {name: main[name] for name in ("__file__", "__spec__") if name in main}
     main.pop("__file__", None)
     main["__spec__"] = None
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         main.update(hidden)
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
 
 
 def end_with_parent() -> None:
@@ -143,7 +150,7 @@ def run_isolated(
     context = multiprocessing.get_context("spawn")
     messages, answers = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(answers, function, arguments), daemon=True)
-    with without_main():
+    with starting_processes():
         process.start()
     try:
         # The only end to write to is then the process's own, so that nothing more is awaited from

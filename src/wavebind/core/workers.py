@@ -21,7 +21,7 @@ from typing import Any
 from wavebind.core.devices import one_thread, resolve_device
 from wavebind.core.errors import InputError, Interrupted
 from wavebind.core.memory import keep_memory
-from wavebind.core.processes import end_with_parent, without_main
+from wavebind.core.processes import end_with_parent, starting_processes
 from wavebind.core.shards import Arrays, ChunkStore
 
 __all__ = ["WorkerPool", "run_chunks", "silent"]
@@ -180,7 +180,7 @@ def _run_pool(
             while waiting or running:
                 while waiting:
                     # Taken off the list only then: a pool that has just lost a process refuses it.
-                    with without_main():
+                    with starting_processes():
                         running[pool.submit(work, waiting[0][1])] = waiting[0]
                     del waiting[0]
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)

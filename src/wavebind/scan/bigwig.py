@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.core.files import NOT_WHOLE
-from wavebind.core.processes import end_with_parent, without_main
+from wavebind.core.processes import end_with_parent, starting_processes
 
 __all__ = ["BigWigWriter", "is_whole"]
 
@@ -51,7 +51,7 @@ class BigWigWriter:
         self._process = context.Process(
             target=_write, args=(theirs, str(path), list(lengths.items())), daemon=True
         )
-        with without_main():
+        with starting_processes():
             self._process.start()
         theirs.close()
 
