@@ -62,7 +62,7 @@ STAGES = (
         "variants run variants.vcf --genome genome.fa --out scored.vcf --workers 2",
         "scored.vcf",
     ),
-    Stage("export", "export run --out model.onnx", "model.onnx"),
+    Stage("export", "export run --onnx model.onnx", "model.onnx"),
     Stage("compare", "compare data --out contest --models jaspar,kmers,run", "contest"),
     Stage("tune", "tune data --out search --recipe sequence --trials 2 --epochs 1", "search"),
     Stage("report", "report run", "run/report.html"),
