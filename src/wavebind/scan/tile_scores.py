@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from wavebind.core.shards import Arrays
-from wavebind.genome.genomes import Genome, open_genome
+from wavebind.genome.genomes import open_genome
 from wavebind.genome.shuffling import dinucleotide_shuffle
 from wavebind.genome.tiles import Tile, few_unknown, grid, read_codes
 from wavebind.models.prediction import load_selected
@@ -88,20 +88,23 @@ def score_tiles(task: ScanTask, tiles: Sequence[Tile]) -> Arrays:
         windows, and those left out for unknown bases.
     """
     scorer = _load(task.run, task.output, task.device, task.precision)
-    with open_genome(Path(task.genome), checksum=task.checksum) as genome:
-        found = [_score_tile(task, tile, scorer, genome) for tile in tiles]
-    return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
-
-
-def _score_tile(task: ScanTask, tile: Tile, scorer: StretchScorer, genome: Genome) -> Arrays:
     length = scorer.length
-    starts = grid(tile, length, task.stride)
-    codes = read_codes(genome, tile.chrom, tile.start, tile.end - 1 + length)
-    kept = starts[few_unknown(codes, starts - tile.start, length)]
+    codes, starts, kept, counts, at = [], [], [], [], 0
+    with open_genome(Path(task.genome), checksum=task.checksum) as genome:
+        for tile in tiles:
+            mine = read_codes(genome, tile.chrom, tile.start, tile.end - 1 + length)
+            first = grid(tile, length, task.stride)
+            few = first[few_unknown(mine, first - tile.start, length)]
+            counts.append((len(first), len(first) - len(few)))
+            codes.append(mine)
+            starts.append(few)
+            # Tiles stand behind one another, so that scaffolds are scored many at a time.
+            kept.append(few - tile.start + at)
+            at += len(mine)
     return {
-        "start": kept,
-        "logit": scorer.logits(codes, kept - tile.start),
-        "counts": np.array([[len(starts), len(starts) - len(kept)]]),
+        "start": np.concatenate(starts),
+        "logit": scorer.logits(np.concatenate(codes), np.concatenate(kept)),
+        "counts": np.array(counts).reshape(-1, 2),
     }
 
 
