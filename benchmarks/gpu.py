@@ -85,7 +85,12 @@ def measure(
         model.train(what == "train")
         found = rate(function, batch, device, options.seconds)
         share = found / batch * flops(function) / top
-        print(f"{name:<26}{what:<11}{found:>12,.0f}{share:>9.1%}{EPOCH / found:>11.1f}")
+        print(f"{name:<26}{what:<11}{_rounded(found):>12}{share:>9.1%}{EPOCH / found:>11.1f}")
+
+
+def _rounded(rate: float) -> str:
+    """Whole windows a second, or two places of a rate that is slow."""
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2f}"
 
 
 def main() -> None:
