@@ -19,6 +19,7 @@ from wavebind.wavelets.finite import (
     reach,
 )
 from wavebind.wavelets.scalograms import Scalogram, ScalogramConfig
+from wavebind.wavelets.task import TransformTask
 from wavebind.wavelets.transforms import make_transform
 
 WAVELETS = [Wavelet(beta=2.0), Wavelet(beta=6.0), Wavelet("morlet"), Wavelet("dog")]
@@ -94,7 +95,7 @@ def test_what_has_no_room_says_so():
     with pytest.raises(InputError, match="no wavelet above 2 bp has room in a window of 30 bp"):
         longest_that_fits(wavelet, 30, 2.0, 32.0)
     with pytest.raises(InputError, match=r"the wavelet of 20 bp reads .* bp and does not fit"):
-        finite_operator(wavelet, np.array([20.0]), 60, "l1")
+        finite_operator(TransformTask(wavelet, np.array([20.0]), 60, "l1", 1, "none", False))
     with pytest.raises(InputError, match="choose the method matrix or convolution"):
         make_transform("fourier", Wavelet(), np.array([4.0]), 60, "l1", 1, "none")
 

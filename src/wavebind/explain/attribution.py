@@ -16,8 +16,9 @@ from wavebind.explain.contributions import integrated_gradients, mutagenesis, oc
 from wavebind.explain.gradcam import KINDS, default_stages, grad_cam
 from wavebind.genome.sequences import Codes
 from wavebind.models import Classifier
-from wavebind.wavelets.operators import Padding, wavelet_operator
+from wavebind.wavelets.operators import wavelet_operator
 from wavebind.wavelets.scalograms import ScalogramConfig
+from wavebind.wavelets.task import Padding
 
 __all__ = ["METHODS", "Explanation", "base_weights", "check_method", "explain_windows"]
 

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from wavebind.core.errors import InputError
 from wavebind.wavelets.filters import Norm, Wavelet, filter_bank
+from wavebind.wavelets.task import TransformTask
 
 __all__ = [
     "FiniteTransform",
@@ -25,7 +26,6 @@ __all__ = [
     "finite_operator",
     "finite_positions",
     "longest_that_fits",
-    "make_finite",
     "reach",
 ]
 
@@ -117,10 +117,6 @@ def finite_filters(
     return found
 
 
-def _widest(wavelet: Wavelet, periods: NDArray[np.float64]) -> int:
-    return max(reach(wavelet, float(period)) for period in periods)
-
-
 def finite_positions(
     wavelet: Wavelet, periods: NDArray[np.float64], length: int, stride: int
 ) -> tuple[int, int]:
@@ -146,7 +142,7 @@ def finite_positions(
     InputError
         If the widest filter is longer than the window.
     """
-    first = _widest(wavelet, periods)
+    first = max(reach(wavelet, float(period)) for period in periods)
     inside = length - 2 * first
     if inside < 1:
         raise InputError(
@@ -156,15 +152,15 @@ def finite_positions(
     return first, math.ceil(inside / stride)
 
 
-def finite_operator(
-    wavelet: Wavelet,
-    periods: NDArray[np.float64],
-    length: int,
-    norm: Norm,
-    stride: int = 1,
-    *,
-    derivative: bool = False,
-) -> NDArray[np.complex128]:
+def _positions(task: TransformTask) -> tuple[int, int]:
+    return finite_positions(task.wavelet, task.periods, task.length, task.stride)
+
+
+def _filters(task: TransformTask) -> list[NDArray[np.complex128]]:
+    return finite_filters(task.wavelet, task.periods, task.norm, derivative=task.derivative)
+
+
+def finite_operator(task: TransformTask) -> NDArray[np.complex128]:
     """The transform of one window as a matrix, as that of :func:`wavelet_operator` with padding.
 
     Returns
@@ -177,39 +173,14 @@ def finite_operator(
     InputError
         As :func:`finite_positions`.
     """
-    first, count = finite_positions(wavelet, periods, length, stride)
-    operator = np.zeros((length, len(periods), count), dtype=np.complex128)
-    middles = first + stride * np.arange(count)
-    filters = finite_filters(wavelet, periods, norm, derivative=derivative)
-    for scale, impulse in enumerate(filters):
+    first, count = _positions(task)
+    operator = np.zeros((task.length, len(task.periods), count), dtype=np.complex128)
+    middles = first + task.stride * np.arange(count)
+    for scale, impulse in enumerate(_filters(task)):
         r = len(impulse) // 2
         for shift in range(-r, r + 1):
             operator[middles - shift, scale, np.arange(count)] = impulse[r + shift]
     return operator
-
-
-def make_finite(
-    method: str,
-    wavelet: Wavelet,
-    periods: NDArray[np.float64],
-    length: int,
-    norm: Norm,
-    stride: int,
-    *,
-    derivative: bool = False,
-) -> FiniteTransform:
-    """The transform by convolution; see :func:`wavebind.wavelets.transforms.make_transform`.
-
-    Raises
-    ------
-    InputError
-        If the method is another, or as :func:`finite_positions`.
-    """
-    if method != "convolution":
-        raise InputError(
-            "without padding the filters are finite; choose the method matrix or convolution"
-        )
-    return FiniteTransform(wavelet, periods, length, norm, stride, derivative=derivative)
 
 
 class FiniteTransform(nn.Module):
@@ -217,14 +188,7 @@ class FiniteTransform(nn.Module):
 
     Parameters
     ----------
-    wavelet : Wavelet
-    periods : numpy.ndarray
-        Shape ``(scale,)``, base pairs.
-    length : int
-        Window length in base pairs.
-    norm : {"l1", "l2"}
-    stride : int
-    derivative : bool
+    task : TransformTask
 
     Raises
     ------
@@ -232,20 +196,11 @@ class FiniteTransform(nn.Module):
         As :func:`finite_positions`.
     """
 
-    def __init__(
-        self,
-        wavelet: Wavelet,
-        periods: NDArray[np.float64],
-        length: int,
-        norm: Norm,
-        stride: int,
-        *,
-        derivative: bool = False,
-    ) -> None:
+    def __init__(self, task: TransformTask) -> None:
         super().__init__()
-        self.first, self.positions = finite_positions(wavelet, periods, length, stride)
-        self.stride = stride
-        filters = finite_filters(wavelet, periods, norm, derivative=derivative)
+        self.first, self.positions = _positions(task)
+        self.stride = task.stride
+        filters = _filters(task)
         reaches = np.array([len(impulse) // 2 for impulse in filters])
         octaves = np.floor(np.log2(reaches))
         self.reaches: list[int] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +16,9 @@ from wavebind.wavelets.filters import (
     time_spread,
 )
 from wavebind.wavelets.finite import finite_operator
+from wavebind.wavelets.task import Padding, TransformTask
 
-__all__ = ["NYQUIST_LIMIT", "SUPPORT_SPREADS", "Padding", "padded_length", "wavelet_operator"]
+__all__ = ["NYQUIST_LIMIT", "SUPPORT_SPREADS", "padded_length", "wavelet_operator"]
 
 #: A wavelet has fallen below 1e-7 of its peak this many spreads from its middle.
 SUPPORT_SPREADS = 8.0
@@ -28,9 +28,6 @@ NYQUIST_LIMIT = 1e-7
 MAX_OPERATOR_ENTRIES = 2**28
 #: Bases whose responses are added at once.
 _PLACES = 16
-
-
-Padding = Literal["zero", "reflect", "periodic", "none"]
 
 
 def padded_length(wavelet: Wavelet, period: float, length: int, padding: Padding) -> int:
@@ -133,7 +130,9 @@ def wavelet_operator(
         what a unit impulse at base ``u`` gives at scale ``s`` and position ``stride * t``.
     """
     if padding == "none":
-        return finite_operator(wavelet, periods, length, norm, stride, derivative=derivative)
+        return finite_operator(
+            TransformTask(wavelet, periods, length, norm, stride, padding, derivative)
+        )
     kept = np.arange(0, length, stride)
     operator = np.zeros((length, len(periods), len(kept)), dtype=np.complex128)
     for n, members in _groups(wavelet, periods, length, padding):

@@ -19,7 +19,7 @@ from wavebind.core.errors import InputError
 from wavebind.wavelets.encodings import EncodingChoice, encode, encoding_table, get_encoding
 from wavebind.wavelets.filters import Norm, Wavelet, frequency_periods, log_periods, time_spread
 from wavebind.wavelets.finite import finite_positions, longest_that_fits
-from wavebind.wavelets.operators import Padding
+from wavebind.wavelets.task import Padding
 from wavebind.wavelets.transforms import METHODS, PADDINGS, Method, choose_method, make_transform
 
 __all__ = [

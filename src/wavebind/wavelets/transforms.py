@@ -17,7 +17,7 @@ of :mod:`wavebind.wavelets.finite`, by a matrix or by convolution.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -29,15 +29,15 @@ from torch.nn import functional
 from wavebind.core.devices import has_fast_bf16
 from wavebind.core.errors import InputError
 from wavebind.wavelets.filters import Norm, Wavelet, filter_bank, time_spread
-from wavebind.wavelets.finite import MAX_FINITE_MATRIX_LENGTH, make_finite
+from wavebind.wavelets.finite import MAX_FINITE_MATRIX_LENGTH, FiniteTransform
 from wavebind.wavelets.operators import (
     MAX_OPERATOR_ENTRIES,
-    Padding,
     _dies_out,
     _groups,
     _spectrum_length,
     wavelet_operator,
 )
+from wavebind.wavelets.task import Padding, TransformTask
 
 __all__ = [
     "METHODS",
@@ -67,24 +67,6 @@ MAX_MATRIX_LENGTH = 2048
 SPECTRUM_CHUNK = 2**20
 #: Spectra of more complex numbers (1 GiB a signal) are refused.
 MAX_SPECTRUM_ENTRIES = 2**27
-
-
-@dataclass(frozen=True, eq=False)
-class TransformTask:
-    """What a transform has to compute; the fields are those of :func:`wavelet_operator`."""
-
-    wavelet: Wavelet
-    periods: NDArray[np.float64]
-    length: int
-    norm: Norm
-    stride: int
-    padding: Padding
-    derivative: bool
-
-    def bank(self, members: NDArray[np.int64], n: int) -> NDArray[np.complex128]:
-        """Responses of some of the scales on `n` bins; see :func:`filter_bank`."""
-        periods = self.periods[members]
-        return filter_bank(self.wavelet, periods, n, self.norm, derivative=self.derivative)
 
 
 def _factor(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -378,8 +360,13 @@ def make_transform(
             f"operator of {entries:,} numbers (the limit is {MAX_OPERATOR_ENTRIES:,}); choose the "
             f"method fourier"
         )
+    task = TransformTask(wavelet, periods, length, norm, stride, padding, derivative)
     if padding == "none" and method != "matrix":
-        return make_finite(method, wavelet, periods, length, norm, stride, derivative=derivative)
+        if method == "fourier":
+            raise InputError(
+                "without padding the filters are finite; choose the method matrix or convolution"
+            )
+        return FiniteTransform(task)
     longest = _spectrum_length(wavelet, periods, length, padding)
     if method != "matrix" and longest * len(periods) > MAX_SPECTRUM_ENTRIES:
         raise InputError(
@@ -392,4 +379,4 @@ def make_transform(
         "fourier": FourierTransform,
         "convolution": ConvolutionTransform,
     }
-    return kinds[method](TransformTask(wavelet, periods, length, norm, stride, padding, derivative))
+    return kinds[method](task)
