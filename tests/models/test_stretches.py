@@ -190,3 +190,14 @@ def test_logits_that_are_not_finite() -> None:
         model.backbone.head.bias.fill_(torch.nan)
     with pytest.raises(InputError, match=r"25 of 25 logits are not finite; the model is damaged"):
         StretchScorer(model).logits(sequence(200), np.arange(0, 100, 4))
+
+
+def test_what_is_changed_in_the_weights_later_is_not_seen() -> None:
+    model = model_of()
+    codes, starts = sequence(200), np.arange(0, 100, 4)
+    scorer = StretchScorer(model, bf16=False)
+    before = scorer.logits(codes, starts)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight += 1
+    np.testing.assert_array_equal(scorer.logits(codes, starts), before)

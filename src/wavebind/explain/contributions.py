@@ -11,7 +11,7 @@ What is explained is the logit of class 1, the mean of both strands, in float32.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -30,6 +30,8 @@ __all__ = [
     "occlusion",
     "to_onehot",
 ]
+
+Finish = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 #: Mutants of one batch.
 _BATCH = 256
@@ -95,22 +97,11 @@ class _Responses:
     A base changes that output at the positions that its filters reach, and these alone are kept.
     """
 
-    def __init__(self, model: Classifier) -> None:
-        self.model, self.finish = model, model.backbone.changing()
-        length = model.config.length
+    def __init__(self, model: Classifier, finish: Finish) -> None:
+        self.model, self.finish = model, finish
         device = next(model.parameters()).device
-        blank = self._run(torch.zeros(1, 4, length, device=device))
-        parts = []
-        for at in range(0, length, 64):
-            places = torch.arange(at, min(at + 64, length), device=device)
-            unit = torch.zeros(len(places), 4, 4, length, device=device)
-            rows = torch.arange(len(places), device=device)
-            for base in range(4):
-                unit[rows, base, base, places] = 1
-            found = self._run(unit.flatten(0, 1)) - blank
-            mine = (found != 0).view(len(places), -1, found.shape[-1]).any(1)
-            parts.append((found, mine))
-        reached = torch.cat([part[1] for part in parts])
+        # Twice over all bases: all responses at once would take gigabytes for a long window.
+        reached = torch.cat([(found != 0).flatten(1, -2).any(1) for found in self._responses()])
         n = reached.shape[1]
         order = torch.arange(n, device=device)
         low = torch.where(reached, order, n).amin(1)
@@ -119,37 +110,46 @@ class _Responses:
         self.width = int((high - low + 1).clamp_min(1).max())
         self.starts = low.clamp_max(n - self.width)
         positions = self.starts[:, None] + torch.arange(self.width, device=device)
-        whole = []
-        for row, (found, mine) in zip(range(0, length, 64), parts, strict=True):
-            where = positions[row : row + len(mine)].repeat_interleave(4, 0)
-            whole.append(found.gather(3, where[:, None, None].expand(-1, *found.shape[1:3], -1)))
+        table, at = [], 0
+        for found in self._responses():
+            where = positions[at : at + len(found), None, None, None]
+            table.append(found.gather(4, where.expand(*found.shape[:4], -1)))
+            at += len(found)
         #: Shape ``(position, base, map, band, width)``.
-        self.table = torch.cat(whole).view(length, 4, *whole[0].shape[1:])
+        self.table = torch.cat(table)
+
+    def _responses(self) -> Iterator[torch.Tensor]:
+        """Of some bases at a time: ``(position, base, map, band, position of the output)``."""
+        length = self.model.config.length
+        device = next(self.model.parameters()).device
+        blank = self._run(torch.zeros(1, 4, length, device=device))
+        for at in range(0, length, 64):
+            places = torch.arange(at, min(at + 64, length), device=device)
+            unit = torch.zeros(len(places), 4, 4, length, device=device)
+            rows = torch.arange(len(places), device=device)
+            for base in range(4):
+                unit[rows, base, base, places] = 1
+            found = self._run(unit.flatten(0, 1)) - blank
+            yield found.view(len(places), 4, *found.shape[1:])
 
     def _run(self, onehot: torch.Tensor) -> torch.Tensor:
         return self.model.run_segments(self.model.features_of_onehot(onehot), 0, 1)
 
-    @staticmethod
-    def serve(model: Classifier) -> bool:
-        """Whether a network begins with one affine segment, and takes changes of its output."""
-        return model.n_affine == 1 and model.backbone.changing() is not None
-
     def mutants(self, codes: torch.Tensor) -> torch.Tensor:
         """Logits of one strand of every single mutant of one window, ``(position, base)``."""
-        if self.finish is None:
-            raise InputError("this network computes every mutant as a whole")
         known = torch.where(codes < _UNKNOWN, codes, 0).long()
         window = self._run(to_onehot(codes[None]))[0]
-        # The base that is there is no mutant; one that changes the window's first place by nothing
-        # gives its logit.
+        # The base that is there is no mutant.
         other = torch.arange(4, device=codes.device) != codes[:, None]
         place, base = torch.nonzero(other).T
         present = self.table[torch.arange(len(codes), device=codes.device), known]
         present[codes >= _UNKNOWN] = 0
         reach = torch.arange(self.width, device=codes.device)
         here = window[..., self.starts[:, None] + reach].permute(2, 0, 1, 3) - present
-        unchanged = self.finish(window, window[None, ..., : self.width], self.starts[:1] * 0)
-        logits = self.model.finish(unchanged).float().repeat(len(codes), 4)
+        # The window's own logit is that after a change into what is there.
+        first = torch.zeros(1, dtype=torch.int64, device=codes.device)
+        itself = self.finish(window, window[None, ..., : self.width], first)
+        logits = self.model.finish(itself).float().repeat(len(codes), 4)
         for at in range(0, len(place), _BATCH):
             p, b = place[at : at + _BATCH], base[at : at + _BATCH]
             changed = (here[p] + self.table[p, b]).contiguous(memory_format=torch.channels_last)
@@ -200,8 +200,9 @@ def mutant_logits(model: Classifier, codes: torch.Tensor) -> torch.Tensor:
     _check(model, codes)
     found = torch.empty(*codes.shape, 4, device=codes.device)
     with evaluating(model), torch.inference_mode():
-        if _Responses.serve(model):
-            responses = _Responses(model)
+        finish = model.backbone.changing() if model.n_affine == 1 else None
+        if finish is not None:
+            responses = _Responses(model, finish)
             turned = reverse_complement_batch(codes)
             for i in range(len(codes)):
                 forward = responses.mutants(codes[i])

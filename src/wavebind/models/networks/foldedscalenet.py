@@ -121,7 +121,7 @@ class _Block:
 
 
 class FoldedScaleNet:
-    """Logits of all windows of a stretch; see :meth:`SegmentedNetwork.slide`.
+    """Logits of all windows of a stretch; see :meth:`SegmentedNetwork.sliding`.
 
     Parameters
     ----------
@@ -131,12 +131,13 @@ class FoldedScaleNet:
         What convolutions are computed in.
     """
 
+    @torch.no_grad()
     def __init__(self, network: ScaleNet, dtype: torch.dtype) -> None:
         self.dtype, self.width, self.pool = dtype, network.width, network.config.pool
         factor, addend = _affine(network.input_norm)
         stem = network.stem
         channels = stem.weight.shape[1]
-        self.stride, self.padding = stem.stride, (stem.kernel_size[0] // 4, 0)
+        self.stride, self.padding = stem.stride, network.stem_padding
         # A normalisation a channel and scale comes before a convolution over scales, which pads:
         # it is exact to fold it only where there is one scale.
         self.single = stem.kernel_size[0] == 1
@@ -159,15 +160,17 @@ class FoldedScaleNet:
         score = network.attention.weight.flatten(1)
         whole = torch.cat([score, head[:, n : 2 * n], head[:, 2 * n : 3 * n]])
         self.each = self._weight(whole[:, :, None, None])
-        self.highest = head[:, :n].t().contiguous().to(dtype)
+        self.highest = head[:, :n].t().to(dtype, copy=True)
         self.early_width = network.width + 2 * network.position_crop
         self.early_factor, self.early_addend = self._maps(_affine(network.early_norm))
-        self.early_highest = head[:, 3 * n : 4 * n].t().contiguous().to(dtype)
+        self.early_highest = head[:, 3 * n : 4 * n].t().to(dtype, copy=True)
         self.early_each = self._weight(head[:, 4 * n :, None, None])
-        self.bias = network.head.bias.float()
+        self.bias = network.head.bias.to(torch.float32, copy=True)
 
     def _weight(self, weight: torch.Tensor) -> torch.Tensor:
-        return weight.detach().to(self.dtype).contiguous(memory_format=torch.channels_last)
+        # A copy: a weight that has the type and the layout already would be the network's own.
+        laid_out = weight.to(self.dtype, copy=True, memory_format=torch.channels_last)
+        return laid_out.contiguous(memory_format=torch.channels_last)
 
     def _maps(self, affine: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         factor, addend = (part.view(1, -1, 1, 1).to(self.dtype) for part in affine)

@@ -138,12 +138,14 @@ class ScaleNet(SegmentedNetwork):
             )
         band_width, position_width = config.band_width, config.position_width
         self.input_norm = nn.BatchNorm1d(channels * scales)
+        #: Of scales and positions; only the first are padded.
+        self.stem_padding = (band // 2, 0)
         self.stem = nn.Conv2d(
             channels,
             band_width,
             (1 if scales == 1 else 2 * band, config.stem_kernel),
             stride=(band, 1),
-            padding=(band // 2, 0),
+            padding=self.stem_padding,
             bias=False,
         )
         with torch.no_grad():

@@ -48,7 +48,7 @@ class SegmentedNetwork(nn.Module, ABC):
 
     @property
     def step(self) -> int:
-        """Positions from one window of :meth:`slide` to the next; 0 where each is scored alone."""
+        """Positions between two windows of :meth:`sliding`; 0 where each is scored alone."""
         return 0
 
     def sliding(self, dtype: torch.dtype) -> Callable[[torch.Tensor], torch.Tensor]:
