@@ -63,7 +63,7 @@ STAGES = (
         "scored.vcf",
     ),
     Stage("export", "export run --onnx model.onnx", "model.onnx"),
-    Stage("compare", "compare data --out contest --models jaspar,kmers,run", "contest"),
+    Stage("compare", "compare data --out contest --models jaspar:CTCF,kmers", "contest"),
     Stage("tune", "tune data --out search --recipe sequence --trials 2 --epochs 1", "search"),
     Stage("report", "report run", "run/report.html"),
 )

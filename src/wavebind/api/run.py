@@ -13,7 +13,7 @@ from wavebind.api.predictions import predictions
 from wavebind.api.progress import advancing, noting
 from wavebind.api.results import Explanations, LearnedMotif, Metrics, ScalogramArray
 from wavebind.api.scalogram import scalogram
-from wavebind.core.devices import resolve_device
+from wavebind.core.devices import Precision, resolve_device
 from wavebind.core.events import Message, OnEvent, ignore
 from wavebind.datasets.dataset import Dataset
 from wavebind.evaluate.assess import assess
@@ -21,7 +21,7 @@ from wavebind.explain.run import Explained
 from wavebind.models import Classifier, ModelCard, load_model
 from wavebind.models.results import EVALUATIONS, place_of
 from wavebind.models.rundir import RunDir
-from wavebind.predict.fasta import FastaSummary, Longer, Precision, score_fasta
+from wavebind.predict.fasta import FastaSummary, Longer, score_fasta
 from wavebind.predict.onnx import export_onnx
 from wavebind.report.choice import choose_evaluation
 from wavebind.report.run_page import write_report

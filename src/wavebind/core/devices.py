@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Literal
 
 import torch
 
 from wavebind.core.errors import InputError
 
-__all__ = ["autocast", "flush_denormals", "has_fast_bf16", "one_thread", "resolve_device"]
+__all__ = [
+    "Precision",
+    "autocast",
+    "flush_denormals",
+    "has_fast_bf16",
+    "one_thread",
+    "resolve_device",
+]
+
+#: What predictions are computed in. auto: bfloat16 where it is multiplied in hardware.
+Precision = Literal["auto", "float32"]
 
 
 def resolve_device(name: str = "auto") -> torch.device:

@@ -13,7 +13,7 @@ from typing import IO, Literal, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from wavebind.core.devices import resolve_device
+from wavebind.core.devices import Precision, resolve_device
 from wavebind.core.errors import InputError
 from wavebind.datasets.given import given_windows
 from wavebind.genome.sequences import MAX_UNKNOWN, UNKNOWN, Codes, FastaRecord, read_fasta
@@ -23,15 +23,13 @@ from wavebind.models.prediction import predict_logits
 from wavebind.models.rundir import RunDir
 from wavebind.models.stretches import StretchScorer
 
-__all__ = ["FastaSummary", "Longer", "Precision", "score_fasta"]
+__all__ = ["FastaSummary", "Longer", "score_fasta"]
 
 #: Records that are held at a time.
 CHUNK = 4096
 
 #: What becomes of a record that is longer than a window.
 Longer = Literal["best", "each"]
-
-Precision = Literal["auto", "float32"]
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
+from wavebind.core.devices import Precision
 from wavebind.core.errors import InputError
 from wavebind.core.filekinds import is_device
 from wavebind.core.settings import Settings
@@ -45,7 +46,7 @@ class ScanConfig(Settings):
     """
 
     stride: Annotated[int, Field(ge=1)] | None = None
-    precision: Literal["auto", "float32"] = "auto"
+    precision: Precision = "auto"
     threshold: float | None = None
     false_positives: Annotated[float, Field(gt=0)] | None = None
     decoys: Annotated[float, Field(ge=0.01, le=10_000)] = 5.0

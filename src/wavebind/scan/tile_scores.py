@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from wavebind.core.devices import Precision
 from wavebind.core.shards import Arrays
 from wavebind.genome.genomes import open_genome
 from wavebind.genome.shuffling import dinucleotide_shuffle
@@ -42,7 +43,7 @@ class ScanTask:
     genome: str
     checksum: str
     stride: int
-    precision: str = "auto"
+    precision: Precision = "auto"
     output: str | None = None
     device: str = "auto"
 
@@ -67,7 +68,7 @@ class Decoys:
 
 # A process does many chunks of the same job, and loading takes longer than one of them.
 @lru_cache(maxsize=1)
-def _load(run: str, output: str | None, device: str, precision: str) -> StretchScorer:
+def _load(run: str, output: str | None, device: str, precision: Precision) -> StretchScorer:
     model, _ = load_selected(Path(run), device, output)
     return StretchScorer(model, bf16=precision == "auto")
 
