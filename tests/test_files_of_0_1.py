@@ -35,10 +35,26 @@ def test_a_network_that_is_the_same_scores_as_it_did(cli):
     assert found == pytest.approx(expected, abs=0.02)
 
 
-def test_a_recipe_with_neutral_settings_is_read():
-    recipe = load_recipe(str(FILES / "neutral.toml"))
+def test_a_recipe_with_neutral_settings_is_read_and_said_to_train_other_layers(caplog):
+    with caplog.at_level("WARNING", logger="wavebind"):
+        recipe = load_recipe(str(FILES / "neutral.toml"))
+    (line,) = caplog.messages
+    assert "names no format, so it may be of version 0.1, whose scalenet padded" in line
+    assert "Add 'format = 3'" in line
     assert recipe.model(48).resolved().options["band_width"] == 4
     assert from_dict(TrainingConfig, recipe.training, "the recipe").epochs == 2
+
+
+def test_a_recipe_that_names_its_format_is_taken_or_refused(tmp_path, caplog):
+    path = tmp_path / "r.toml"
+    text = (FILES / "neutral.toml").read_text()
+    path.write_text(f"format = 3\n{text}")
+    assert load_recipe(str(path)).format == 3
+    assert load_recipe("default").format == 3
+    assert not caplog.messages
+    path.write_text(f"format = 2\n{text}")
+    with pytest.raises(InputError, match=r"is a scalenet of version 0\.1, whose layers padded"):
+        load_recipe(str(path))
 
 
 @pytest.mark.parametrize("name", ["neutral", "onehot", "smoothed", "crossfit"])

@@ -88,7 +88,7 @@ def train_settings(
 def describe_training(settings: TrainSettings) -> Iterator[Setting]:
     """Every setting of a training, with the values of its recipe as defaults."""
     for setting in describe(settings):
-        if setting.name not in ("about", "source", "training", "options"):
+        if setting.name not in ("about", "source", "training", "options", "format"):
             yield setting
     backbone = get_backbone(settings.backbone)
     options = from_dict(backbone.settings, settings.options, "the options")

@@ -1,11 +1,13 @@
 """Recipes: a representation, a network and a way of training, by name or from a file.
 
-A recipe is a TOML file with the entries ``about``, ``source``, ``backbone``, ``front`` and the
-tables ``scalogram``, ``image``, ``options`` and ``training``. What is left out takes its default.
+A recipe is a TOML file with the entries ``about``, ``source``, ``backbone``, ``front``, ``format``
+and the tables ``scalogram``, ``image``, ``options`` and ``training``. What is left out takes its
+default.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 import tomllib
 from dataclasses import dataclass, field, replace
@@ -20,6 +22,7 @@ from wavebind.datasets.dataset import Dataset
 from wavebind.datasets.targets import Task
 from wavebind.models import ModelConfig, get_backbone
 from wavebind.models.classifier import default_scalogram
+from wavebind.models.modelfile import FORMAT, check_format
 from wavebind.wavelets.fronts import check_front
 from wavebind.wavelets.images import ImageConfig
 from wavebind.wavelets.scalograms import ScalogramConfig
@@ -49,6 +52,8 @@ class Recipe:
         What stands before the backbone; see :mod:`wavebind.wavelets.fronts`.
     training : dict
         Settings of :class:`wavebind.training.train.TrainingConfig` that differ from its defaults.
+    format : int
+        That of the models that it was written for; see :mod:`wavebind.models.modelfile`.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
@@ -61,6 +66,10 @@ class Recipe:
     image: ImageConfig | None = None
     training: dict[str, Any] = field(default_factory=dict)
     front: str | None = None
+    format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        check_format(self.format, self.backbone, "the recipe")
 
     def model_for(self, data: Dataset, task: Task | None = None) -> ModelConfig:
         """The network for a dataset's windows and labels.
@@ -151,7 +160,15 @@ def load_recipe(name: str) -> Recipe:
         table = tomllib.loads(data.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{name}: is not TOML ({error})") from error
-    return from_dict(Recipe, table, name)
+    recipe = from_dict(Recipe, table, name)
+    if "format" not in table and name not in recipe_names() and recipe.backbone == "scalenet":
+        logging.getLogger("wavebind").warning(
+            "%s: names no format, so it may be of version 0.1, whose scalenet padded the ends of a "
+            "window; this version's does not. Add 'format = %d' above its tables if that is meant",
+            name,
+            FORMAT,
+        )
+    return recipe
 
 
 def recipe_text(recipe: Recipe) -> str:
