@@ -161,7 +161,7 @@ def load_recipe(name: str) -> Recipe:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{name}: is not TOML ({error})") from error
     recipe = from_dict(Recipe, table, name)
-    if "format" not in table and name not in recipe_names() and recipe.backbone == "scalenet":
+    if "format" not in table and recipe.backbone == "scalenet":
         logging.getLogger("wavebind").warning(
             "%s: names no format, so it may be of version 0.1, whose scalenet padded the ends of a "
             "window; this version's does not. Add 'format = %d' above its tables if that is meant",
