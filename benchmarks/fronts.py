@@ -25,6 +25,7 @@ wavebind.wavelets.fronts.FRONTS.update(FILTER_FRONTS)
 
 RECIPE = """about = "benchmarks/fronts.py"
 backbone = "scalenet"
+format = 3
 front = "{front}"
 
 [scalogram]
