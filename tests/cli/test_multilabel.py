@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 from helpers import MOTIF, metrics_of, only_result, random_dna, write_table
 from wavebind.datasets.dataset import open_dataset
 from wavebind.models import ModelConfig, build_model, load_model
+from wavebind.models.prediction import predict_logits
 from wavebind.models.results import EVALUATIONS, EXPLANATIONS, place_of
 from wavebind.training.config import TrainingConfig
 from wavebind.training.fit import Fit
@@ -140,6 +141,59 @@ def test_scores_explanations_and_report_of_an_output(cli, run, tmp_path):
     assert "The page is about the output right" in page
 
 
+def test_a_command_about_one_output_asks_which(cli, run, tmp_path):
+    out, path = run
+    long = tmp_path / "long.fa"
+    long.write_text(">a\n" + "ACGT" * 20 + "\n")
+    for command in (
+        ("explain", out, path),
+        ("motifs", out, path),
+        ("scan", out, long, "--out", tmp_path / "x.bw"),
+        ("predict", out, long, "--longer", "best"),
+    ):
+        code, text, err = cli(*command, "--device", "cpu")
+        assert code == 1, command
+        assert "the model has 2 outputs; choose one with --target: left, right" in err
+        assert not text
+    assert not (tmp_path / "x.bw").exists()
+
+
+def test_one_output_is_predicted_alone(cli, run, tmp_path):
+    out, _ = run
+    fasta = tmp_path / "x.fa"
+    rng = np.random.default_rng(3)
+    fasta.write_text("".join(f">s{i}\n{random_dna(rng, 48)}\n" for i in range(9)))
+    whole = cli("predict", out, fasta, "--device", "cpu", "--precision", "float32")[1]
+    alone = cli(
+        *("predict", out, fasta, "--device", "cpu", "--precision", "float32", "--target", "right")
+    )[1]
+    assert alone.splitlines()[0] == "name\tprobability\tlogit"
+    for both, one in zip(whole.splitlines()[1:], alone.splitlines()[1:], strict=True):
+        np.testing.assert_allclose(
+            np.float64(both.split("\t")[3:]), np.float64(one.split("\t")[1:]), rtol=2e-5
+        )
+
+
+def test_the_labels_on_valid_are_in_a_table(run):
+    out, path = run
+    data = open_dataset(path)
+    lines = [line.split("\t") for line in (out / "labels.tsv").read_text().splitlines()]
+    assert lines[0][:5] == ["label", "valid_bound", "valid_unbound", "auroc", "auprc"]
+    valid = data.indices("valid")
+    model, card = load_model(out / "model.safetensors")
+    logits = predict_logits(model, data.codes, valid)
+    for j, cells in enumerate(lines[1:]):
+        labels = data.targets[valid, j]
+        assert cells[0] == ("left", "right")[j]
+        assert [int(cells[1]), int(cells[2])] == [(labels == 1).sum(), (labels == 0).sum()]
+        known = labels >= 0
+        assert float(cells[3]) == pytest.approx(
+            roc_auc_score(labels[known], logits[known, j]), abs=2e-4
+        )
+        assert cells[5:] == ["yes", "yes"]
+    assert card.valid["auroc"] == pytest.approx(np.mean([float(x[3]) for x in lines[1:]]), abs=1e-4)
+
+
 def test_one_label_can_be_scored_by_one_output(cli, run, trained):
     out, path = run
     code, _, err = cli("evaluate", out, trained[1], "--device", "cpu")
@@ -153,7 +207,7 @@ def test_one_label_can_be_scored_by_one_output(cli, run, trained):
     assert metrics["auroc"]["value"] > 0.8
     code, _, err = cli("evaluate", out, path, "--target", "middle")
     assert code == 1
-    assert "the model has no output 'middle'; choose one of: left, right" in err
+    assert "the model has no output 'middle'; choose one with --target: left, right" in err
 
 
 def test_a_label_that_is_not_known_does_not_count():

@@ -24,6 +24,7 @@ from wavebind.datasets.dataset import Dataset, open_dataset
 from wavebind.datasets.writing import DatasetSummary
 from wavebind.models import load_model
 from wavebind.models.rundir import RunDir
+from wavebind.models.targets import target_card
 from wavebind.scan.genome import ScanSummary, scan_genome
 from wavebind.scan.merge import merge_parts
 from wavebind.scan.settings import ScanConfig, ScanJob, bigwig_path, peaks_path
@@ -130,11 +131,11 @@ def _sites(path: Path, job: ScanJob) -> pd.DataFrame:
     frame = pd.read_csv(path, sep="\t", header=None, names=list(SITE_COLUMNS))
     # As in the table: a place on the chromosome, a probability, a q-value.
     frame["summit"] += frame["start"]
-    card = load_model(RunDir(Path(job.run)).model)[1]
+    card = target_card(load_model(RunDir(Path(job.run)).require_model().model)[1], job.output)
     if job.config.prevalence is not None:
         card = card.at_prevalence(job.config.prevalence)
     logits = frame["logit"].to_numpy(dtype=np.float64)
-    frame[card.quantity] = card.probabilities(logits, card.output(job.output))
+    frame[card.quantity] = card.probabilities(logits)
     frame["q"] = (10.0 ** -frame["q"].astype(float)).where(frame["q"] >= 0)
     return frame.drop(columns=["score", "strand", "p"])
 

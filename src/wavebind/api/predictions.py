@@ -10,6 +10,7 @@ from wavebind.api.frames import Windows
 from wavebind.genome.sequences import MAX_UNKNOWN, UNKNOWN
 from wavebind.models import Classifier, ModelCard
 from wavebind.models.prediction import predict_logits
+from wavebind.models.targets import one_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,10 +18,21 @@ if TYPE_CHECKING:
 __all__ = ["predictions"]
 
 
-def predictions(model: Classifier, card: ModelCard, read: Windows) -> pd.DataFrame:
+def predictions(
+    model: Classifier,
+    card: ModelCard,
+    read: Windows,
+    *,
+    target: str | None = None,
+    prevalence: float | None = None,
+) -> pd.DataFrame:
     """See :meth:`wavebind.api.run.Run.predict`."""
     import pandas as pd
 
+    if target is not None:
+        model, card = one_target(model, card, target)
+    if prevalence is not None:
+        card = card.at_prevalence(prevalence)
     known = (read.codes == UNKNOWN).sum(axis=1) <= MAX_UNKNOWN * read.codes.shape[1]
     n = len(card.model.outputs)
     logits = np.full((len(read.codes), n), np.nan)

@@ -38,7 +38,7 @@ class Run:
     Parameters
     ----------
     path : path
-        The folder that ``wavebind train --out`` made.
+        The folder that ``wavebind train --out`` made; or ``factors``, the model of the package.
     device : str
         Where it computes: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
 
@@ -86,6 +86,7 @@ class Run:
         *,
         genome: PathLike | None = None,
         split: str | None = None,
+        target: str | None = None,
         prevalence: float | None = None,
     ) -> pd.DataFrame:
         """Score windows, both strands averaged.
@@ -98,6 +99,8 @@ class Run:
             Where regions lie.
         split : {"train", "valid", "test"}, optional
             Of a dataset; all windows by default.
+        target : str, optional
+            Of a model of several outputs, the only one; or a factor, the mean over its cells.
         prevalence : float, optional
             Fraction of bound windows to expect, for the probabilities.
 
@@ -110,10 +113,7 @@ class Run:
             10 % of the bases are unknown.
         """
         read = read_windows(windows, self.length, genome=genome, split=split)
-        model, card = self._loaded
-        return predictions(
-            model, card if prevalence is None else card.at_prevalence(prevalence), read
-        )
+        return predictions(*self._loaded, read, target=target, prevalence=prevalence)
 
     def predict_fasta(
         self,
@@ -122,6 +122,7 @@ class Run:
         *,
         genome: PathLike | None = None,
         longer: Longer | None = None,
+        target: str | None = None,
         prevalence: float | None = None,
         precision: Precision = "auto",
         on_event: OnEvent = ignore,
@@ -133,6 +134,7 @@ class Run:
             stream,
             genome=None if genome is None else Path(genome),
             longer=longer,
+            target=target,
             prevalence=prevalence,
             precision=precision,
             device=self.device,
@@ -390,11 +392,5 @@ class Run:
 
 
 def load(run: PathLike, device: str = "auto") -> Run:
-    """Open a trained run; see :class:`Run`.
-
-    Raises
-    ------
-    InputError
-        If it is not a run, or its training has not ended.
-    """
+    """Open a trained run, or a model of the package by its name; see :class:`Run`."""
     return Run(run, device)

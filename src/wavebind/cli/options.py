@@ -69,7 +69,9 @@ Threads = Annotated[
 Target = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", help="Output of a model with several outputs. (default: the first)"
+        metavar="NAME",
+        help="Output of a model with several outputs, as CTCF:K562; or a factor, as CTCF: the mean "
+        "over its cells. (default: the only one)",
     ),
 ]
 Split = Annotated[str, typer.Option(help="Split of the dataset: train, valid or test.")]

@@ -13,6 +13,7 @@ from wavebind.cli.options import (
     Device,
     Force,
     RunArgument,
+    Target,
     Threads,
 )
 
@@ -63,6 +64,7 @@ def predict(
             help="What a sequence longer than a window gives: its best window, or a row for each."
         ),
     ] = None,
+    target: Target = None,
     prevalence: Annotated[
         float | None,
         typer.Option(
@@ -102,6 +104,7 @@ def predict(
             stream,
             genome=genome,
             longer=None if longer is None else longer.value,
+            target=target,
             prevalence=prevalence,
             precision=precision.value,
             on_event=on_event,

@@ -8,7 +8,7 @@ A dataset is a folder: ``codes.npy`` (``uint8``, window by position, memory-mapp
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -153,6 +153,29 @@ class Dataset:
         """The set as if one of its labels were the only one; see :meth:`of`."""
         view = self.of(output)
         return replace(view, outputs=(output,), targets=view.labels[:, None])
+
+    def keeping(self, outputs: Sequence[str]) -> Dataset:
+        """The set with some of its labels only; a window is bound that is bound in any of them.
+
+        Parameters
+        ----------
+        outputs : sequence of str
+
+        Raises
+        ------
+        InputError
+            If there is no such label, or the set has classes or numbers.
+        """
+        unknown = [name for name in outputs if name not in self.outputs]
+        if unknown:
+            raise InputError(
+                f"{self.path}: has no label {unknown[0]!r}; it has {', '.join(self.outputs)}"
+            )
+        if self.task != "multilabel":
+            raise InputError(f"{self.path}: is for {self.task}; labels can be left out of several")
+        targets = self.targets[:, [self.outputs.index(name) for name in outputs]]
+        labels = (targets == 1).any(axis=1).astype(np.int8)
+        return replace(self, outputs=tuple(outputs), targets=targets, labels=labels)
 
     def with_fewer(self, n_bound: int, rng: np.random.Generator) -> Dataset:
         """The set with a random part of its training windows; the others are in no part.

@@ -25,6 +25,8 @@ from wavebind.metrics.tasks import evaluate_classes, evaluate_numbers
 from wavebind.models import ModelCard
 from wavebind.models.prediction import load_run, predict_logits
 from wavebind.models.results import EVALUATIONS, Result, place_of, require_same_options
+from wavebind.models.shipped import copy_shipped
+from wavebind.models.targets import one_target, some_names
 
 __all__ = ["assess", "read_scores", "read_values"]
 
@@ -55,8 +57,8 @@ def assess(
     part : str
         ``train``, ``valid`` or ``test``.
     output : str, optional
-        Of a model of several outputs, the one that stands first; the only one where the data have
-        one label.
+        Of a model of several outputs, the one that stands first. Where the data have one label it
+        is the only one, and can be a factor, the mean over its cells.
     device : str
     force : bool
         Whether an evaluation of the same windows with another `output` is replaced.
@@ -84,13 +86,16 @@ def assess(
         Also if the split is valid and the networks of a cross-fit were trained on it.
     """
     model, card = load_run(run, data, device)
-    names = _outputs(card.model.outputs, data, output, run)
+    if output is not None and (len(data.outputs) == 1 or output not in card.model.outputs):
+        model, card = one_target(model, card, output)
+    names = _outputs(card.model.outputs, data, output)
     if card.model.task_name == "regression" and data.values is None:
         raise InputError(
             f"{data.path}: has no numbers, which {run} predicts; make it with 'wavebind dataset "
             f"--target COLUMN'"
         )
     data = _as_trained(data, card, part, run)
+    copy_shipped(run)
     place = place_of(run, EVALUATIONS, data, part)
     require_same_options(place, EVALUATIONS, {"output": names[0]}, force)
     indices = data.indices(part)
@@ -151,23 +156,19 @@ def _as_trained(data: Dataset, card: ModelCard, part: str, run: Path) -> Dataset
     return replace(data, parts=np.where(data.parts == "valid", "train", data.parts))
 
 
-def _outputs(
-    outputs: tuple[str, ...], data: Dataset, wanted: str | None, run: Path
-) -> tuple[str, ...]:
+def _outputs(outputs: tuple[str, ...], data: Dataset, wanted: str | None) -> tuple[str, ...]:
     """The outputs to score, the wanted one first."""
-    if wanted is not None and wanted not in outputs:
-        raise InputError(
-            f"{run}: the model has no output {wanted!r}; choose one of: {', '.join(outputs)}"
-        )
     if len(outputs) == 1:
+        if wanted is not None and len(data.outputs) > 1 and outputs[0] not in data.outputs:
+            raise InputError(
+                f"{data.path}: has no label {outputs[0]!r}; it has {', '.join(data.outputs)}"
+            )
         return outputs
     if len(data.outputs) == 1:
-        if wanted is None:
-            raise InputError(
-                f"{data.path}: has one label and the model {len(outputs)} outputs; say with "
-                f"--target which of {', '.join(outputs)} it is"
-            )
-        return (wanted,)
+        raise InputError(
+            f"{data.path}: has one label and the model {len(outputs)} outputs; say with "
+            f"--target which of {some_names(outputs)} it is"
+        )
     missing = [name for name in outputs if name not in data.outputs]
     if missing:
         raise InputError(

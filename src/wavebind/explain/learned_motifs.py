@@ -27,6 +27,7 @@ from wavebind.explain.run import default_method
 from wavebind.genome.sequences import onehot
 from wavebind.models.prediction import load_output
 from wavebind.models.results import MOTIFS, place_of, require_same_options
+from wavebind.models.shipped import copy_shipped
 from wavebind.motifs.matches import Match, match_motifs
 from wavebind.motifs.pwms import Motif, write_meme
 
@@ -132,7 +133,7 @@ def find_motifs(
             f"motifs need four numbers a base, which {method!r} does not give; choose one of: "
             f"{', '.join(METHODS_WITH_LETTERS)}"
         )
-    model, card, which, data = load_output(run, data, device, output)
+    model, card, data = load_output(run, data, device, output)
     chosen_method = method or (
         "ism" if default_method(card.model) not in METHODS_WITH_LETTERS else "ig"
     )
@@ -147,11 +148,12 @@ def find_motifs(
         raise InputError(f"{data.path}: the {part} split has no bound windows to explain")
     settings: dict[str, Any] = {
         "method": chosen_method,
-        "output": card.model.outputs[which],
+        "output": card.model.outputs[0],
         "split": part,
         "n_windows": len(bound),
         "seed": seed,
     }
+    copy_shipped(run)
     place = place_of(run, MOTIFS, data, part, chosen_method)
     require_same_options(place, MOTIFS, settings, force)
     batches = explain_windows(model, data.codes, bound, method=chosen_method, progress=progress)

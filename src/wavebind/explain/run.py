@@ -23,6 +23,7 @@ from wavebind.genome.sequences import Codes, onehot, to_letters
 from wavebind.models import Classifier, ModelConfig
 from wavebind.models.prediction import load_output, predict_logits
 from wavebind.models.results import EXPLANATIONS, place_of, require_same_options
+from wavebind.models.shipped import copy_shipped
 
 __all__ = [
     "Explained",
@@ -164,7 +165,7 @@ def explain_run(
     n_mean : int, optional
         Bound windows behind the means, at most; by default 2,000, and 500 of a slow method.
     output : str, optional
-        Of a model of several outputs, which one; the first by default.
+        Of a model of several outputs, which one, or a factor.
     device : str
     force : bool
         Whether an explanation of the same windows with other options is replaced.
@@ -188,7 +189,7 @@ def explain_run(
         raise InputError(f"selection {select!r} is not known; choose random or top")
     if method is not None:
         check_method(method)
-    model, card, which, data = load_output(run, data, device, output)
+    model, card, data = load_output(run, data, device, output)
     chosen_method = method or default_method(card.model)
     indices = data.indices(part)
     bound = indices[data.labels[indices] == 1]
@@ -207,7 +208,7 @@ def explain_run(
     settings = {
         "method": chosen_method,
         "class": 1,
-        "output": card.model.outputs[which],
+        "output": card.model.outputs[0],
         "stages": list(names),
         "split": part,
         "select": select,
@@ -215,6 +216,7 @@ def explain_run(
         "n_windows": len(chosen),
         "n_mean": len(averaged),
     }
+    copy_shipped(run)
     place = place_of(run, EXPLANATIONS, data, part, chosen_method)
     require_same_options(place, EXPLANATIONS, settings, force)
     mine = _scores(model, data, chosen, chosen_method, names, progress)
@@ -227,7 +229,7 @@ def explain_run(
         chrom=data.chrom[chosen],
         start=data.start[chosen],
         codes=np.asarray(data.codes[chosen]),
-        probability=card.probabilities(logits, which),
+        probability=card.probabilities(logits),
         maps=mine["maps"],
         base_scores=mine["base_scores"],
         contributions=mine["contributions"],

@@ -27,8 +27,9 @@ from wavebind.explain.checks import (
 from wavebind.explain.run import default_method
 from wavebind.metrics.binary import Estimate
 from wavebind.models import Classifier
-from wavebind.models.prediction import load_output, load_run
+from wavebind.models.prediction import load_output
 from wavebind.models.results import CHECKS, place_of, require_same_options
+from wavebind.models.shipped import copy_shipped
 from wavebind.motifs.jaspar import choose_motif, find_motif
 from wavebind.motifs.pwms import Motif
 
@@ -96,7 +97,7 @@ def check_explanations(
         If the run is not a trained one, the motif or a method is not known, or too few bound
         windows hold the motif.
     """
-    model, card, _, data = load_output(run, data, device, output)
+    model, card, data = load_output(run, data, device, output)
     chosen = list(methods) or list(dict.fromkeys([default_method(card.model), "gradcam"]))
     for method in chosen:
         check_method(method)
@@ -110,9 +111,10 @@ def check_explanations(
         "control": None if control is None else str(control),
         "asked": chosen,
     }
+    copy_shipped(run)
     place = place_of(run, CHECKS, data, part, "checks")
     require_same_options(place, CHECKS, options, force)
-    other = None if control is None else _control(control, data, device)
+    other = None if control is None else _control(control, data, device, output)
     found: dict[str, Any] = {}
     for method in chosen:
         # Every method sees the same draws.
@@ -153,8 +155,8 @@ def _windows_with_sites(
     return codes[chosen], bound[chosen]
 
 
-def _control(control: Path, data: Dataset, device: str) -> Classifier:
-    model, card = load_run(control, data, device)
+def _control(control: Path, data: Dataset, device: str, output: str | None) -> Classifier:
+    model, card, _ = load_output(control, data, device, output)
     if not card.training.get("shuffle_labels"):
         raise InputError(
             f"{control}: was not trained on shuffled labels; make a control with 'wavebind train "

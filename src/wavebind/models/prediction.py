@@ -17,13 +17,12 @@ from wavebind.genome.sequences import Codes
 from wavebind.models import Classifier, ModelCard, load_model
 from wavebind.models.rundir import RunDir
 from wavebind.models.strands import both_strands
+from wavebind.models.targets import one_target
 
 __all__ = ["load_output", "load_run", "load_selected", "predict_logits"]
 
 
-def load_run(
-    run: Path, data: Dataset, device: str = "auto", output: str | None = None
-) -> tuple[Classifier, ModelCard]:
+def load_run(run: Path, data: Dataset, device: str = "auto") -> tuple[Classifier, ModelCard]:
     """The trained model of a run, for the windows of a dataset.
 
     Parameters
@@ -31,14 +30,11 @@ def load_run(
     run : pathlib.Path
     data : Dataset
     device : str
-    output : str, optional
-        Of a model of several outputs, the one whose logit the model is to give alone.
 
     Raises
     ------
     InputError
-        If the run is not a trained one, the windows have another length, or there is no such
-        output.
+        If the run is not a trained one, or the windows have another length.
     """
     folder = RunDir(run).require_model()
     model, card = load_model(folder.model, resolve_device(device))
@@ -47,8 +43,6 @@ def load_run(
             f"{data.path}: has windows of {data.length} bp and {run} was trained on "
             f"{card.model.length} bp; make a dataset of that length"
         )
-    if output is not None:
-        model.selected = card.output(output)
     return model, card
 
 
@@ -62,24 +56,23 @@ def load_selected(
     run : pathlib.Path
     device : str
     output : str, optional
-        Of a model of several outputs, which one; the first by default.
+        Of a model of several outputs, which one, or a factor; see
+        :func:`wavebind.models.targets.outputs_of`.
 
     Raises
     ------
     InputError
-        If the run is not a trained one, or there is no such output.
+        If the run is not a trained one, there is no such output, or there are several and none is
+        named.
     """
     folder = RunDir(run).require_model()
     model, card = load_model(folder.model, resolve_device(device))
-    which = card.output(output)
-    if len(card.model.outputs) > 1:
-        model.selected = which
-    return model, card
+    return one_target(model, card, output)
 
 
 def load_output(
     run: Path, data: Dataset, device: str = "auto", output: str | None = None
-) -> tuple[Classifier, ModelCard, int, Dataset]:
+) -> tuple[Classifier, ModelCard, Dataset]:
     """The trained model of a run for one of its outputs, and the dataset as that output sees it.
 
     Parameters
@@ -88,13 +81,13 @@ def load_output(
     data : Dataset
     device : str
     output : str, optional
-        The first one by default.
+        As in :func:`load_selected`.
 
     Returns
     -------
     tuple
-        The model, which gives one logit a window; its card; which output it is; and the dataset
-        with the labels of that output.
+        The model, which gives one logit a window; the card of that output; and the dataset with
+        the labels of that output, where it has several.
 
     Raises
     ------
@@ -102,12 +95,10 @@ def load_output(
         As :func:`load_run`.
     """
     model, card = load_run(run, data, device)
-    which = card.output(output)
-    if len(card.model.outputs) > 1:
-        model.selected = which
-        if len(data.outputs) > 1:
-            data = data.of(card.model.outputs[which])
-    return model, card, which, data
+    model, card = one_target(model, card, output)
+    if len(data.outputs) > 1 and card.model.outputs[0] in data.outputs:
+        data = data.of(card.model.outputs[0])
+    return model, card, data
 
 
 def predict_logits(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wavebind.core.errors import InputError
+from wavebind.models.shipped import shipped_folder
 
 __all__ = ["RunDir"]
 
@@ -36,6 +37,11 @@ class RunDir:
         return self.path / "history.json"
 
     @property
+    def labels(self) -> Path:
+        """Of several labels, how each came out on valid; a table."""
+        return self.path / "labels.tsv"
+
+    @property
     def checkpoints(self) -> Path:
         """What ``--resume`` continues from."""
         return self.path / "checkpoints"
@@ -50,13 +56,16 @@ class RunDir:
         return self.path / "folds" / str(number)
 
     def require(self) -> RunDir:
-        """Itself, if it is a run directory.
+        """Itself, if it is a run directory; or that of a model of the package.
 
         Raises
         ------
         InputError
             If it is missing or is not one.
         """
+        shipped = shipped_folder(self.path)
+        if shipped is not None:
+            return RunDir(shipped)
         if not self.path.exists():
             raise InputError(f"{self.path}: no such run; make one with 'wavebind train'")
         if not self.run_json.is_file():
@@ -67,14 +76,16 @@ class RunDir:
         return self
 
     def require_model(self) -> RunDir:
-        """Itself, if training has ended.
+        """Itself, if training has ended; or the folder of a model of the package.
 
         Raises
         ------
         InputError
             If it is not a run, or its training has not ended.
         """
-        self.require()
+        found = self.require()
+        if found.path != self.path:
+            return found
         if not self.model.is_file():
             raise InputError(
                 f"{self.path}: has no model.safetensors, so its training has not ended; continue "

@@ -22,6 +22,7 @@ from wavebind.models import ModelCard, load_model
 from wavebind.models.prediction import predict_logits
 from wavebind.models.rundir import RunDir
 from wavebind.models.stretches import StretchScorer
+from wavebind.models.targets import one_target
 
 __all__ = ["FastaSummary", "Longer", "score_fasta"]
 
@@ -47,6 +48,7 @@ def score_fasta(
     *,
     genome: Path | None = None,
     longer: Longer | None = None,
+    target: str | None = None,
     prevalence: float | None = None,
     precision: Precision = "auto",
     device: str = "auto",
@@ -73,8 +75,11 @@ def score_fasta(
     genome : pathlib.Path, optional
         That regions lie on; windows are cut around their summits or middles.
     longer : {"best", "each"}, optional
-        What becomes of a record that is longer than a window: its window with the highest logit of
-        the first output, or a row for each of its windows. By default it is refused.
+        What becomes of a record that is longer than a window: its window with the highest logit,
+        or a row for each of its windows. By default it is refused.
+    target : str, optional
+        Of a model of several outputs the only one, or a factor; see
+        :func:`wavebind.models.targets.outputs_of`. With `longer` of ``best`` it is needed.
     prevalence : float, optional
         Fraction of bound windows among what is scored, for the probabilities; by default that of
         the validation split.
@@ -93,6 +98,8 @@ def score_fasta(
     """
     folder = RunDir(run).require_model()
     model, card = load_model(folder.model, resolve_device(device))
+    if target is not None or longer == "best":
+        model, card = one_target(model, card, target)
     scorer = StretchScorer(model, bf16=precision == "auto")
     if prevalence is not None:
         card = card.at_prevalence(prevalence)

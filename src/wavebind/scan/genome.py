@@ -194,7 +194,7 @@ def _assemble(plan: ScanPlan) -> ScanSummary:
         peaks=job.peaks,
         quantity=plan.card.quantity,
         decoy_calls=decoy_calls,
-        prevalence=plan.card.calibration[plan.which].prevalence if plan.card.calibration else None,
+        prevalence=plan.card.calibration[0].prevalence if plan.card.calibration else None,
     )
 
 

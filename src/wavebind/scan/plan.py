@@ -17,7 +17,7 @@ from wavebind.genome.genomes import Genome, open_genome
 from wavebind.genome.intervals import merged
 from wavebind.genome.peaks import place_on_genome
 from wavebind.genome.tiles import Tile, few_unknown, reach_grid, read_codes, tiles_of
-from wavebind.models import load_model
+from wavebind.models.prediction import load_selected
 from wavebind.models.rundir import RunDir
 from wavebind.models.stretches import StretchScorer
 from wavebind.scan.settings import ScanJob
@@ -43,9 +43,8 @@ class ScanPlan:
     def __init__(self, job: ScanJob, progress: Callable[[int], None] | None) -> None:
         self.job, config = job, job.config
         run = RunDir(Path(job.run)).require_model()
-        model, card = load_model(run.model)
+        model, card = load_selected(Path(job.run), "cpu", job.output)
         self.length = card.model.length
-        self.which = card.output(job.output)
         self.card = card if config.prevalence is None else card.at_prevalence(config.prevalence)
         wanted = config.threshold
         if wanted is not None and card.quantity == "probability" and not 0 < wanted < 1:
@@ -137,19 +136,19 @@ class ScanPlan:
             return decoy_threshold(*self.decoy_logits(), config.false_positives)
         probability = config.threshold
         if probability is None:
-            probability = self.card.thresholds[self.which]
+            probability = self.card.threshold
         return self.logit(probability)
 
     def logit(self, probability: float) -> float:
         """Of a probability."""
-        line = self.card.calibration[self.which] if self.card.calibration else None
+        line = self.card.calibration[0] if self.card.calibration else None
         if line is None:
             return float(np.log(probability) - np.log1p(-probability))
         return float(line.logits(np.array([probability]))[0])
 
     def probabilities(self, logits: NDArray[Any]) -> NDArray[np.float64]:
         """Of logits."""
-        return self.card.probabilities(logits.astype(np.float64), self.which)
+        return self.card.probabilities(logits.astype(np.float64))
 
     def decoy_logits(self) -> tuple[NDArray[np.float32], int]:
         """Of the shuffled sequence, and its bases."""

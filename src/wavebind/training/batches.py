@@ -62,7 +62,8 @@ def epoch_windows(
         From 0.
     """
     rng = np.random.default_rng([config.seed, epoch if config.redraw else 0])
-    chosen = epoch_indices(bound, train, config.unbound_ratio, rng)
+    ratio = None if config.unbound_ratio == "all" else config.unbound_ratio
+    chosen = epoch_indices(bound, train, ratio, rng)
     if config.redraw or not epoch:
         return chosen
     return np.random.default_rng([config.seed, epoch]).permutation(chosen)

@@ -45,8 +45,8 @@ class TrainingConfig(Settings):
         Weight decay of matrices and filters, decoupled (AdamW: Loshchilov & Hutter 2019).
     warmup : float
         Fraction of the steps over which the learning rate rises.
-    unbound_ratio : float or None
-        Unbound windows an epoch for each bound one; None takes all.
+    unbound_ratio : float or "all"
+        Unbound windows an epoch for each bound one; ``all`` takes every one.
     redraw : bool
         Whether unbound windows are drawn anew each epoch.
     class_weights : bool
@@ -69,6 +69,10 @@ class TrainingConfig(Settings):
         Batches whose gradients are added up for one step.
     patience : int
         Stop when valid has not improved for this many epochs.
+    judged : tuple of str
+        Of several labels, those whose mean AUROC on valid decides the best epoch: names, or
+        patterns such as ``CTCF:*`` and ``!open:*`` (all but these). Labels with fewer than 50 bound
+        valid windows do not count, unless all have fewer.
     weights : str
         What training begins with: ``none`` (random), ``imagenet``, ``auto`` (ImageNet's if they
         can be had, random ones otherwise), or a file of weights.
@@ -97,7 +101,8 @@ class TrainingConfig(Settings):
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.02
     warmup: Annotated[float, Field(gt=0, lt=1)] = 0.15
-    unbound_ratio: Annotated[float, Field(gt=0)] | None = 3.0
+    #: None is what an earlier version wrote for all.
+    unbound_ratio: Annotated[float, Field(gt=0)] | Literal["all"] | None = 3.0
     redraw: bool = True
     class_weights: bool = False
     max_shift: Annotated[int, Field(ge=0)] = 4
@@ -108,6 +113,7 @@ class TrainingConfig(Settings):
     clip: Annotated[float, Field(gt=0)] = 1.0
     accumulate: Annotated[int, Field(ge=1)] = 1
     patience: Annotated[int, Field(ge=1)] = 4
+    judged: tuple[str, ...] = ("*",)
     weights: str = "none"
     train: tuple[str, ...] = ("all",)
     cache: bool = True
@@ -118,6 +124,8 @@ class TrainingConfig(Settings):
         super().__post_init__()
         if self.crossfit == 1:
             raise InputError("crossfit must be 0, or 2 or more; found 1")
+        if not self.judged:
+            raise InputError("judged must be names or patterns of labels; found none")
         if not self.train:
             raise InputError("train must be the names of segments, or all; found none")
 

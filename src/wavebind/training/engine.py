@@ -105,6 +105,7 @@ def run_fit(
         windows.bound_weight,
         windows.n_cached,
         windows.median,
+        windows.judged,
     )
     with _quiet_lightning(), flush_denormals():
         trainer = pl.Trainer(

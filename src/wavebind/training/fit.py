@@ -22,13 +22,13 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from wavebind.core.errors import InputError
 from wavebind.core.settings import to_dict
-from wavebind.metrics.binary import ranking_metrics
 from wavebind.metrics.tasks import classification_metrics, correlations
 from wavebind.models import Classifier
 from wavebind.models.strands import both_strands
 from wavebind.training.augmentation import augment
 from wavebind.training.batches import process
 from wavebind.training.config import EpochReport, TrainingConfig
+from wavebind.training.judging import mean_ranking
 
 __all__ = ["MONITOR", "Fit", "use_joint_batches"]
 
@@ -55,6 +55,8 @@ class Fit(pl.LightningModule):
         Segments whose output the batches hold in place of codes.
     middle : float
         Of a regression, the value from which a window counts as bound for the areas.
+    judged : numpy.ndarray, optional
+        ``bool``, shape ``(output,)``: whose areas the mean is taken over; all by default.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Fit(pl.LightningModule):
         bound_weight: float = 1.0,
         n_cached: int = 0,
         middle: float = 0.0,
+        judged: NDArray[np.bool_] | None = None,
     ) -> None:
         super().__init__()
         self.model = model
@@ -76,6 +79,8 @@ class Fit(pl.LightningModule):
         self.n_cached = n_cached
         self.task = model.config.task_name
         self.middle = middle
+        n_outputs = len(model.config.outputs)
+        self.judged = np.ones(n_outputs, dtype=bool) if judged is None else judged
         self.history: list[dict[str, float]] = []
         self.report: EpochReport | None = None
         self._losses: list[torch.Tensor] = []
@@ -240,7 +245,7 @@ class Fit(pl.LightningModule):
                 f"learning rate (--set training.learning_rate=...)"
             )
         bound = labels >= self.middle if self.task == "regression" else labels
-        auroc, auprc = _mean_ranking(bound.numpy().astype(np.float32), logits.numpy())
+        auroc, auprc = mean_ranking(bound.numpy().astype(np.float32), logits.numpy(), self.judged)
         more: dict[str, float] = {}
         if self.task == "multiclass":
             known = labels.amax(1) > 0
@@ -268,18 +273,6 @@ class Fit(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.history = list(checkpoint["history"])
-
-
-def _mean_ranking(labels: NDArray[np.float32], logits: NDArray[np.float64]) -> tuple[float, float]:
-    """AUROC and AUPRC, their means over the outputs of which both classes are known."""
-    columns = labels.reshape(len(labels), -1), logits.reshape(len(logits), -1)
-    found = []
-    for mine, scores in zip(columns[0].T, columns[1].T, strict=True):
-        known = mine >= 0
-        if len(np.unique(mine[known])) == 2:
-            found.append(ranking_metrics(mine[known].astype(int), scores[known]))
-    auroc, auprc = np.mean(found, axis=0)
-    return float(auroc), float(auprc)
 
 
 #: The batch normalisations that networks here have.

@@ -16,6 +16,7 @@ from wavebind.models import Classifier, ModelConfig
 from wavebind.models.images.featurecache import feature_bytes, frozen_features
 from wavebind.training.batches import Windows, epoch_windows, training_labels
 from wavebind.training.config import TrainingConfig
+from wavebind.training.judging import judged_outputs
 
 __all__ = ["TrainingSet", "bound_weight", "prepare", "training_targets"]
 
@@ -43,6 +44,8 @@ class TrainingSet:
         Of numbers, the line from what the network is trained towards back to values.
     median : float
         Of numbers, the median of the training values on the scale of training.
+    judged : numpy.ndarray
+        ``bool``, shape ``(output,)``: the labels that decide the best epoch.
     """
 
     data: Dataset
@@ -55,6 +58,7 @@ class TrainingSet:
     n_cached: int
     line: PlattScaling
     median: float
+    judged: NDArray[np.bool_]
 
     @property
     def valid_batch_size(self) -> int:
@@ -108,7 +112,14 @@ def prepare(
         n_cached=n_cached,
         line=line,
         median=_median(data, line),
+        judged=_judged(network.config, targets[valid], config),
     )
+
+
+def _judged(model: ModelConfig, labels: NDArray[Any], config: TrainingConfig) -> NDArray[np.bool_]:
+    if model.task_name != "multilabel":
+        return np.ones(len(model.outputs), dtype=bool)
+    return judged_outputs(model.outputs, labels, config.judged)
 
 
 def training_targets(data: Dataset, model: ModelConfig) -> tuple[NDArray[Any], PlattScaling]:

@@ -30,6 +30,7 @@ from wavebind.training.config import Devices, EpochReport, TrainingConfig
 from wavebind.training.engine import run_fit
 from wavebind.training.fit import Fit
 from wavebind.training.initial import initial_model, resolve_weights
+from wavebind.training.judging import labels_on_valid, labels_words, write_labels
 from wavebind.training.prepare import TrainingSet, prepare, training_targets
 from wavebind.training.runjson import start_run, stored_configuration
 
@@ -118,7 +119,7 @@ def train(
     with flush_denormals():
         windows = prepare(data, network.to(target), config, where.n_processes, on_event)
     fit = run_fit(run, network, windows, config, where, checkpoint if continues else None, on_event)
-    return _finish(run, fit, windows, config, target) if first else None
+    return _finish(run, fit, windows, config, target, on_event) if first else None
 
 
 def train_once(
@@ -148,6 +149,7 @@ def _finish(
     windows: TrainingSet,
     config: TrainingConfig,
     device: torch.device,
+    on_event: OnEvent,
 ) -> ModelCard:
     """Keep the best epoch's weights, with the calibration and threshold that valid gives them."""
     best = run.checkpoints / "best.ckpt"
@@ -170,15 +172,25 @@ def _finish(
         calibration.append(fit_line(data.values[indices], logits[:, 0], windows.line))
         thresholds.append(float(np.median(data.values[windows.train_index])))
         labels, logits = labels[:, :0], logits[:, :0]
-    for mine, scores in zip(labels.T, logits.T, strict=True):
+    on_valid = None
+    if model.config.task_name == "multilabel":
+        names = model.config.outputs
+        on_valid = labels_on_valid(names, labels, logits, windows.judged)
+        write_labels(run.labels, on_valid)
+        on_event(Message(labels_words(on_valid, run.labels)))
+    for j, (mine, scores) in enumerate(zip(labels.T, logits.T, strict=True)):
         known = mine >= 0
         if model.config.task_name == "multiclass":
             # The last layer has it, so that the probabilities of a window add up to 1.
             fitted = PlattScaling(prevalence=_share(mine[known]))
+        elif on_valid and not on_valid[j].calibrated:
+            fitted = PlattScaling()
         else:
             fitted = fit_calibration(mine[known], scores[known])
         calibration.append(fitted)
-        thresholds.append(best_threshold(mine[known], fitted.probabilities(scores[known])))
+        both = len(np.unique(mine[known])) == 2
+        chosen = best_threshold(mine[known], fitted.probabilities(scores[known])) if both else 0.5
+        thresholds.append(chosen)
     entry = fit.history[epoch - 1]
     card = ModelCard(
         model=model.config,

@@ -19,6 +19,7 @@ from wavebind.genome.genomes import Genome, open_genome
 from wavebind.genome.vcf import VcfHeader, read_header, read_records
 from wavebind.models import load_model
 from wavebind.models.rundir import RunDir
+from wavebind.models.targets import target_card
 from wavebind.variants.checks import REASONS, CheckedRecord, VariantChecker, with_neighbours
 from wavebind.variants.effects import (
     Change,
@@ -44,15 +45,13 @@ class VariantPlan:
     def __init__(self, job: VariantJob) -> None:
         self.job, config = job, job.config
         run = RunDir(Path(job.run)).require_model()
-        model, card = load_model(run.model)
+        card = target_card(load_model(run.model)[1], job.output)
         self.length = card.model.length
         if config.step > self.length:
             raise InputError(
                 f"a step of {config.step} bp is longer than a window, {self.length} bp"
             )
-        self.which = card.output(job.output)
         self.card = card if config.prevalence is None else card.at_prevalence(config.prevalence)
-        del model
         self.motifs = read_motifs(job.motifs)
         for path in (job.vcf, *(() if config.null in ("shuffled", "none") else (config.null,))):
             refuse_pipe(Path(path), "variants are gone through several times")

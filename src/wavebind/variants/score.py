@@ -157,7 +157,7 @@ def _assemble(plan: VariantPlan) -> VariantSummary:
     left_out = Counter(plan.summary.left_out)
     verdicts: Counter[str] = Counter()
     out, config = Path(plan.job.out), plan.job.config
-    threshold = plan.card.thresholds[plan.which]
+    threshold = plan.card.threshold
     labels = [motif.label for motif in plan.motifs]
     with replace_file(out) as temporary, contextlib.ExitStack() as stack:
         writer = stack.enter_context(VariantWriter(temporary, out.name, plan.header, labels))
@@ -182,7 +182,7 @@ def _assemble(plan: VariantPlan) -> VariantSummary:
                         continue
                     logits = found["logit"][at].astype(np.float64)
                     if np.isfinite(logits[:2]).all():
-                        probabilities = plan.card.probabilities(logits, plan.which)
+                        probabilities = plan.card.probabilities(logits)
                         effect = judge(
                             logits,
                             probabilities,

@@ -199,7 +199,7 @@ class FoldedScaleNet:
         x = functional.conv2d(x, self.stem, self.stem_bias, self.stride, self.padding)
         for block in self.bands:
             x = block.run(x)
-        early = x = pool_positions(self.joined(x), self.pool)
+        early = x = self.joined(pool_positions(x, self.pool))
         for block in self.positions:
             x = block.run(x)
         return self.head(x, early)

@@ -44,7 +44,7 @@ def changed_logits(
         changed, starts = _through(block.run, block.crop, whole, changed, starts)
         whole = block.run(whole)
     changed, starts = _joined(network, whole, changed, starts)
-    early = whole = pool_positions(network.joined(whole), network.pool)
+    early = whole = network.joined(pool_positions(whole, network.pool))
     early = _put(early.repeat(len(changed), 1, 1, 1), changed, starts)
     for block in network.positions:
         changed, starts = _through(block.run, block.crop, whole, changed, starts)
@@ -67,7 +67,7 @@ def _through(
 def _joined(
     network: FoldedScaleNet, whole: torch.Tensor, changed: torch.Tensor, starts: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The bands joined, and neighbouring positions by their maximum."""
+    """Neighbouring positions by their maximum, and the bands joined."""
     pool = network.pool
     kept = whole.shape[-1] // pool
     width = min((changed.shape[-1] - 1) // pool + 2, kept)
@@ -75,7 +75,7 @@ def _joined(
     # The last positions of a window may fill no group; a change can lie there.
     longer = functional.pad(whole, (0, pool))
     around = _put(_cut(longer, first * pool, (width + 1) * pool), changed, starts - first * pool)
-    return pool_positions(network.joined(around[..., : width * pool]), pool), first
+    return network.joined(pool_positions(around[..., : width * pool], pool)), first
 
 
 def _cut(whole: torch.Tensor, starts: torch.Tensor, width: int) -> torch.Tensor:

@@ -4,9 +4,9 @@ No layer pads along the positions: a window's logit depends on what lies inside 
 logits of a stretch's windows are those of the windows by themselves, and share their work.
 
 Scalogram -> normalisation a channel and scale -> stem that reads bands of neighbouring scales ->
-residual blocks over (band, position) -> one convolution over all bands -> dilated residual blocks
-over position -> maximum, mean and attention over position, and maximum and mean over the positions
-before these blocks -> logit.
+residual blocks over (band, position) -> maximum of neighbouring positions -> one convolution over
+all bands -> dilated residual blocks over position -> maximum, mean and attention over position, and
+maximum and mean over the positions before these blocks -> logit.
 
 Residual blocks with the normalisation first: He et al. 2016, ECCV, LNCS 9908:630. Attention over
 positions: Ilse et al. 2018, ICML, PMLR 80:2127.
@@ -60,7 +60,7 @@ class ScaleNetConfig(Settings):
     dilations : tuple of int
         Dilations of the later blocks, in turn; less in windows that have no room for them.
     pool : int
-        Neighbouring positions joined by their maximum before the later blocks.
+        Neighbouring positions joined by their maximum before the bands are joined.
     dropout, head_dropout : float
         Dropout within the blocks, and before the last layer.
     """
@@ -157,9 +157,9 @@ class ScaleNet(SegmentedNetwork):
                 for _ in range(config.band_blocks)
             )
         )
+        self.pool = nn.MaxPool2d((1, config.pool))
         self.join_norm = nn.BatchNorm2d(band_width)
         self.join = nn.Conv2d(band_width, position_width, (bands, 1), bias=False)
-        self.pool = nn.MaxPool2d((1, config.pool))
         dilations = fitting_dilations(config, kept // config.pool)
         self.positions = nn.Sequential(
             *(
@@ -202,7 +202,8 @@ class ScaleNet(SegmentedNetwork):
         early = c.stem_kernel // 2 + self.band_crop
         # The middle of the positions that the maximum joins.
         late = early + (c.pool - 1) / 2 + c.pool * self.position_crop
-        return {"bands": (early, 1.0), "join": (early, 1.0), "positions": (late, float(c.pool))}
+        pooled = (early + (c.pool - 1) / 2, float(c.pool))
+        return {"bands": (early, 1.0), "join": pooled, "positions": (late, float(c.pool))}
 
     def stages(self) -> dict[str, tuple[nn.Module, ...]]:
         """Modules with output ``(batch, map, band or 1, position)``, first to last."""
@@ -214,7 +215,8 @@ class ScaleNet(SegmentedNetwork):
         return bands
 
     def _join(self, x: torch.Tensor) -> torch.Tensor:
-        joined: torch.Tensor = self.pool(self.join(functional.gelu(self.join_norm(x))))
+        # The maximum first: what follows then has fewer positions.
+        joined: torch.Tensor = self.join(functional.gelu(self.join_norm(self.pool(x))))
         return joined
 
     def _positions(self, x: torch.Tensor) -> torch.Tensor:
