@@ -1,8 +1,9 @@
 """What a mean of networks is ahead of each of them, on test, which none of them has seen.
 
-A run of ``wavebind train --crossfit`` has networks that held out other chromosomes, each calibrated
-on what it held out. Their spread says how much of one of them, and of the chromosome that it was
-calibrated on, is chance; the mean is the model. Differences are on the same resampled windows.
+A run of ``wavebind train --set training.crossfit=7`` has networks that held out other chromosomes,
+each calibrated on what it held out. Their spread says how much of one of them, and of the
+chromosome that it was calibrated on, is chance; the mean is the model. Differences are on the same
+resampled windows.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ def main() -> None:
     """Score, print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="a dataset, made with 'wavebind dataset'")
-    parser.add_argument("run", type=Path, help="made with 'wavebind train --crossfit'")
+    parser.add_argument("run", type=Path, help="made with --set training.crossfit=7")
     options = parser.parse_args()
     data, run = open_dataset(options.data), RunDir(options.run)
     if not load_run(run.path, data)[1].n_folds:
-        raise SystemExit(f"{run.path}: is one network; train with --crossfit")
+        raise SystemExit(f"{run.path}: is one network; train with --set training.crossfit=7")
     paths = {MEAN: run.path}
     for number, chromosomes in enumerate(read_json(run.run_json)["folds"], 1):
         paths[", ".join(chromosomes)] = run.fold(number)

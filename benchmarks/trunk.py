@@ -31,6 +31,7 @@ SETTINGS: dict[str, object] = {
     "training.unbound_ratio": "all",
     "training.judged": ("*", "!open:*"),
     "training.patience": 10,
+    "training.start": "none",
 }
 
 

@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -172,6 +173,38 @@ def test_one_output_is_predicted_alone(cli, run, tmp_path):
         np.testing.assert_allclose(
             np.float64(both.split("\t")[3:]), np.float64(one.split("\t")[1:]), rtol=2e-5
         )
+
+
+def test_variants_for_every_output_are_one_table(cli, run, tmp_path):
+    out, _ = run
+    rng = np.random.default_rng(8)
+    letters = random_dna(rng, 900)
+    letters = letters[:400] + MOTIF + letters[400 + len(MOTIF) :]
+    (tmp_path / "g.fa").write_text(f">c\n{letters}\n")
+    changes = [
+        (300, "T" if letters[300] != "T" else "G"),
+        (406, "A" if letters[406] != "A" else "C"),
+    ]
+    lines = ["##fileformat=VCFv4.2", "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"]
+    lines += [f"c\t{at + 1}\tv{at}\t{letters[at]}\t{alt}\t.\t.\t." for at, alt in changes]
+    lines.append(f"c\t500\tnone\t{letters[499]}\t.\t.\t.\t.")
+    (tmp_path / "v.vcf").write_text("\n".join(lines) + "\n")
+    options = ("--genome", tmp_path / "g.fa", "--device", "cpu", "--set", "n_null=30")
+    words = ("variants", out, tmp_path / "v.vcf", *options)
+    code, _, err = cli(*words, "--out", tmp_path / "all.tsv", "--target", "all")
+    assert code == 0, err
+    table = pd.read_csv(tmp_path / "all.tsv", sep="\t", dtype={"ref": str, "alt": str})
+    assert table["label"].tolist() == ["left", "right", "left", "right", "."]
+    assert table["status"].tolist() == ["scored"] * 4 + ["no_alt"]
+    for name in ("left", "right"):
+        code, _, err = cli(*words, "--out", tmp_path / f"{name}.tsv", "--target", name)
+        assert code == 0, err
+        alone = pd.read_csv(tmp_path / f"{name}.tsv", sep="\t", dtype={"ref": str, "alt": str})
+        mine = table[table["label"] == name].drop(columns="label").reset_index(drop=True)
+        pd.testing.assert_frame_equal(mine, alone.iloc[:2], check_dtype=False, atol=2e-4)
+    code, _, err = cli(*words, "--out", tmp_path / "all.vcf", "--target", "all")
+    assert code == 1
+    assert "effects on every output are a table with a row for each; end its name in .tsv" in err
 
 
 def test_the_labels_on_valid_are_in_a_table(run):

@@ -79,7 +79,17 @@ def crossfitted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("crossfit")
     data = make(folder / "data", chromosome_rows())
     (folder / "a.toml").write_text(RECIPE)
-    words = ["train", data, "--out", folder / "run", "--crossfit", "3", "--seed", "4", *FAST]
+    words = [
+        "train",
+        data,
+        "--out",
+        folder / "run",
+        "--set",
+        "training.crossfit=3",
+        "--seed",
+        "4",
+        *FAST,
+    ]
     words += ["--recipe", folder / "a.toml"]
     assert run_cli([str(word) for word in words]) == 0
     return folder / "run", data
@@ -297,7 +307,9 @@ def test_what_cannot_be_crossfitted(crossfitted, tmp_path, cli):
         crossfit(data, out, ModelConfig(48), config, devices=Devices("cpu", 2))
     with pytest.raises(InputError, match="that have seen train and valid, and valid is what this"):
         train(data, out, ModelConfig(48), config)
-    code, _, err = cli("train", folder, "--out", out, "--crossfit", "3", "--model", "resnet18")
+    code, _, err = cli(
+        "train", folder, "--out", out, "--set", "training.crossfit=3", "--model", "resnet18"
+    )
     assert code == 1
     assert "networks that normalise their input themselves, which resnet18 does not" in err
     table = write_table(
@@ -312,8 +324,8 @@ def test_what_cannot_be_crossfitted(crossfitted, tmp_path, cli):
         "task=multilabel",
         "--out",
         out,
-        "--crossfit",
-        "2",
+        "--set",
+        "training.crossfit=2",
     ]
     code, _, err = cli(*words)
     assert code == 1
@@ -355,6 +367,6 @@ def test_the_benchmark_scores_each_network_and_their_mean(crossfitted, cli):
             assert numbers[9] == pytest.approx(mean[2] - error, abs=2e-3)
     found = [float(x) for x in re.findall(r"\d\.\d+", lines[6])]
     assert found == pytest.approx([np.mean(errors), min(errors), max(errors)], abs=1e-3)
-    assert "1: is one network; train with --crossfit" in fails(
+    assert "1: is one network; train with --set training.crossfit=7" in fails(
         "folds.py", folder, run / "folds" / "1"
     )

@@ -28,7 +28,6 @@ from wavebind.models.targets import target_card
 from wavebind.scan.genome import ScanSummary, scan_genome
 from wavebind.scan.merge import merge_parts
 from wavebind.scan.settings import ScanConfig, ScanJob, bigwig_path, peaks_path
-from wavebind.variants.files import COLUMNS
 from wavebind.variants.score import choose_motifs, score_variants
 from wavebind.variants.settings import VariantConfig, VariantJob, VariantSummary
 
@@ -96,7 +95,7 @@ def scan(
         if peaks is not None:
             peaks_path(Path(peaks))
         job = ScanJob(
-            run=str(run.absolute()),
+            run=str(RunDir(run).require_model().path.absolute()),
             genome=str(Path(genome).absolute()),
             out=str(bigwig.absolute()),
             peaks=None if sites is None else str(Path(sites).absolute()),
@@ -215,7 +214,7 @@ def variants(
                 raise InputError(f"{out}: is a device or a pipe, and shares need a file")
             device_out, written = written, folder / "scored.vcf"
         job = VariantJob(
-            run=str(run.absolute()),
+            run=str(RunDir(run).require_model().path.absolute()),
             vcf=str(variants_file(variants, folder).absolute()),
             genome=str(Path(genome).absolute()),
             out=str(written.absolute()),
@@ -247,9 +246,9 @@ def variants(
 def _effects(path: Path) -> pd.DataFrame:
     import pandas as pd
 
-    kinds = dict.fromkeys(("chrom", "id", "ref", "alt", "status", "verdict", "motif"), str)
-    frame = pd.read_csv(path, sep="\t", dtype=kinds, na_values=["."], keep_default_na=False)
-    return frame[list(COLUMNS)]
+    words = ("chrom", "id", "ref", "alt", "label", "status", "verdict", "motif")
+    kinds = dict.fromkeys(words, str)
+    return pd.read_csv(path, sep="\t", dtype=kinds, na_values=["."], keep_default_na=False)
 
 
 def variant_words(summary: VariantSummary, out: Path | None) -> Iterator[str]:

@@ -8,14 +8,32 @@ import numpy as np
 
 from wavebind.api.frames import Windows
 from wavebind.genome.sequences import MAX_UNKNOWN, UNKNOWN
+from wavebind.metrics.platt import PlattScaling
 from wavebind.models import Classifier, ModelCard
 from wavebind.models.prediction import predict_logits
+from wavebind.models.rundir import RunDir
 from wavebind.models.targets import one_target
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["predictions"]
+__all__ = ["labels_table", "predictions"]
+
+
+def labels_table(folder: RunDir, card: ModelCard) -> pd.DataFrame:
+    """See :meth:`wavebind.api.run.Run.labels`."""
+    import pandas as pd
+
+    if folder.labels.is_file():
+        return pd.read_csv(folder.labels, sep="\t", keep_default_na=False)
+    lines = card.calibration or (PlattScaling(),) * len(card.thresholds)
+    return pd.DataFrame(
+        {
+            "label": card.model.outputs,
+            "threshold": card.thresholds,
+            "calibrated": ["no" if line.prevalence is None else "yes" for line in lines],
+        }
+    )
 
 
 def predictions(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from wavebind.api import explanations
 from wavebind.api import genome as on_genome
 from wavebind.api.frames import PathLike, opened_dataset, read_windows
-from wavebind.api.predictions import predictions
+from wavebind.api.predictions import labels_table, predictions
 from wavebind.api.progress import advancing, noting
 from wavebind.api.results import Explanations, LearnedMotif, Metrics, ScalogramArray
 from wavebind.api.scalogram import scalogram
@@ -79,6 +79,10 @@ class Run:
     def targets(self) -> tuple[str, ...]:
         """Names of the outputs; ``bound`` alone of a network for bound and unbound."""
         return self.card.model.outputs
+
+    def labels(self) -> pd.DataFrame:
+        """Each output, and how it came out where that is known; a row each."""
+        return labels_table(self._folder, self.card)
 
     def predict(
         self,

@@ -12,8 +12,9 @@ from wavebind.api.run import Run
 from wavebind.api.settings import GivenSettings, train_settings
 from wavebind.core.errors import UsageError
 from wavebind.core.events import Message, OnEvent, ignore
-from wavebind.core.settings import from_dict, to_dict, with_values
+from wavebind.core.settings import to_dict, with_values
 from wavebind.datasets.dataset import Dataset
+from wavebind.datasets.seen import find_seen, seen_words
 from wavebind.datasets.targets import TASKS, Task
 from wavebind.models import ModelConfig
 from wavebind.models.rundir import RunDir
@@ -22,6 +23,7 @@ from wavebind.training.crossfit import crossfit as fit_folds
 from wavebind.training.initial import resolve_weights
 from wavebind.training.recipes import Recipe
 from wavebind.training.runjson import begun_otherwise, stored_configuration
+from wavebind.training.starting import settled_training
 from wavebind.training.train import finished_card
 from wavebind.training.train import train as fit
 
@@ -37,6 +39,7 @@ def train(
     epochs: int | None = None,
     seed: int | None = None,
     crossfit: int | None = None,
+    start: PathLike | None = None,
     device: str = "auto",
     resume: bool = False,
     force: bool = False,
@@ -63,6 +66,9 @@ def train(
     crossfit : int, optional
         Folds of the chromosomes of train and valid. One network holds out each, and their mean is
         the model.
+    start : path, optional
+        Trained weights to begin with: ``factors`` (the model of the package), a run, or ``none``.
+        By default the package's where it fits the network.
     device : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     resume : bool
@@ -89,7 +95,12 @@ def train(
         If an input cannot be used, or training diverges.
     """
     path = Path(out)
-    given = {"epochs": epochs, "seed": seed, "crossfit": crossfit}
+    given: dict[str, Any] = {
+        "epochs": epochs,
+        "seed": seed,
+        "crossfit": crossfit,
+        "start": None if start is None else str(start),
+    }
     more = {f"training.{name}": value for name, value in given.items() if value is not None}
     if resume and force:
         raise UsageError("--resume continues a run and --force replaces it; give one of them")
@@ -101,9 +112,13 @@ def train(
         network, configuration = stored_configuration(RunDir(path), opened)
         devices = Devices(device)
         if recipe is not None or model is not None or settings:
-            whole = train_settings(recipe or "default", model, _merged(settings, more))
-            asked = from_dict(TrainingConfig, whole.training, "the settings")
-            _require_stored(path, network, configuration, whole.model_for(opened, None), asked)
+            merged = _merged(settings, more)
+            whole = train_settings(recipe or "default", model, merged)
+            asked_network = whole.model_for(opened, None)
+            asked_for = {name: whole.training[name] for name in _training_names(merged)}
+            asked_for = {"start": configuration.start, **asked_for}
+            asked, _ = settled_training(asked_network, whole.training, asked_for)
+            _require_stored(path, network, configuration, asked_network, asked)
         elif more:
             asked = with_values(
                 configuration, {key: v for key, v in given.items() if v is not None}
@@ -113,9 +128,16 @@ def train(
         if other:
             on_event(Message(other))
     else:
-        whole = train_settings(recipe or "default", model, _merged(settings, more))
-        configuration = from_dict(TrainingConfig, whole.training, "the settings")
+        merged = _merged(settings, more)
+        whole = train_settings(recipe or "default", model, merged)
         network = whole.model_for(opened, _task(whole.task))
+        asked_for = {name: whole.training[name] for name in _training_names(merged)}
+        configuration, words = settled_training(network, whole.training, asked_for)
+        on_event(Message(words))
+        for part in ("valid", "test") if configuration.start == "factors" else ():
+            seen = find_seen(opened, part)
+            if seen is not None and seen.any():
+                on_event(Message(seen_words(part, seen)))
         devices = whole.devices if device == "auto" else replace(whole.devices, device=device)
     card = (fit_folds if configuration.crossfit else fit)(
         opened,
@@ -150,6 +172,12 @@ def _require_stored(
                     f"{now.get(name)!r} now; --resume goes on with the settings of the run, leave "
                     f"the option out or train anew"
                 )
+
+
+def _training_names(settings: GivenSettings) -> list[str]:
+    """The settings of training that somebody has given."""
+    names = [entry.split("=", 1)[0] if isinstance(entry, str) else entry for entry in settings]
+    return [n.removeprefix("training.") for n in names if n.startswith("training.")]
 
 
 def _merged(settings: GivenSettings, more: Mapping[str, Any]) -> GivenSettings:

@@ -193,6 +193,7 @@ MOVED: dict[str, dict[str, str]] = {
         "--no-class-weights": "--set training.class_weights=false",
         "--accumulate": "--set training.accumulate=VALUE",
         "--log": "--set training.log=csv,tensorboard",
+        "--crossfit": "--set training.crossfit=FOLDS",
         "--shuffle-labels": "--set training.shuffle_labels=true",
         "--devices": "--set devices.count=VALUE",
         "--nodes": "--set devices.nodes=VALUE",

@@ -50,12 +50,12 @@ def train(
     seed: Annotated[
         int | None, typer.Option(help="Seed of every random choice. (default: 0)")
     ] = None,
-    crossfit: Annotated[
-        int | None,
+    start: Annotated[
+        str | None,
         typer.Option(
-            metavar="FOLDS",
-            help="Train a mean of networks, each of which holds out other chromosomes of train and "
-            "valid: more accurate. (default: one network)",
+            metavar="MODEL",
+            help="Trained weights to begin with: factors (the model of the package), a run, or "
+            "none. (default: factors where it fits the network)",
         ),
     ] = None,
     device: Device = "auto",
@@ -83,7 +83,7 @@ def train(
             model=model,
             epochs=epochs,
             seed=seed,
-            crossfit=crossfit,
+            start=start,
             device=device,
             resume=resume,
             force=force,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from wavebind.core.settings import to_dict
 from wavebind.datasets.dataset import Dataset
 from wavebind.datasets.leakage import Leakage, find_leakage
+from wavebind.datasets.seen import find_seen, seen_words
 from wavebind.genome.sequences import UNKNOWN, Codes, gc_fraction
 from wavebind.metrics.binary import Estimate, auroc_with_interval, ranking_metrics
 
@@ -88,6 +89,8 @@ class Audit:
         Why a shortcut could not be measured, by name.
     leakage : Leakage or None
         None for the training split.
+    n_seen : int or None
+        Windows that the package's model was trained on; None for the training split.
     verdict : tuple of str
         In plain words, one sentence or two each.
     """
@@ -98,6 +101,7 @@ class Audit:
     shortcuts: dict[str, Shortcut]
     skipped: dict[str, str]
     leakage: Leakage | None
+    n_seen: int | None
     verdict: tuple[str, ...]
 
 
@@ -273,6 +277,10 @@ def audit(
     indices = data.indices(part)
     found, skipped = shortcuts(data, indices, rng, progress)
     leakage = None if part == "train" else find_leakage(data, part)
+    seen = None if part == "train" else find_seen(data, part)
+    verdict = _verdict(part, found, leakage)
+    if seen is not None and seen.any():
+        verdict.append(seen_words(part, seen))
     if progress:
         progress(1)
     return Audit(
@@ -282,7 +290,8 @@ def audit(
         shortcuts=found,
         skipped=skipped,
         leakage=leakage,
-        verdict=tuple(_verdict(part, found, leakage)),
+        n_seen=None if seen is None else int(seen.sum()),
+        verdict=tuple(verdict),
     )
 
 

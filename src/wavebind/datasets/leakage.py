@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.datasets.dataset import Dataset
-from wavebind.genome.composition import mixed
 from wavebind.genome.intervals import merged, overlapping
-from wavebind.genome.sequences import UNKNOWN, Codes
+from wavebind.genome.kmers import hashed_kmers
+from wavebind.genome.sequences import Codes
 
 __all__ = ["Leakage", "find_leakage", "shared_kmers"]
 
@@ -55,47 +55,12 @@ class Leakage:
     examples: tuple[str, ...]
 
 
-def _kmers(codes: Codes, k: int) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-    """Hashes of all k-mers, the same for both strands, and which of them hold no N.
-
-    Both of shape ``(window, position - k + 1)``. Two k-mers of k/2 make one of k, so five steps
-    make a 24-mer.
-    """
-    known = np.minimum(codes, 3).astype(np.uint64)
-    built: dict[int, _Kmers] = {1: (known, 3 - known, codes >= UNKNOWN)}
-    size = 1
-    while 2 * size <= k:
-        built[2 * size] = _joined(built[size], size, built[size], size)
-        size *= 2
-    total, whole = size, built[size]
-    while total < k:
-        size = max(s for s in built if s <= k - total)
-        whole = _joined(whole, total, built[size], size)
-        total += size
-    forward, backward, bad = whole
-    return mixed(np.minimum(forward, backward)), ~bad
-
-
-_Kmers = tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.bool_]]
-
-
-def _joined(left: _Kmers, n_left: int, right: _Kmers, n_right: int) -> _Kmers:
-    """K-mers of `n_left` bases, each followed by the one of `n_right` that begins where it ends."""
-    width = left[0].shape[1] - n_right
-    a, b = slice(width), slice(n_left, n_left + width)
-    return (
-        (left[0][:, a] << np.uint64(2 * n_right)) | right[0][:, b],
-        (right[1][:, b] << np.uint64(2 * n_left)) | left[1][:, a],
-        left[2][:, a] | right[2][:, b],
-    )
-
-
 def _hashes(
     codes: Codes, indices: NDArray[np.int64], k: int, one_in: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint64]]]:
     """Rows (positions within `indices`) and k-mer hashes, a chunk of windows at a time."""
     for at in range(0, len(indices), _CHUNK):
-        hashes, keep = _kmers(np.asarray(codes[indices[at : at + _CHUNK]]), k)
+        hashes, keep = hashed_kmers(np.asarray(codes[indices[at : at + _CHUNK]]), k)
         if one_in > 1:
             keep &= hashes % np.uint64(one_in) == 0
         rows, columns = np.nonzero(keep)

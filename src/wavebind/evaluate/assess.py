@@ -30,7 +30,7 @@ from wavebind.models.targets import one_target, some_names
 
 __all__ = ["assess", "read_scores", "read_values"]
 
-_AUDITED = ("best_shortcut", "shortcuts", "skipped", "leakage", "verdict")
+_AUDITED = ("best_shortcut", "shortcuts", "skipped", "leakage", "n_seen", "verdict")
 
 
 def assess(
@@ -73,7 +73,7 @@ def assess(
         valid, the split and the seed. The expected calibration error has its interval and the
         floor that right probabilities would have. Where there are several kinds of background,
         each has its AUROC. The audit of these windows is under ``audit``: ``shortcuts``,
-        ``best_shortcut``, ``skipped``, ``leakage`` and ``verdict``. Of a model of several outputs
+        ``best_shortcut``, ``skipped``, ``leakage``, ``n_seen`` and ``verdict``. Of several outputs
         the same for each of them under ``outputs``. Of classes, under ``classes``, accuracy and
         macro F1 with intervals, those of composition alone, and the confusions; of numbers, under
         ``numbers``, correlations, explained variance and error, and those of composition alone:

@@ -198,7 +198,7 @@ def run_key(spec: ModelSpec, seed: int, train_bound: int | None = None) -> str:
     settings["train_bound"] = train_bound
     if isinstance(baseline, Network):
         settings["recipe"] = to_dict(baseline.recipe)
-        settings["training"] = to_dict(baseline.config)
+        settings["training"] = baseline.described()
     text = json.dumps(settings, sort_keys=True)
     safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in spec.label)[:60]
     return f"{safe}_{seed}_{hashlib.sha256(text.encode()).hexdigest()[:10]}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from wavebind.genome.composition import mixed
 from wavebind.genome.sequences import UNKNOWN, Codes
 
-__all__ = ["canonical_kmers"]
+__all__ = ["canonical_kmers", "hashed_kmers"]
 
 
 def canonical_kmers(codes: Codes, k: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -38,3 +39,48 @@ def canonical_kmers(codes: Codes, k: int) -> tuple[NDArray[np.int64], NDArray[np
         forward = 4 * forward + letters
         reverse += (3 - letters) << (2 * i)
     return np.minimum(forward, reverse), known
+
+
+def hashed_kmers(codes: Codes, k: int) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """Hashes of all k-mers, the same for both strands, and which of them hold no N.
+
+    Parameters
+    ----------
+    codes : numpy.ndarray
+        ``uint8``, shape ``(window, position)``.
+    k : int
+        Bases of a k-mer, at most 32.
+
+    Returns
+    -------
+    hashes, known : numpy.ndarray
+        ``uint64`` and ``bool``, shape ``(window, position - k + 1)``.
+    """
+    # Two k-mers of k/2 make one of k, so five steps make a 24-mer.
+    known = np.minimum(codes, 3).astype(np.uint64)
+    built: dict[int, _Kmers] = {1: (known, 3 - known, codes >= UNKNOWN)}
+    size = 1
+    while 2 * size <= k:
+        built[2 * size] = _joined(built[size], size, built[size], size)
+        size *= 2
+    total, whole = size, built[size]
+    while total < k:
+        size = max(s for s in built if s <= k - total)
+        whole = _joined(whole, total, built[size], size)
+        total += size
+    forward, backward, bad = whole
+    return mixed(np.minimum(forward, backward)), ~bad
+
+
+_Kmers = tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.bool_]]
+
+
+def _joined(left: _Kmers, n_left: int, right: _Kmers, n_right: int) -> _Kmers:
+    """K-mers of `n_left` bases, each followed by the one of `n_right` that begins where it ends."""
+    width = left[0].shape[1] - n_right
+    a, b = slice(width), slice(n_left, n_left + width)
+    return (
+        (left[0][:, a] << np.uint64(2 * n_right)) | right[0][:, b],
+        (right[1][:, b] << np.uint64(2 * n_left)) | left[1][:, a],
+        left[2][:, a] | right[2][:, b],
+    )

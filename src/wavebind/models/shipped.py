@@ -8,11 +8,16 @@ from pathlib import Path
 
 from wavebind.core.files import replace_dir
 
-__all__ = ["SHIPPED", "copy_shipped", "shipped_folder"]
+__all__ = ["SHIPPED", "copy_shipped", "package_folder", "shipped_folder"]
 
 #: Name and what it is, for lists.
 SHIPPED = {"factors": "many transcription factors and cells at once, and where chromatin is open"}
 _FOLDER = Path(__file__).parent.parent / "resources"
+
+
+def package_folder(name: str) -> Path:
+    """Where a model of the package lies."""
+    return _FOLDER / name
 
 
 def shipped_folder(run: Path) -> Path | None:
@@ -24,7 +29,7 @@ def shipped_folder(run: Path) -> Path | None:
         A folder of that name here is meant before the package's.
     """
     name = str(run)
-    return _FOLDER / name if name in SHIPPED and not run.exists() else None
+    return package_folder(name) if name in SHIPPED and not run.exists() else None
 
 
 def copy_shipped(run: Path) -> None:

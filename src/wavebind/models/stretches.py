@@ -83,6 +83,8 @@ class StretchScorer:
         scored by itself.
     length : int
         Of a window, in base pairs.
+    n_outputs : int
+        Logits of a window.
     """
 
     def __init__(self, model: Classifier, *, bf16: bool = True, block: int | None = None) -> None:
@@ -90,6 +92,7 @@ class StretchScorer:
         on_cpu = next(model.parameters()).device.type == "cpu"
         self.block = block or (_BLOCK if on_cpu else _BLOCK_ON_GPU)
         self.length = model.config.length
+        self.n_outputs = len(model.config.outputs) if model.selected is None else 1
         stride = model.front.config.stride if isinstance(model.front, Scalogram) else 1
         self.step = stride * model.backbone.step if can_share(model) else 0
         self._front: Front | Scalogram = model.front
@@ -155,11 +158,8 @@ class StretchScorer:
         InputError
             If a logit is not a finite number.
         """
-        outputs = self.model.config.outputs
-        several = len(outputs) > 1 and self.model.selected is None
-        found = np.empty(
-            (len(codes), len(starts), *((len(outputs),) if several else ())), dtype=np.float32
-        )
+        more = (self.n_outputs,) if self.n_outputs > 1 else ()
+        found = np.empty((len(codes), len(starts), *more), dtype=np.float32)
         if not found.size:
             return found
         if not self.step:

@@ -12,8 +12,10 @@ from wavebind.models.classifier import Classifier
 from wavebind.models.modelfile import ModelCard
 from wavebind.models.registry import get_backbone
 
-__all__ = ["one_target", "outputs_of", "some_names", "target_card"]
+__all__ = ["ALL", "one_target", "outputs_of", "some_names", "target_card"]
 
+#: A target that stands for every output, where a command can give them side by side.
+ALL = "all"
 #: What parts a factor from its cell in the name of an output.
 _PART = ":"
 

@@ -73,9 +73,12 @@ class TrainingConfig(Settings):
         Of several labels, those whose mean AUROC on valid decides the best epoch: names, or
         patterns such as ``CTCF:*`` and ``!open:*`` (all but these). Labels with fewer than 50 bound
         valid windows do not count, unless all have fewer.
+    start : str
+        Trained weights that training begins with: ``none``, ``factors`` (the model of the
+        package), a run, or ``auto`` (the package's where it fits).
     weights : str
-        What training begins with: ``none`` (random), ``imagenet``, ``auto`` (ImageNet's if they
-        can be had, random ones otherwise), or a file of weights.
+        What a network of images begins with: ``none`` (random), ``imagenet``, ``auto`` (ImageNet's
+        if they can be had, random ones otherwise), or a file of weights.
     train : tuple of str
         Segments of the network that are trained, the head always; ``all`` for all of them.
     cache : bool
@@ -114,6 +117,7 @@ class TrainingConfig(Settings):
     accumulate: Annotated[int, Field(ge=1)] = 1
     patience: Annotated[int, Field(ge=1)] = 4
     judged: tuple[str, ...] = ("*",)
+    start: str = "none"
     weights: str = "none"
     train: tuple[str, ...] = ("all",)
     cache: bool = True

@@ -13,6 +13,7 @@ from wavebind.datasets.dataset import Dataset
 from wavebind.models import Classifier, ModelConfig, build_model, get_backbone
 from wavebind.models.images.pretrained import load_into, read_weights
 from wavebind.training.config import TrainingConfig
+from wavebind.training.starting import begin_with
 
 __all__ = ["initial_model", "measure_normalisation", "resolve_weights"]
 
@@ -43,6 +44,10 @@ def initial_model(
         If there are no published weights for the network, or weights do not fit.
     """
     model = build_model(config, torch.Generator().manual_seed(training.seed))
+    if training.start != "none":
+        if load_weights:
+            begin_with(model, training, data)
+        return model
     backbone = get_backbone(config.backbone)
     published = None
     if load_weights and training.weights != "none":

@@ -102,7 +102,7 @@ def train(
         raise InputError(
             "crossfit makes a model of several networks that have seen train and valid, and valid "
             "is what this chooses on; leave it out here (0), or train with 'wavebind train "
-            "--crossfit'"
+            "--set training.crossfit=5'"
         )
     training_targets(data, model)
     checkpoint = run.checkpoints / "last.ckpt"

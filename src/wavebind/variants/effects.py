@@ -14,13 +14,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wavebind.core.devices import resolve_device
 from wavebind.core.shards import Arrays
 from wavebind.genome.genomes import Genome, open_genome
 from wavebind.genome.sequences import Codes, to_codes
 from wavebind.genome.shuffling import dinucleotide_shuffle
 from wavebind.genome.tiles import few_unknown, read_codes
+from wavebind.models import load_model
 from wavebind.models.prediction import load_selected
+from wavebind.models.rundir import RunDir
 from wavebind.models.stretches import StretchScorer
+from wavebind.models.targets import ALL
 from wavebind.motifs.jaspar import find_motif
 from wavebind.motifs.pwms import Motif, best_hits, read_meme
 from wavebind.variants.alleles import Edit, allele_sequence, window_offsets
@@ -87,7 +91,11 @@ class EffectTask:
 # A process does many chunks of the same job, and loading takes longer than one of them.
 @lru_cache(maxsize=1)
 def _load(task: EffectTask) -> tuple[StretchScorer, tuple[Motif, ...]]:
-    model, _ = load_selected(Path(task.run), task.device, task.output)
+    if task.output == ALL:
+        folder = RunDir(Path(task.run)).require_model()
+        model, _ = load_model(folder.model, resolve_device(task.device))
+    else:
+        model, _ = load_selected(Path(task.run), task.device, task.output)
     # In bfloat16 a logit of 4 has steps of 0.03, which is what many a substitution does.
     return StretchScorer(model, bf16=False), read_motifs(task.motifs)
 
@@ -119,9 +127,10 @@ def score_changes(task: EffectTask, changes: Sequence[Change]) -> Arrays:
     Returns
     -------
     dict of numpy.ndarray
-        ``logit`` (float32, shape ``(change, 4)``): the highest of the windows that see the
-        reference allele, of those that see the other, and of those centred on either; NaN where
-        too many bases are unknown, as beyond the end of a chromosome. ``motif`` (int64, shape
+        ``logit`` (float32, shape ``(change, 4)``, or ``(change, 4, output)`` of all outputs): the
+        highest of the windows that see the reference allele, of those that see the other, and of
+        those centred on either; NaN where too many bases are unknown, as beyond the end of a
+        chromosome. ``motif`` (int64, shape
         ``(change,)``): the one with the best hit on either allele, -1 without motifs; ``hit``
         (float32, shape ``(change, 2)``): its best hit on each, in bits.
     """
@@ -214,7 +223,8 @@ def _scores(
             sequences.append(codes)
             by_size.setdefault(len(codes), []).append(number)
         which_of[i] = number
-    logits = np.full((len(sequences), 2), np.nan, dtype=np.float32)
+    n_outputs = scorer.n_outputs
+    logits = np.full((len(sequences), 2, n_outputs), np.nan, dtype=np.float32)
     for size, members in by_size.items():
         offsets = window_offsets(size - 2 * flank, length, step)
         centred = int(np.flatnonzero(offsets == (size - 2 * flank) // 2 - length // 2)[0])
@@ -223,11 +233,13 @@ def _scores(
             mine = np.array(members[at : at + each])
             codes = np.stack([sequences[i] for i in mine])
             known = np.stack([few_unknown(row, offsets + flank, length) for row in codes])
-            found = np.where(known, scorer.batch(codes, offsets + flank), -np.inf)
+            scored = scorer.batch(codes, offsets + flank).reshape(*known.shape, n_outputs)
+            found = np.where(known[..., None], scored, -np.inf)
             highest = found.max(axis=1)
-            logits[mine, 0] = np.where(known.any(axis=1), highest, np.nan)
-            logits[mine, 1] = np.where(known[:, centred], found[:, centred], np.nan)
-    both = logits[which_of].reshape(len(pairs), 2, 2).transpose(0, 2, 1).reshape(len(pairs), 4)
+            logits[mine, 0] = np.where(known.any(axis=1, keepdims=True), highest, np.nan)
+            logits[mine, 1] = np.where(known[:, centred, None], found[:, centred], np.nan)
+    of_alleles = logits[which_of].reshape(len(pairs), 2, 2, n_outputs).swapaxes(1, 2)
+    both = of_alleles.reshape(len(pairs), 4, *((n_outputs,) if n_outputs > 1 else ()))
     which, hits = _motif_hits(motifs, pairs, flank)
     return {"logit": both, "motif": which, "hit": hits}
 

@@ -14,7 +14,7 @@ from wavebind.core.versions import version
 from wavebind.genome.vcf import VcfHeader, VcfRecord, ends_whole, with_info
 from wavebind.variants.verdicts import VERDICTS, Effect
 
-__all__ = ["COLUMNS", "VariantWriter", "output_kind"]
+__all__ = ["COLUMNS", "VariantWriter", "output_kind", "table_columns"]
 
 _ENDINGS = {
     ".vcf": "vcf",
@@ -132,6 +132,11 @@ COLUMNS = (
 )
 
 
+def table_columns(*, several: bool) -> tuple[str, ...]:
+    """Columns of a table; of several outputs there is one more, ``label``."""
+    return (*COLUMNS[:5], "label", *COLUMNS[5:]) if several else COLUMNS
+
+
 class VariantWriter:
     """Writes scored records; a context manager.
 
@@ -145,11 +150,21 @@ class VariantWriter:
         Of the input.
     motifs : sequence of str
         Their labels.
+    outputs : sequence of str
+        Names of the outputs, where a table has a row for each; otherwise there is one output.
     """
 
-    def __init__(self, path: Path, name: str, header: VcfHeader, motifs: Sequence[str]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        header: VcfHeader,
+        motifs: Sequence[str],
+        outputs: Sequence[str] = (),
+    ) -> None:
         self._path, self._header = path, header
         self._motifs = [_word(m) for m in motifs]
+        self._outputs = list(outputs)
         self._packed = name.lower().endswith((".gz", ".bgz"))
         self._table = output_kind(name) == "table"
         self._stream: Any = None
@@ -188,7 +203,7 @@ class VariantWriter:
             Of the job.
         """
         if self._table:
-            self._line("\t".join(COLUMNS))
+            self._line("\t".join(table_columns(several=bool(self._outputs))))
             return
         entries = [(k, t, d) for k, t, d, _ in _INFO] + (list(_MOTIF_INFO) if self._motifs else [])
         mine = tuple(f"##INFO=<ID={key}," for key, _, _ in entries)
@@ -206,15 +221,18 @@ class VariantWriter:
         self._line(self._header.columns)
 
     def write(
-        self, record: VcfRecord, effects: Sequence[Effect | None], reasons: Sequence[str]
+        self,
+        record: VcfRecord,
+        effects: Sequence[Sequence[Effect] | None],
+        reasons: Sequence[str],
     ) -> None:
         """One record.
 
         Parameters
         ----------
         record : VcfRecord
-        effects : sequence of Effect or None
-            One an ALT; None where it was not scored.
+        effects : sequence of sequence of Effect, or None
+            Of each ALT, one an output; None where it was not scored.
         reasons : sequence of str
             Why not.
         """
@@ -224,14 +242,15 @@ class VariantWriter:
         if not any(effects):
             self._line(record.text)
             return
+        only = [None if found is None else found[0] for found in effects]
         entries = [
-            f"{key}={','.join('.' if e is None else value(e) for e in effects)}"
+            f"{key}={','.join('.' if e is None else value(e) for e in only)}"
             for key, _, _, value in _INFO
         ]
         if self._motifs:
             entries += [
                 f"{key}={','.join('.' if e is None else cells[i] for e, cells in pairs)}"
-                for pairs in [[(e, self._motif_cells(e)) for e in effects]]
+                for pairs in [[(e, self._motif_cells(e)) for e in only]]
                 for i, (key, _, _) in enumerate(_MOTIF_INFO)
             ]
         self._line(with_info(record.text, ";".join(entries)))
@@ -242,29 +261,36 @@ class VariantWriter:
         return self._motifs[effect.motif], _number(effect.ref_hit), _number(effect.alt_hit)
 
     def _write_rows(
-        self, record: VcfRecord, effects: Sequence[Effect | None], reasons: Sequence[str]
+        self,
+        record: VcfRecord,
+        effects: Sequence[Sequence[Effect] | None],
+        reasons: Sequence[str],
     ) -> None:
         place = (record.chrom, str(record.position + 1), record.identifier, record.ref)
+        label = ["."] if self._outputs else []
         if not record.alts:
-            self._line("\t".join((*place, ".", "no_alt", *["."] * 13)))
-        for alt, e, reason in zip(record.alts, effects, reasons, strict=True):
-            if e is None:
-                cells = [reason, *["."] * 13]
-            else:
-                numbers = (
-                    e.ref,
-                    e.alt,
-                    e.difference,
-                    e.ref_probability,
-                    e.alt_probability,
-                    e.ref_centred,
-                    e.alt_centred,
-                    e.centred_difference,
-                    e.p,
-                )
-                motif = self._motif_cells(e)
-                cells = ["scored", *map(_number, numbers), e.verdict, *motif]
-            self._line("\t".join((*place, alt, *cells)))
+            self._line("\t".join((*place, ".", *label, "no_alt", *["."] * 13)))
+        for alt, found, reason in zip(record.alts, effects, reasons, strict=True):
+            if found is None:
+                self._line("\t".join((*place, alt, *label, reason, *["."] * 13)))
+                continue
+            for k, effect in enumerate(found):
+                label = self._outputs[k : k + 1]
+                self._line("\t".join((*place, alt, *label, *self._cells(effect))))
+
+    def _cells(self, e: Effect) -> list[str]:
+        numbers = (
+            e.ref,
+            e.alt,
+            e.difference,
+            e.ref_probability,
+            e.alt_probability,
+            e.ref_centred,
+            e.alt_centred,
+            e.centred_difference,
+            e.p,
+        )
+        return ["scored", *map(_number, numbers), e.verdict, *self._motif_cells(e)]
 
 
 def _word(text: str) -> str:

@@ -19,7 +19,7 @@ from wavebind.genome.genomes import Genome, open_genome
 from wavebind.genome.vcf import VcfHeader, read_header, read_records
 from wavebind.models import load_model
 from wavebind.models.rundir import RunDir
-from wavebind.models.targets import target_card
+from wavebind.models.targets import ALL, target_card
 from wavebind.variants.checks import REASONS, CheckedRecord, VariantChecker, with_neighbours
 from wavebind.variants.effects import (
     Change,
@@ -45,17 +45,26 @@ class VariantPlan:
     def __init__(self, job: VariantJob) -> None:
         self.job, config = job, job.config
         run = RunDir(Path(job.run)).require_model()
-        card = target_card(load_model(run.model)[1], job.output)
+        card = load_model(run.model)[1]
         self.length = card.model.length
         if config.step > self.length:
             raise InputError(
                 f"a step of {config.step} bp is longer than a window, {self.length} bp"
             )
-        self.card = card if config.prevalence is None else card.at_prevalence(config.prevalence)
+        if config.prevalence is not None:
+            card = card.at_prevalence(config.prevalence)
+        outputs = card.model.outputs if job.output == ALL else (job.output,)
+        #: Of each output that is scored.
+        self.cards = [target_card(card, name) for name in outputs]
         self.motifs = read_motifs(job.motifs)
         for path in (job.vcf, *(() if config.null in ("shuffled", "none") else (config.null,))):
             refuse_pipe(Path(path), "variants are gone through several times")
-        output_kind(Path(job.out).name)
+        kind = output_kind(Path(job.out).name)
+        if job.output == ALL and kind != "table":
+            raise InputError(
+                f"{job.out}: effects on every output are a table with a row for each; end its name "
+                f"in .tsv or .tsv.gz, or choose one with --target"
+            )
         self.header = read_header(Path(job.vcf))
         self.sample = _sample(job, self.header)
         self.genome: Genome = open_genome(Path(job.genome))

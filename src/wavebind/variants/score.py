@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wavebind.core.files import replace_file
-from wavebind.core.shards import Shard
+from wavebind.core.shards import Arrays, Shard
 from wavebind.core.workers import WorkerPool, run_chunks, silent
 from wavebind.genome.genomes import open_genome
 from wavebind.models.results import MOTIFS, find_results
+from wavebind.models.targets import ALL
 from wavebind.variants.checks import REASONS
 from wavebind.variants.effects import Change, score_changes, score_shuffled
 from wavebind.variants.files import VariantWriter
@@ -151,16 +153,16 @@ def merge_variants(job: VariantJob) -> VariantSummary:
 
 def _assemble(plan: VariantPlan) -> VariantSummary:
     """Write the output from the chunks, in the order of the file."""
-    null = NullScores.of(
-        (kind, plan.store.read(i)["logit"]) for i, (kind, _) in enumerate(plan.nulls)
-    )
+    n = len(plan.cards)
+    nulls = [(kind, _by_output(plan.store.read(i), n)) for i, (kind, _) in enumerate(plan.nulls)]
+    null = [NullScores.of((kind, logits[..., k]) for kind, logits in nulls) for k in range(n)]
     left_out = Counter(plan.summary.left_out)
     verdicts: Counter[str] = Counter()
-    out, config = Path(plan.job.out), plan.job.config
-    threshold = plan.card.threshold
+    out = Path(plan.job.out)
     labels = [motif.label for motif in plan.motifs]
+    names = [card.model.outputs[0] for card in plan.cards] if plan.job.output == ALL else []
     with replace_file(out) as temporary, contextlib.ExitStack() as stack:
-        writer = stack.enter_context(VariantWriter(temporary, out.name, plan.header, labels))
+        writer = stack.enter_context(VariantWriter(temporary, out.name, plan.header, labels, names))
         genome = stack.enter_context(
             open_genome(Path(plan.job.genome), checksum=plan.genome.checksum)
         )
@@ -174,26 +176,18 @@ def _assemble(plan: VariantPlan) -> VariantSummary:
             number += 1
             at = 0
             for item in group:
-                effects: list[Effect | None] = []
+                effects: list[list[Effect] | None] = []
                 reasons = list(item.reasons)
                 for i, change in enumerate(item.changes):
                     if change is None:
                         effects.append(None)
                         continue
-                    logits = found["logit"][at].astype(np.float64)
+                    logits = _by_output(found, n)[at].astype(np.float64)
                     if np.isfinite(logits[:2]).all():
-                        probabilities = plan.card.probabilities(logits)
-                        effect = judge(
-                            logits,
-                            probabilities,
-                            threshold,
-                            null.p_value(kind_of(change), logits),
-                            config.alpha,
-                            int(found["motif"][at]),
-                            found["hit"][at],
-                        )
-                        verdicts[effect.verdict] += 1
-                        effects.append(effect)
+                        hit = int(found["motif"][at]), found["hit"][at]
+                        mine = _effects(plan, null, change, logits, *hit)
+                        verdicts.update(effect.verdict for effect in mine)
+                        effects.append(mine)
                     else:
                         reasons[i] = "unknown_bases"
                         left_out["unknown_bases"] += 1
@@ -206,3 +200,32 @@ def _assemble(plan: VariantPlan) -> VariantSummary:
     plan.store.remove()
     words = {REASONS[reason]: n for reason, n in left_out.items()}
     return replace(summary, left_out=words, verdicts=dict(verdicts))
+
+
+def _by_output(found: Arrays, n_outputs: int) -> NDArray[np.float32]:
+    """Logits of a chunk, ``(change, 4, output)``."""
+    logits: NDArray[np.float32] = found["logit"]
+    return logits.reshape(-1, 4, n_outputs)
+
+
+def _effects(
+    plan: VariantPlan,
+    null: Sequence[NullScores],
+    change: Change,
+    logits: NDArray[np.float64],
+    motif: int,
+    hits: NDArray[np.float32],
+) -> list[Effect]:
+    """What an allele does to each output, from logits ``(4, output)``."""
+    return [
+        judge(
+            mine,
+            card.probabilities(mine),
+            card.threshold,
+            chance.p_value(kind_of(change), mine),
+            plan.job.config.alpha,
+            motif,
+            hits,
+        )
+        for card, chance, mine in zip(plan.cards, null, logits.T, strict=True)
+    ]

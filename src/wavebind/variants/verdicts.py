@@ -81,7 +81,7 @@ class NullScores:
 
     @classmethod
     def of(cls, scores: Iterable[tuple[str, NDArray[np.float32]]]) -> NullScores:
-        """From logits, shape ``(change, 4)``, as the workers give them, with their kinds."""
+        """From logits of one output, shape ``(change, 4)``, with their kinds."""
         found: dict[str, list[NDArray[np.float64]]] = {}
         for kind, logits in scores:
             difference = np.abs(logits[:, 1].astype(np.float64) - logits[:, 0])

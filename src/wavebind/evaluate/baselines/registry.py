@@ -35,7 +35,7 @@ MODELS: dict[str, str] = {
 #: Models of version 0.1, and what to take now.
 _REMOVED = {
     "gkm-svm": "'gkm-all' has the same kernel and learns from every training window",
-    "average": "'wavebind train --crossfit' makes a mean of networks",
+    "average": "'wavebind train --set training.crossfit=5' makes a mean of networks",
 }
 STANDARD_MODELS = tuple(name for name in MODELS if name != "ruggeri2025")
 
@@ -49,7 +49,7 @@ class ModelSpec:
     name : str
         Of :data:`MODELS`, of a recipe or of a network, or the path of a recipe.
     argument : str
-        What stands behind the colon.
+        What stands behind the colon: a matrix, or what a network begins with.
     epochs : int or None
         Of networks, instead of the recipe's.
     """
@@ -63,7 +63,7 @@ class ModelSpec:
         """How it is called in tables."""
         if self.name.endswith(".toml"):
             return Path(self.name).stem
-        return f"{self.name}:{self.argument}" if self.argument else self.name
+        return f"{self.name}:{Path(self.argument).name}" if self.argument else self.name
 
 
 def parse_model(text: str, epochs: int | None = None) -> ModelSpec:
@@ -78,9 +78,12 @@ def parse_model(text: str, epochs: int | None = None) -> ModelSpec:
     if name == "timm":
         name, argument = text.strip(), ""
     spec = ModelSpec(name, argument, epochs)
-    if argument and name != "jaspar":
-        raise InputError(f"model {text!r}: only jaspar takes something behind a colon, its matrix")
-    if argument and argument != "auto":
+    if argument and not isinstance(make_baseline(spec), JasparMatrix | Network):
+        raise InputError(
+            f"model {text!r}: only jaspar takes something behind a colon, its matrix, and networks "
+            f"what they begin with (none, factors or a run)"
+        )
+    if argument and argument != "auto" and name == "jaspar":
         find_motif(argument)
     make_baseline(spec)
     return spec
@@ -103,11 +106,12 @@ def make_baseline(spec: ModelSpec, device: str = "auto") -> Baseline:
     if spec.name == "gkm-all":
         return GkmAll()
     if spec.name == "scalenet":
-        return Network(load_recipe("default"), spec.epochs, device)
+        return Network(load_recipe("default"), spec.epochs, device, spec.argument)
     if spec.name in recipe_names() or Path(spec.name).suffix == ".toml":
-        return Network(load_recipe(spec.name), spec.epochs, device)
+        return Network(load_recipe(spec.name), spec.epochs, device, spec.argument)
     if spec.name in all_backbones() or spec.name.startswith("timm:"):
-        return Network(load_recipe("default").with_backbone(spec.name), spec.epochs, device)
+        recipe = load_recipe("default").with_backbone(spec.name)
+        return Network(recipe, spec.epochs, device, spec.argument)
     if spec.name in _REMOVED:
         raise InputError(
             f"model {spec.name!r} was removed after version 0.1; {_REMOVED[spec.name]}"

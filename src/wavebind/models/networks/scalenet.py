@@ -36,7 +36,7 @@ from wavebind.models.networks.segments import Segment, SegmentedNetwork
 __all__ = ["ScaleNet", "ScaleNetConfig"]
 
 _SEVERAL = (
-    "remove the model file of a run of 'train --crossfit' and continue the run with --resume, "
+    "remove the model file of a run of a cross-fit and continue the run with --resume, "
     "which makes the file anew; train any other network again"
 )
 

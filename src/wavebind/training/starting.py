@@ -1,0 +1,222 @@
+"""Trained weights that a training begins with: of the package's model, or of another run.
+
+The body of the network is copied. The head begins as a logistic regression on the outputs that the
+trained model has for the training windows. Both are linear, so the regression is a head of the
+body's features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wavebind.core.errors import InputError
+from wavebind.core.settings import from_dict
+from wavebind.datasets.dataset import Dataset
+from wavebind.datasets.targets import TASKS
+from wavebind.models import Classifier, ModelCard, ModelConfig, get_backbone, load_model
+from wavebind.models.prediction import predict_logits
+from wavebind.models.rundir import RunDir
+from wavebind.models.shipped import SHIPPED, package_folder
+from wavebind.training.batches import epoch_windows, training_labels
+from wavebind.training.config import TrainingConfig
+
+__all__ = ["AUTO", "FINE_TUNING", "begin_with", "misfit", "settled_training"]
+
+#: What ``start`` is where nobody has said: the package's model where it fits.
+AUTO, NONE = "auto", "none"
+_TRUNK = next(iter(SHIPPED))
+#: Settings of a training that begins with trained weights, unless others are asked for. Chosen on
+#: valid: docs/decisions/trunk.md.
+FINE_TUNING: dict[str, Any] = {
+    "epochs": 12,
+    "batch_size": 32,
+    "learning_rate": 5e-4,
+    "unbound_ratio": 2.0,
+    "averaging": 0.99,
+    "patience": 5,
+}
+_READS = {"signal": "sequences without a transform", "wavelets": "scalograms"}
+#: Inverse strength of the regularisation of the first head.
+_STRENGTH = 0.3
+#: Options that have no weights.
+_WITHOUT_WEIGHTS = ("dropout", "head_dropout")
+#: Windows that the first head is fitted to, at most.
+_MOST_WINDOWS = 6_000
+
+
+def settled_training(
+    model: ModelConfig, recipe: Mapping[str, Any], given: Mapping[str, Any]
+) -> tuple[TrainingConfig, str]:
+    """The settings of a training, and what it begins with.
+
+    Parameters
+    ----------
+    model : ModelConfig
+        The network that is going to be trained.
+    recipe, given : mapping
+        Settings of the recipe, and those that somebody asked for. Where training begins with
+        trained weights, :data:`FINE_TUNING` comes between the two.
+
+    Returns
+    -------
+    tuple of TrainingConfig and str
+        ``start`` is a run or ``none``. The words say what training begins with, and why.
+
+    Raises
+    ------
+    InputError
+        If the run that was asked for does not fit the network, or a setting is wrong.
+    """
+    whole = {**recipe, **given}
+    asked = from_dict(TrainingConfig, {"start": AUTO, **whole}, "the settings")
+    if asked.start == NONE:
+        return asked, "training begins with random weights, as asked for (start none)"
+    name = _TRUNK if asked.start == AUTO else asked.start
+    if asked.start == AUTO:
+        other = _other_beginning(asked)
+        if other:
+            return replace(asked, start=NONE), other
+    card = load_model(_folder(name).model)[1]
+    reason = misfit(model, card)
+    if reason and asked.start != AUTO:
+        raise InputError(f"training cannot begin with {name}: {reason}")
+    if reason:
+        return (
+            replace(asked, start=NONE),
+            f"training begins with random weights: the model {name} does not fit, {reason}",
+        )
+    tuned = from_dict(
+        TrainingConfig, {**recipe, **FINE_TUNING, **given, "start": name}, "the settings"
+    )
+    n = len(card.model.outputs)
+    labels = f", trained on {n} labels" if n > 1 else ""
+    return tuned, f"training begins with the weights of {name}{labels}"
+
+
+def _folder(start: str) -> RunDir:
+    """The run that is meant: by its name alone that of the package, whatever lies here."""
+    path = package_folder(start) if start in SHIPPED else Path(start)
+    return RunDir(path).require_model()
+
+
+def _other_beginning(asked: TrainingConfig) -> str:
+    """Why a training that did not ask for a start begins otherwise; empty if it does not."""
+    if asked.weights != "none":
+        return f"training begins with the weights {asked.weights}"
+    if asked.crossfit:
+        return (
+            f"training begins with random weights: {_TRUNK} has seen what each network of a "
+            f"cross-fit holds out"
+        )
+    if asked.shuffle_labels:
+        return "training begins with random weights, as a control on shuffled labels must"
+    return ""
+
+
+def misfit(model: ModelConfig, card: ModelCard) -> str:
+    """Why a network cannot take the weights of a trained one; empty if it can.
+
+    Parameters
+    ----------
+    model : ModelConfig
+        The network that is going to be trained.
+    card : ModelCard
+        Of the trained one.
+    """
+    mine, other = model.resolved(), card.model.resolved()
+    if mine.backbone != other.backbone:
+        return f"its network is {other.backbone}, not {mine.backbone}"
+    if mine.front != other.front:
+        return f"it reads {_READS.get(str(other.front), other.front)}"
+    if other.networks > 1:
+        return f"it is a mean of {other.networks} networks"
+    if mine.image != other.image:
+        return "the one reads pictures, or other ones"
+    if mine.front != "signal" and mine.scalogram != other.scalogram:
+        return "its transform is another one"
+    if mine.scalogram.encoding != other.scalogram.encoding:
+        return f"its encoding is {other.scalogram.encoding}, not {mine.scalogram.encoding}"
+    for name, value in mine.options.items():
+        if name not in _WITHOUT_WEIGHTS and other.options.get(name) != value:
+            return f"its {name} is {other.options.get(name)}, not {value}"
+    if model.task_name not in ("binary", "multilabel"):
+        return f"it is for labels, not for {TASKS[model.task_name]}"
+    if _shapes(mine) != _shapes(replace(other, outputs=mine.outputs, task=mine.task)):
+        return f"windows of {model.length} bp have no room for all of its layers"
+    return ""
+
+
+def _shapes(config: ModelConfig) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in Classifier(config).backbone.state_dict().items()}
+
+
+def begin_with(model: Classifier, config: TrainingConfig, data: Dataset) -> None:
+    """Give a fresh network the weights that its training begins with.
+
+    Parameters
+    ----------
+    model : Classifier
+        Changed in place.
+    config : TrainingConfig
+        Its ``start`` is a run, or a model of the package.
+    data : Dataset
+        Its training windows give the head.
+
+    Raises
+    ------
+    InputError
+        If the run does not fit the network.
+    """
+    found, card = load_model(_folder(config.start).model)
+    reason = misfit(model.config, card)
+    if reason:
+        raise InputError(f"training cannot begin with {config.start}: {reason}")
+    # The same weights for windows of this length: no layer of the network depends on it.
+    trained = Classifier(replace(card.model, length=model.config.length))
+    state = {k: v for k, v in found.state_dict().items() if not k.startswith("front.")}
+    trained.load_state_dict({**trained.state_dict(), **state})
+    head = get_backbone(card.model.backbone).head
+    names = {name for name in state if name.endswith((f"{head}weight", f"{head}bias"))}
+    weight = next(name for name in names if name.endswith("weight"))
+    bias = next(name for name in names if name.endswith("bias"))
+    mixing, constant = _first_heads(trained, model.config, config, data)
+    mixed = torch.from_numpy(mixing)
+    first = {
+        weight: (mixed @ state[weight].double()).float(),
+        bias: (mixed @ state[bias].double() + torch.from_numpy(constant)).float(),
+    }
+    model.load_state_dict({**model.state_dict(), **state, **first})
+
+
+def _first_heads(
+    trained: Classifier, model: ModelConfig, config: TrainingConfig, data: Dataset
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Logistic regressions on the trained outputs: weights ``(label, output)`` and constants."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    train = data.indices("train")
+    targets = data.targets if len(model.outputs) > 1 else data.labels[:, None]
+    targets = training_labels(targets, train, config)
+    rows = epoch_windows(data.labels, train, config, 0)[:_MOST_WINDOWS]
+    rows = np.sort(rows)
+    logits = predict_logits(trained, data.codes, rows, bf16=False).reshape(len(rows), -1)
+    scaler = StandardScaler().fit(logits)
+    features = scaler.transform(logits)
+    mixing = np.zeros((targets.shape[1], logits.shape[1]))
+    constant = np.zeros(len(mixing))
+    for j, labels in enumerate(targets[rows].T):
+        known = labels >= 0
+        if len(np.unique(labels[known])) < 2:
+            continue
+        fitted = LogisticRegression(C=_STRENGTH, max_iter=1000).fit(features[known], labels[known])
+        mixing[j] = fitted.coef_[0] / scaler.scale_
+        constant[j] = fitted.intercept_[0] - mixing[j] @ scaler.mean_
+    return mixing, constant
