@@ -15,7 +15,6 @@ from wavebind.cli.options import (
     Set,
     ShardOption,
     ShowSettings,
-    Target,
     Workers,
 )
 
@@ -71,7 +70,14 @@ def variants(
             "haplotype; --set sample=NAME chooses the sample. (default: the first)",
         ),
     ] = False,
-    target: Target = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Output of a model with several outputs, as CTCF:K562; a factor, as CTCF: the "
+            "mean over its cells; or all: a table with a row for each. (default: the only one)",
+        ),
+    ] = None,
     workers: Workers = None,
     shard: ShardOption = None,
     force: Force = False,
