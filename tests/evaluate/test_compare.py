@@ -234,7 +234,7 @@ def test_fewer_windows_are_fewer(trained, tmp_path, cli):
     assert (few.labels[train] == 0).sum() == 20
     assert set(train) < set(data.indices("train"))
     np.testing.assert_array_equal(few.indices("test"), data.indices("test"))
-    with pytest.raises(InputError, match="has 150 bound training windows; 151 cannot be kept"):
+    with pytest.raises(InputError, match="has 150 bound windows of train; 151 cannot be kept"):
         data.with_fewer(151, np.random.default_rng(0))
     code, _, err = cli(
         "compare", trained[1], "--models", "kmers", "--train-bound", 20, "--seeds", "0,1",

@@ -177,7 +177,7 @@ class Dataset:
         labels = (targets == 1).any(axis=1).astype(np.int8)
         return replace(self, outputs=tuple(outputs), targets=targets, labels=labels)
 
-    def with_fewer(self, n_bound: int, rng: np.random.Generator) -> Dataset:
+    def with_fewer(self, n_bound: int, rng: np.random.Generator, part: str = "train") -> Dataset:
         """The set with a random part of its training windows; the others are in no part.
 
         Parameters
@@ -185,24 +185,26 @@ class Dataset:
         n_bound : int
             Bound training windows to keep; unbound ones are kept in the proportion there is.
         rng : numpy.random.Generator
+        part : {"train", "valid"}
+            Whose windows are thinned.
 
         Raises
         ------
         InputError
             If there are not that many.
         """
-        train = self.indices("train")
-        bound, unbound = (train[self.labels[train] == label] for label in (1, 0))
+        mine = self.indices(part)
+        bound, unbound = (mine[self.labels[mine] == label] for label in (1, 0))
         if not 1 <= n_bound <= len(bound):
             raise InputError(
-                f"{self.path}: has {len(bound):,} bound training windows; {n_bound:,} cannot be "
+                f"{self.path}: has {len(bound):,} bound windows of {part}; {n_bound:,} cannot be "
                 f"kept of them"
             )
         n_unbound = max(1, round(len(unbound) * n_bound / len(bound)))
         kept = [rng.choice(bound, n_bound, replace=False)]
         kept.append(rng.choice(unbound, min(n_unbound, len(unbound)), replace=False))
-        parts = np.where(self.parts == "train", "", self.parts)
-        parts[np.concatenate(kept)] = "train"
+        parts = np.where(self.parts == part, "", self.parts)
+        parts[np.concatenate(kept)] = part
         return self._view(parts)
 
     def names(self, indices: NDArray[np.int64]) -> list[str]:

@@ -19,6 +19,7 @@ from wavebind.datasets.audit import audit, to_plain
 from wavebind.datasets.composition_scores import composition_classes, composition_numbers
 from wavebind.datasets.dataset import Dataset
 from wavebind.datasets.identity import difference
+from wavebind.evaluate.known_factors import known_factors
 from wavebind.metrics.binary import Estimate, auroc_with_interval, evaluate
 from wavebind.metrics.reliability import calibration_error, calibration_floor
 from wavebind.metrics.tasks import evaluate_classes, evaluate_numbers
@@ -77,7 +78,8 @@ def assess(
         the same for each of them under ``outputs``. Of classes, under ``classes``, accuracy and
         macro F1 with intervals, those of composition alone, and the confusions; of numbers, under
         ``numbers``, correlations, explained variance and error, and those of composition alone:
-        the other metrics are then of windows at or above the training median.
+        the other metrics are then of windows at or above the training median. Under
+        ``known_factors`` what the bound windows look like to the package's model.
 
     Raises
     ------
@@ -102,6 +104,7 @@ def assess(
     logits = predict_logits(model, data.codes, indices, progress=progress)
     columns: dict[str, Any] = {"name": data.names(indices), "index": indices}
     found: dict[str, dict[str, Any]] = {}
+    first = data.labels[indices].astype(np.int64)
     n_outputs = len(card.model.outputs)
     predicted = card.all_probabilities(logits.reshape(len(indices), n_outputs).astype(np.float64))
     for name in names:
@@ -112,6 +115,7 @@ def assess(
         labels = view.labels[indices].astype(np.int64)
         scores = predicted[:, j]
         found[name] = _assess_one(view, part, labels, scores, card, j)
+        first = labels if name == names[0] else first
         for suffix in ("", f":{name}") if len(names) > 1 else ("",):
             if suffix or name == names[0]:
                 columns[f"label{suffix}"] = labels.astype(np.int8)
@@ -128,6 +132,7 @@ def assess(
         "data": {**data.identity, "path": str(data.path.resolve())},
         "trained_on_this_data": not difference(card.data, data.identity),
         "difference": difference(card.data, data.identity),
+        "known_factors": [to_dict(one) for one in known_factors(data, indices, first)],
         "versions": versions(),
     }
     _write_scores(place / "scores.parquet", columns)
