@@ -50,7 +50,7 @@ def on_bases(values, stage):
     """
     joined = (LENGTH - 2 * 8) // 4
     crop = (joined - len(values)) // 2
-    first, step = (8, 1) if stage != "positions" else (8 + 1.5 + 4 * crop, 4)
+    first, step = (8, 1) if stage == "bands" else (8 + 1.5 + 4 * crop, 4)
     where = first + step * np.arange(len(values))
     found = np.interp(np.arange(LENGTH), where, values.numpy())
     half = step / 2

@@ -12,17 +12,21 @@ from sklearn.preprocessing import StandardScaler
 from helpers import MOTIF, random_dna, write_table
 from wavebind.core.errors import InputError
 from wavebind.datasets.dataset import open_dataset
+from wavebind.explain.contributions import to_onehot
+from wavebind.explain.gradcam import grad_cam
 from wavebind.models import ModelCard, ModelConfig, build_model, load_model, save_model
 from wavebind.models.prediction import predict_logits
+from wavebind.models.stretches import StretchScorer
 from wavebind.training.batches import epoch_windows
 from wavebind.training.config import TrainingConfig
 from wavebind.training.initial import initial_model
-from wavebind.training.starting import FINE_TUNING, misfit, settled_training
+from wavebind.training.starting import FINE_TUNING, misfit, settled_training, widened
 from wavebind.wavelets.images import ImageConfig
 from wavebind.wavelets.scalograms import ScalogramConfig
 
 OPTIONS = {"stem_kernel": 9, "pool": 2, "band_width": 8, "position_width": 12, "position_blocks": 2}
 NETWORK = ModelConfig(48, front="signal", options=OPTIONS)
+PACKAGE = {"stem_kernel": 15, "pool": 4, "band_width": 64}
 LABELS = ("A:x", "A:y", "B:x")
 
 
@@ -63,10 +67,10 @@ def data(tmp_path_factory):
 def test_the_head_begins_as_a_logistic_regression_on_the_trained_outputs(trained_run, data):
     opened = open_dataset(data)
     config = TrainingConfig(start=str(trained_run), seed=3, unbound_ratio=1.5)
-    model = initial_model(NETWORK, config, opened).eval()
+    model = initial_model(replace(NETWORK, reads=64), config, opened).eval()
     trained, card = load_model(trained_run / "model.safetensors")
     # The same layers on windows of another length.
-    other = build_model(replace(card.model, length=48), torch.Generator())
+    other = build_model(replace(card.model, length=48, reads=64), torch.Generator())
     other.load_state_dict(trained.state_dict())
     train = opened.indices("train")
     rows = np.sort(epoch_windows(opened.labels, train, config, 0))
@@ -110,7 +114,6 @@ def test_a_label_of_one_kind_begins_at_zero(trained_run, data):
         ({"front": "wavelets"}, "it reads sequences without a transform"),
         ({"options": {**OPTIONS, "pool": 4}}, "its pool is 2, not 4"),
         ({"task": "regression"}, "it is for labels, not for a number"),
-        ({"length": 24}, "windows of 24 bp have no room for all of its layers"),
         (
             {"scalogram": ScalogramConfig(encoding="eiip")},
             "its encoding is onehot, not eiip",
@@ -137,15 +140,27 @@ def test_transforms_and_pictures_must_be_the_same(trained_run):
 
 def test_what_is_trained_how(trained_run):
     recipe = {"epochs": 30, "learning_rate": 2e-3, "clip": 0.5}
-    config, words = settled_training(NETWORK, recipe, {"start": str(trained_run), "epochs": 4})
-    assert words == f"training begins with the weights of {trained_run}, trained on 3 labels"
+    _, config, words = settled_training(NETWORK, recipe, {"start": str(trained_run), "epochs": 4})
+    assert words == (
+        f"training begins with the weights of {trained_run}, trained on 3 labels; it reads 64 bp, "
+        f"the windows between unknown bases"
+    )
     assert (config.start, config.epochs, config.clip) == (str(trained_run), 4, 0.5)
     assert config.learning_rate == FINE_TUNING["learning_rate"]
-    config, words = settled_training(NETWORK, recipe, {"start": "none"})
+    _, config, words = settled_training(NETWORK, recipe, {"start": "none"})
     assert words == "training begins with random weights, as asked for (start none)"
     assert (config.start, config.epochs, config.learning_rate) == ("none", 30, 2e-3)
+    package = ModelConfig(200, front="signal", options=PACKAGE)
+    wide, config, words = settled_training(package, recipe, {})
+    assert (wide, config.start) == (package, "factors")
+    assert words == "training begins with the weights of factors, trained on 121 labels"
+    wide, config, words = settled_training(replace(package, length=101), recipe, {})
+    assert (wide.reads, config.start) == (200, "factors")
+    wide, config, words = settled_training(replace(package, length=99), recipe, {})
+    assert (wide.reads, config.start) == (None, "none")
+    assert words.endswith("does not fit, windows of 99 bp are less than half of what it reads")
     # The package's network is a larger one.
-    config, words = settled_training(NETWORK, recipe, {})
+    _, config, words = settled_training(NETWORK, recipe, {})
     assert config.start == "none"
     assert words.startswith(
         "training begins with random weights: the model factors does not fit, its"
@@ -158,6 +173,46 @@ def test_what_is_trained_how(trained_run):
         settled_training(NETWORK, {}, {"start": "nowhere"})
 
 
+def test_shorter_windows_stand_between_unknown_bases(trained_run):
+    card = load_model(trained_run / "model.safetensors")[1]
+    assert widened(NETWORK, card).reads == 64
+    assert widened(replace(NETWORK, length=64), card).reads is None
+    assert widened(replace(NETWORK, length=99), card).reads is None
+    model = build_model(replace(NETWORK, reads=65), torch.Generator().manual_seed(0)).eval()
+    plain = build_model(replace(NETWORK, length=65), torch.Generator().manual_seed(0)).eval()
+    codes = torch.from_numpy(np.random.default_rng(0).integers(0, 4, (5, 48)).astype(np.uint8))
+    whole = torch.full((5, 65), 4, dtype=torch.uint8)
+    whole[:, 8:56] = codes
+    with torch.inference_mode():
+        torch.testing.assert_close(model(codes), plain(whole))
+        torch.testing.assert_close(
+            model.from_features(model.features_of_onehot(to_onehot(codes))), plain(whole)
+        )
+    assert StretchScorer(model).step == 0
+    assert StretchScorer(plain).step > 0
+    maps = grad_cam(model, codes, ["join"])
+    assert maps.shape[2] == 48
+    # Each map has its own scale. One that is moved by the bases before the window is less alike.
+    whole_maps = grad_cam(plain, whole, ["join"])
+
+    def alike(first):
+        pairs = zip(maps.flatten(1), whole_maps[..., first : first + 48].flatten(1), strict=True)
+        return np.mean([np.corrcoef(mine, other)[0, 1] for mine, other in pairs])
+
+    assert alike(8) > 0.7 > alike(0) + 0.2
+
+
+@pytest.mark.parametrize("reads", [48, 20, 48 * 17])
+def test_what_is_read_is_more_than_a_window(reads):
+    with pytest.raises(InputError, match="reads must be more than the 48 bp of a window"):
+        replace(NETWORK, reads=reads)
+
+
+def test_pictures_are_of_the_window_alone():
+    with pytest.raises(InputError, match="reads is for networks of sequences and scalograms"):
+        replace(NETWORK, front="wavelets", image=ImageConfig(), reads=64)
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -167,7 +222,7 @@ def test_what_is_trained_how(trained_run):
     ],
 )
 def test_trainings_that_begin_otherwise(given, words):
-    config, found = settled_training(ModelConfig(200, front="signal"), {}, given)
+    _, config, found = settled_training(ModelConfig(200, front="signal"), {}, given)
     assert config.start == "none"
     assert words in found
 
@@ -183,7 +238,7 @@ def test_a_run_begins_with_another_and_is_resumed(cli, trained_run, data, tmp_pa
     words = ("train", data, "--recipe", recipe, "--device", "cpu")
     code, _, err = cli(*words, "--out", out, "--start", trained_run, "--epochs", "2")
     assert code == 0, err
-    assert f"training begins with the weights of {trained_run}, trained on 3 labels" in err
+    assert f"training begins with the weights of {trained_run}, trained on 3 labels; it" in err
     stored = json.loads((out / "run.json").read_text())["training"]
     assert stored["start"] == str(trained_run)
     assert stored["epochs"] == 2

@@ -84,7 +84,10 @@ def _one_strand(
         output = torch.cat([recorded[module] for module in stage], dim=1).float()
         gradient = torch.cat([gradients[module] for module in stage], dim=1).float()
         cam = _weighed(kind, output, gradient)
-        total += _to_unit(_spread_out(cam, total.shape[1], codes.shape[1], _place(model, name)))
+        read = _spread_out(cam, total.shape[1], model.reads, _place(model, name))
+        # What the network reads beyond the window is unknown bases, which nobody is shown.
+        left = model.around[0]
+        total += _to_unit(read[..., left : left + codes.shape[1]])
     return total / len(names)
 
 

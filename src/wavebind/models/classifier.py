@@ -7,10 +7,12 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from wavebind.core.errors import InputError
 from wavebind.core.settings import from_dict, to_dict
 from wavebind.datasets.targets import TASKS, Task
+from wavebind.genome.sequences import UNKNOWN
 from wavebind.models.networks.segments import SideBySide
 from wavebind.models.normalisation import InputNormalisation
 from wavebind.models.registry import get_backbone
@@ -31,6 +33,8 @@ __all__ = [
 
 #: Of an ensemble: a bound for files from strangers.
 MAX_NETWORKS = 64
+#: Of what a network reads beyond its windows, likewise.
+MAX_READS = 16
 
 
 def default_scalogram() -> ScalogramConfig:
@@ -68,6 +72,10 @@ class ModelConfig:
         what the backbone reads by itself.
     task : {"binary", "multilabel", "multiclass", "regression"} or None
         What the outputs are; by default binary for one and multilabel for several.
+    reads : int or None
+        Positions that the network reads, where they are more than a window's: the window then
+        stands in their middle, between unknown bases. So a network takes weights that were trained
+        on longer windows.
     networks : int
         Networks of this kind whose mean logit is the prediction; see
         :mod:`wavebind.models.ensemble`.
@@ -83,6 +91,7 @@ class ModelConfig:
     outputs: tuple[str, ...] = ("bound",)
     front: str | None = None
     task: Task | None = None
+    reads: int | None = None
     networks: int = 1
 
     def __post_init__(self) -> None:
@@ -103,6 +112,13 @@ class ModelConfig:
                 f"windows of {self.length} bp are shorter than a binding site; use 16 bp or more"
             )
         check_front(self.front_name)
+        if self.reads is not None and not self.length < self.reads <= MAX_READS * self.length:
+            raise InputError(
+                f"reads must be more than the {self.length} bp of a window and at most "
+                f"{MAX_READS} times as many; found {self.reads}"
+            )
+        if self.reads is not None and (self.image or self.front_name == "pyramid"):
+            raise InputError("reads is for networks of sequences and scalograms, not of pictures")
         if self.image is not None and self.front_name in ("signal", "pyramid"):
             raise InputError(
                 f"an image is drawn of a scalogram; the front {self.front_name!r} has none"
@@ -166,7 +182,11 @@ class Classifier(nn.Module):
         self.config = config.resolved()
         #: Of several outputs, the one that is given alone; None for all of them.
         self.selected: int | None = None
-        self.front = make_front(self.config.front_name, config.scalogram, config.length)
+        #: Positions that are read, and unknown ones before and behind a window.
+        self.reads = config.reads or config.length
+        left = (self.reads - config.length) // 2
+        self.around = (left, self.reads - config.length - left)
+        self.front = make_front(self.config.front_name, config.scalogram, self.reads)
         self.periods = config.scalogram.periods(config.length)
         self.image = None if config.image is None else ScalogramImage(config.image)
         channels, scales, positions = self.front.shape
@@ -206,7 +226,7 @@ class Classifier(nn.Module):
 
     def features(self, codes: torch.Tensor) -> torch.Tensor:
         """Scalograms or images, ``(batch, channel, scale or height, position or width)``."""
-        planes: torch.Tensor = self.front(codes)
+        planes: torch.Tensor = self.front(functional.pad(codes, self.around, value=UNKNOWN))
         return planes if self.image is None else self.image(planes)
 
     def features_of_onehot(self, onehot: torch.Tensor) -> torch.Tensor:
@@ -228,6 +248,7 @@ class Classifier(nn.Module):
                 "occlusion or gradcam"
             )
         encoding = self.front.encoding
+        onehot = functional.pad(onehot, self.around)
         signals = encode_onehot(onehot, self.front.table, cumulated=encoding.cumulated)
         planes: torch.Tensor = self.front.from_signals(signals)
         return planes

@@ -37,7 +37,7 @@ def can_share(model: Classifier) -> bool:
     local = isinstance(front, SignalFront) or (
         isinstance(front, Scalogram) and front.config.padding == "none"
     )
-    whole = front.encoding.cumulated or model.image is not None
+    whole = front.encoding.cumulated or model.image is not None or sum(model.around) > 0
     return local and not whole and model.backbone.step > 0
 
 

@@ -27,7 +27,7 @@ from wavebind.models.shipped import SHIPPED, package_folder
 from wavebind.training.batches import epoch_windows, training_labels
 from wavebind.training.config import TrainingConfig
 
-__all__ = ["AUTO", "FINE_TUNING", "begin_with", "misfit", "settled_training"]
+__all__ = ["AUTO", "FINE_TUNING", "begin_with", "misfit", "settled_training", "widened"]
 
 #: What ``start`` is where nobody has said: the package's model where it fits.
 AUTO, NONE = "auto", "none"
@@ -53,7 +53,7 @@ _MOST_WINDOWS = 6_000
 
 def settled_training(
     model: ModelConfig, recipe: Mapping[str, Any], given: Mapping[str, Any]
-) -> tuple[TrainingConfig, str]:
+) -> tuple[ModelConfig, TrainingConfig, str]:
     """The settings of a training, and what it begins with.
 
     Parameters
@@ -66,8 +66,9 @@ def settled_training(
 
     Returns
     -------
-    tuple of TrainingConfig and str
-        ``start`` is a run or ``none``. The words say what training begins with, and why.
+    tuple of ModelConfig, TrainingConfig and str
+        The network with room for the trained layers. ``start`` is a run or ``none``. The words say
+        what training begins with, and why.
 
     Raises
     ------
@@ -77,18 +78,22 @@ def settled_training(
     whole = {**recipe, **given}
     asked = from_dict(TrainingConfig, {"start": AUTO, **whole}, "the settings")
     if asked.start == NONE:
-        return asked, "training begins with random weights, as asked for (start none)"
+        return model, asked, "training begins with random weights, as asked for (start none)"
     name = _TRUNK if asked.start == AUTO else asked.start
     if asked.start == AUTO:
         other = _other_beginning(asked)
         if other:
-            return replace(asked, start=NONE), other
+            return model, replace(asked, start=NONE), other
     card = load_model(_folder(name).model)[1]
     reason = misfit(model, card)
+    if not reason and asked.start == AUTO and 2 * model.length < card.model.length:
+        # Most of what it reads would be unknown, at the price of all of it.
+        reason = f"windows of {model.length} bp are less than half of what it reads"
     if reason and asked.start != AUTO:
         raise InputError(f"training cannot begin with {name}: {reason}")
     if reason:
         return (
+            model,
             replace(asked, start=NONE),
             f"training begins with random weights: the model {name} does not fit, {reason}",
         )
@@ -97,7 +102,9 @@ def settled_training(
     )
     n = len(card.model.outputs)
     labels = f", trained on {n} labels" if n > 1 else ""
-    return tuned, f"training begins with the weights of {name}{labels}"
+    wide = widened(model, card)
+    room = f"; it reads {wide.reads} bp, the windows between unknown bases" if wide.reads else ""
+    return wide, tuned, f"training begins with the weights of {name}{labels}{room}"
 
 
 def _folder(start: str) -> RunDir:
@@ -148,13 +155,17 @@ def misfit(model: ModelConfig, card: ModelCard) -> str:
             return f"its {name} is {other.options.get(name)}, not {value}"
     if model.task_name not in ("binary", "multilabel"):
         return f"it is for labels, not for {TASKS[model.task_name]}"
-    if _shapes(mine) != _shapes(replace(other, outputs=mine.outputs, task=mine.task)):
-        return f"windows of {model.length} bp have no room for all of its layers"
     return ""
 
 
-def _shapes(config: ModelConfig) -> dict[str, torch.Size]:
-    return {name: tensor.shape for name, tensor in Classifier(config).backbone.state_dict().items()}
+def widened(model: ModelConfig, card: ModelCard) -> ModelConfig:
+    """The network with room for the layers of a trained one.
+
+    Windows shorter than those it was trained on stand between unknown bases, as they did in its
+    training wherever a window was shifted.
+    """
+    longest = card.model.reads or card.model.length
+    return replace(model, reads=longest) if model.length < longest else model
 
 
 def begin_with(model: Classifier, config: TrainingConfig, data: Dataset) -> None:
@@ -179,7 +190,8 @@ def begin_with(model: Classifier, config: TrainingConfig, data: Dataset) -> None
     if reason:
         raise InputError(f"training cannot begin with {config.start}: {reason}")
     # The same weights for windows of this length: no layer of the network depends on it.
-    trained = Classifier(replace(card.model, length=model.config.length))
+    length, reads = model.config.length, model.config.reads
+    trained = Classifier(replace(card.model, length=length, reads=reads))
     state = {k: v for k, v in found.state_dict().items() if not k.startswith("front.")}
     trained.load_state_dict({**trained.state_dict(), **state})
     head = get_backbone(card.model.backbone).head

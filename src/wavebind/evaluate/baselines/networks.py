@@ -61,7 +61,7 @@ class Network(Baseline):
         """Train; an interrupted training is continued."""
         run = RunDir(folder / "run")
         model = self.recipe.model_for(data)
-        config, words = settled_training(model, self.recipe.training, self.given)
+        model, config, words = settled_training(model, self.recipe.training, self.given)
         config = replace(config, seed=seed)
         on_event(Message(words))
         devices = Devices(self.device)
