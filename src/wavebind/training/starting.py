@@ -35,12 +35,12 @@ _TRUNK = next(iter(SHIPPED))
 #: Settings of a training that begins with trained weights, unless others are asked for. Chosen on
 #: valid: docs/decisions/trunk.md.
 FINE_TUNING: dict[str, Any] = {
-    "epochs": 12,
+    "epochs": 20,
     "batch_size": 32,
-    "learning_rate": 5e-4,
+    "learning_rate": 1e-3,
     "unbound_ratio": 2.0,
     "averaging": 0.99,
-    "patience": 5,
+    "patience": 6,
 }
 _READS = {"signal": "sequences without a transform", "wavelets": "scalograms"}
 #: Inverse strength of the regularisation of the first head.
