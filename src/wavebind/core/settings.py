@@ -45,6 +45,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+_TYPES = re.compile(r"__root__|constrained-\w+|literal\[.*\]")
 
 _RULES = {
     "greater_than_equal": "{ge} or more",
@@ -117,7 +118,8 @@ def _nested(hint: Any) -> bool:
 
 def _words(error: ErrorDetails, name: str = "") -> str:
     """An error of pydantic in the words of this package."""
-    place = [str(part) for part in error["loc"] if part != "__root__"]
+    # Of a value of several types the place names the type, too.
+    place = [str(part) for part in error["loc"] if not _TYPES.fullmatch(str(part))]
     where = ".".join([name, *place] if name else place) or "settings"
     rule = _RULES.get(error["type"])
     if rule is None:

@@ -1,8 +1,8 @@
 """A sketch of the windows that a model was trained on, by which they are known again.
 
 Of each stretch of 64 k-mers the one with the smallest hash is kept (minimizers: Roberts et al.
-2004, Bioinformatics 20:3363), so that windows which share 83 bases share one, on either strand. The
-hashes lie in a Bloom filter (Bloom 1970, Commun. ACM 13:422): one that was put in is always found,
+2004, Bioinformatics 20:3363). So windows that share 83 bases share one, on either strand. The
+hashes lie in a Bloom filter (Bloom 1970, Commun. ACM 13:422). One that was put in is always found,
 and another one rarely.
 """
 

@@ -27,7 +27,15 @@ from wavebind.models.shipped import SHIPPED, package_folder
 from wavebind.training.batches import epoch_windows, training_labels
 from wavebind.training.config import TrainingConfig
 
-__all__ = ["AUTO", "FINE_TUNING", "begin_with", "misfit", "settled_training", "widened"]
+__all__ = [
+    "AUTO",
+    "FINE_TUNING",
+    "begin_with",
+    "check_start",
+    "misfit",
+    "settled_training",
+    "widened",
+]
 
 #: What ``start`` is where nobody has said: the package's model where it fits.
 AUTO, NONE = "auto", "none"
@@ -105,6 +113,18 @@ def settled_training(
     wide = widened(model, card)
     room = f"; it reads {wide.reads} bp, the windows between unknown bases" if wide.reads else ""
     return wide, tuned, f"training begins with the weights of {name}{labels}{room}"
+
+
+def check_start(start: str) -> None:
+    """Refuse a start that is neither a word for one nor a trained run.
+
+    Raises
+    ------
+    InputError
+        As :meth:`wavebind.models.rundir.RunDir.require_model`.
+    """
+    if start not in (AUTO, NONE):
+        _folder(start)
 
 
 def _folder(start: str) -> RunDir:

@@ -129,8 +129,9 @@ def test_every_listed_model_can_be_made():
     for name in MODELS:
         make_baseline(parse_model(name))
     assert set(STANDARD_MODELS) == set(MODELS) - {"ruggeri2025"}
-    assert make_baseline(parse_model("small")).config.epochs == 30
-    assert make_baseline(parse_model("cnn", epochs=2)).config.epochs == 2
+    assert make_baseline(parse_model("small")).described()["epochs"] == 30
+    assert make_baseline(parse_model("cnn", epochs=2)).described()["epochs"] == 2
+    assert make_baseline(parse_model("default:none")).described()["start"] == "none"
     assert make_baseline(parse_model("resnet18")).recipe.backbone == "resnet18"
 
 
@@ -139,7 +140,8 @@ def test_every_listed_model_can_be_made():
     [
         ("forest", "model 'forest' is not known; choose among jaspar, discovered, kmers"),
         ("jaspar:NOPE", "motif 'NOPE' is not in JASPAR"),
-        ("cnn:3", "model 'cnn:3': only jaspar takes something behind a colon"),
+        ("cnn:3", "3: no such run"),
+        ("kmers:3", "model 'kmers:3': only jaspar takes something behind a colon, its matrix, and"),
         ("gone.toml", "gone.toml"),
     ],
 )

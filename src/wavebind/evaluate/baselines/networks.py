@@ -21,7 +21,7 @@ from wavebind.models.prediction import predict_logits
 from wavebind.models.rundir import RunDir
 from wavebind.training.config import TrainingConfig
 from wavebind.training.recipes import Recipe
-from wavebind.training.starting import FINE_TUNING, settled_training
+from wavebind.training.starting import FINE_TUNING, check_start, settled_training
 from wavebind.training.train import Devices, train_once
 
 __all__ = ["Network"]
@@ -51,6 +51,15 @@ class Network(Baseline):
         self.recipe = recipe
         from_dict(TrainingConfig, {**recipe.training, **self.given}, "the recipe")
         self.device = device
+
+    def check(self) -> None:
+        """Refuse a run to begin with that is not there.
+
+        Raises
+        ------
+        InputError
+        """
+        check_start(str(self.given.get("start", "none")))
 
     def described(self) -> dict[str, Any]:
         """All settings of the training, whichever it turns out to be."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wavebind.core.errors import InputError
@@ -37,6 +37,7 @@ _REMOVED = {
     "gkm-svm": "'gkm-all' has the same kernel and learns from every training window",
     "average": "'wavebind train --set training.crossfit=5' makes a mean of networks",
 }
+_WITH_ARGUMENT = (JasparMatrix, Network)
 STANDARD_MODELS = tuple(name for name in MODELS if name != "ruggeri2025")
 
 
@@ -78,14 +79,16 @@ def parse_model(text: str, epochs: int | None = None) -> ModelSpec:
     if name == "timm":
         name, argument = text.strip(), ""
     spec = ModelSpec(name, argument, epochs)
-    if argument and not isinstance(make_baseline(spec), JasparMatrix | Network):
+    if argument and not isinstance(make_baseline(replace(spec, argument="")), _WITH_ARGUMENT):
         raise InputError(
             f"model {text!r}: only jaspar takes something behind a colon, its matrix, and networks "
             f"what they begin with (none, factors or a run)"
         )
-    if argument and argument != "auto" and name == "jaspar":
+    baseline = make_baseline(spec)
+    if isinstance(baseline, Network):
+        baseline.check()
+    elif argument and argument != "auto":
         find_motif(argument)
-    make_baseline(spec)
     return spec
 
 
