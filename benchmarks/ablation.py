@@ -42,6 +42,7 @@ outputs = {outputs}
 stride = 2
 
 [training]
+start = "none"
 epochs = {epochs}
 batch_size = 128
 learning_rate = {rate}

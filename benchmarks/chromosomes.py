@@ -104,7 +104,8 @@ def rotations(data: Dataset, least: int) -> dict[tuple[str, str], NDArray[np.str
 
 def held_out(data: Dataset, recipe: str, folder: Path, seed: int, epochs: int | None) -> Fold:
     """Train, unless that is done; score the chromosome that is its test part."""
-    network = Network(load_recipe(recipe), epochs)
+    # The package's model has seen what is held out here.
+    network = Network(load_recipe(recipe), epochs, start="none")
     with TerminalProgress() as on_event:
         network.fit(data, folder, seed, on_event)
     valid, test = data.indices("valid"), data.indices("test")

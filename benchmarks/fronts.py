@@ -80,7 +80,8 @@ def main() -> None:
         parser.error(f"--shrink is 1 or more; found {options.shrink}")
     options.out.mkdir(parents=True, exist_ok=True)
     recipes = []
-    training = load_recipe(options.training).training
+    # Every front from random weights: the package's model has one of them.
+    training = {**load_recipe(options.training).training, "start": "none"}
     lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in training.items())
     for name in options.fronts:
         recipes.append(options.out / f"{name}.toml")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 SIZES = (500, 1000, 2000, 5000)
 #: The networks are trained by small steps, as few windows want it, the one-hot CNN too.
-MODELS = f"jaspar,gkm-all,{Path(__file__).with_name('cnn-small.toml')},small,sequence"
+MODELS = f"jaspar,gkm-all,{Path(__file__).with_name('cnn-small.toml')},small:none,sequence:none"
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--models", default=MODELS)
     parser.add_argument("--seeds", default="1,2,3")
     parser.add_argument("--split", default="test")
-    parser.add_argument("--reference", default="sequence")
+    parser.add_argument("--reference", default="sequence:none")
     options = parser.parse_args()
     rows = {}
     for size in options.sizes:

@@ -71,7 +71,7 @@ def main() -> None:
         raise InputError(f"{options.data}: no bound window is left over; train on fewer")
     logits, on_valid = {}, {}
     for name, (recipe, length) in datasets.items():
-        network = Network(recipe)
+        network = Network(recipe, start="none")
         folder = options.out / name.replace(", ", "-").replace(" ", "")
         with TerminalProgress() as on_event:
             network.fit(middle(data, length), folder, options.seed, on_event)

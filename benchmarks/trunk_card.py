@@ -47,8 +47,13 @@ def label_rows(data: Dataset, card: ModelCard, logits: np.ndarray) -> list[str]:
         labels = data.targets[test, j]
         known = labels >= 0
         mine, scores = labels[known].astype(np.int64), logits[known, j]
-        found = auroc_with_interval(mine, scores, np.random.default_rng(0), 1000)
-        auprc = ranking_metrics(mine, scores)[1]
+        numbers = ["NA"] * 4
+        low = 0.0
+        if 0 < mine.sum() < len(mine):
+            found = auroc_with_interval(mine, scores, np.random.default_rng(0), 1000)
+            auprc = ranking_metrics(mine, scores)[1]
+            low = found.low
+            numbers = [f"{x:.4f}" for x in (found.value, found.low, found.high, auprc)]
         short, note = plain(name)
         calibrated = card.calibration[j].prevalence is not None
         cells = [
@@ -56,12 +61,9 @@ def label_rows(data: Dataset, card: ModelCard, logits: np.ndarray) -> list[str]:
             int((data.targets[train, j] == 1).sum()),
             int(mine.sum()),
             int(len(mine) - mine.sum()),
-            f"{found.value:.4f}",
-            f"{found.low:.4f}",
-            f"{found.high:.4f}",
-            f"{auprc:.4f}",
+            *numbers,
             "yes" if calibrated else "no",
-            "yes" if found.low >= USEFUL and calibrated else "no",
+            "yes" if low >= USEFUL and calibrated else "no",
             note,
         ]
         rows.append("\t".join(map(str, cells)))
