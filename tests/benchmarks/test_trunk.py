@@ -27,7 +27,9 @@ def made(tmp_path_factory):
             if i % 3 == 0:
                 seq = seq[:20] + MOTIF + seq[20 + len(MOTIF) :]
             myc = int(i % 3 == 0)
-            rows.append((f"chr{p}", 90 * i, 90 * i + 60, part, myc, i % 2, (-1, 1)[i % 4 == 0], seq))
+            rows.append(
+                (f"chr{p}", 90 * i, 90 * i + 60, part, myc, i % 2, (-1, 1)[i % 4 == 0], seq)
+            )
     table = write_table(folder / "t.tsv", rows, HEADER)
     small = ("training.batch_size=64", "options.position_width=16", "options.band_width=8")
     words = (table, "--data", folder / "data", "--out", folder / "run", "--epochs", 3, "--set")

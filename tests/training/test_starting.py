@@ -20,7 +20,7 @@ from wavebind.models.stretches import StretchScorer
 from wavebind.training.batches import epoch_windows
 from wavebind.training.config import TrainingConfig
 from wavebind.training.initial import initial_model
-from wavebind.training.starting import FINE_TUNING, misfit, settled_training, widened
+from wavebind.training.starting import fine_tuning, misfit, settled_training, widened
 from wavebind.wavelets.images import ImageConfig
 from wavebind.wavelets.scalograms import ScalogramConfig
 
@@ -138,39 +138,45 @@ def test_transforms_and_pictures_must_be_the_same(trained_run):
     assert misfit(NETWORK, several) == "it is a mean of 3 networks"
 
 
-def test_what_is_trained_how(trained_run):
+def test_what_is_trained_how(trained_run, data):
+    opened = open_dataset(data)
     recipe = {"epochs": 30, "learning_rate": 2e-3, "clip": 0.5}
-    _, config, words = settled_training(NETWORK, recipe, {"start": str(trained_run), "epochs": 4})
+    _, config, words = settled_training(
+        NETWORK, recipe, {"start": str(trained_run), "epochs": 4}, opened
+    )
     assert words == (
         f"training begins with the weights of {trained_run}, trained on 3 labels; it reads 64 bp, "
         f"the windows between unknown bases"
     )
     assert (config.start, config.epochs, config.clip) == (str(trained_run), 4, 0.5)
-    assert config.learning_rate == FINE_TUNING["learning_rate"]
-    _, config, words = settled_training(NETWORK, recipe, {"start": "none"})
+    assert config.learning_rate == fine_tuning(80)["learning_rate"]
+    _, config, words = settled_training(NETWORK, recipe, {"start": "none"}, opened)
     assert words == "training begins with random weights, as asked for (start none)"
     assert (config.start, config.epochs, config.learning_rate) == ("none", 30, 2e-3)
     package = ModelConfig(200, front="signal", options=PACKAGE)
-    wide, config, words = settled_training(package, recipe, {})
+    wide, config, words = settled_training(package, recipe, {}, opened)
     assert (wide, config.start) == (package, "factors")
     assert words == "training begins with the weights of factors, trained on 121 labels"
-    wide, config, words = settled_training(replace(package, length=101), recipe, {})
+    wide, config, words = settled_training(replace(package, length=101), recipe, {}, opened)
     assert (wide.reads, config.start) == (200, "factors")
-    wide, config, words = settled_training(replace(package, length=99), recipe, {})
+    wide, config, words = settled_training(replace(package, length=99), recipe, {}, opened)
     assert (wide.reads, config.start) == (None, "none")
     assert words.endswith("does not fit, windows of 99 bp are less than half of what it reads")
     # The package's network is a larger one.
-    _, config, words = settled_training(NETWORK, recipe, {})
+    _, config, words = settled_training(NETWORK, recipe, {}, opened)
     assert config.start == "none"
     assert words.startswith(
         "training begins with random weights: the model factors does not fit, its"
     )
     with pytest.raises(InputError, match=r"training cannot begin with .*: its pool is 2, not 4"):
         settled_training(
-            replace(NETWORK, options={**OPTIONS, "pool": 4}), {}, {"start": str(trained_run)}
+            replace(NETWORK, options={**OPTIONS, "pool": 4}),
+            {},
+            {"start": str(trained_run)},
+            opened,
         )
     with pytest.raises(InputError, match="nowhere: no such run"):
-        settled_training(NETWORK, {}, {"start": "nowhere"})
+        settled_training(NETWORK, {}, {"start": "nowhere"}, opened)
 
 
 def test_shorter_windows_stand_between_unknown_bases(trained_run):
@@ -221,10 +227,18 @@ def test_pictures_are_of_the_window_alone():
         ({"shuffle_labels": True}, "as a control on shuffled labels must"),
     ],
 )
-def test_trainings_that_begin_otherwise(given, words):
-    _, config, found = settled_training(ModelConfig(200, front="signal"), {}, given)
+def test_trainings_that_begin_otherwise(data, given, words):
+    _, config, found = settled_training(
+        ModelConfig(200, front="signal"), {}, given, open_dataset(data)
+    )
     assert config.start == "none"
     assert words in found
+
+
+def test_many_windows_are_trained_in_larger_steps():
+    few, many = fine_tuning(1999), fine_tuning(2000)
+    assert (few["batch_size"], many["batch_size"]) == (32, 128)
+    assert few.keys() == many.keys()
 
 
 def test_a_run_begins_with_another_and_is_resumed(cli, trained_run, data, tmp_path):
@@ -242,7 +256,7 @@ def test_a_run_begins_with_another_and_is_resumed(cli, trained_run, data, tmp_pa
     stored = json.loads((out / "run.json").read_text())["training"]
     assert stored["start"] == str(trained_run)
     assert stored["epochs"] == 2
-    assert stored["learning_rate"] == FINE_TUNING["learning_rate"]
+    assert stored["learning_rate"] == fine_tuning(80)["learning_rate"]
     # Without the model file it is as if the last epoch had just ended.
     code, _, err = cli(*words, "--out", out, "--resume", "--start", "none")
     assert code == 0

@@ -117,7 +117,9 @@ def train(
             asked_network = whole.model_for(opened, None)
             asked_for = {name: whole.training[name] for name in _training_names(merged)}
             asked_for = {"start": configuration.start, **asked_for}
-            asked_network, asked, _ = settled_training(asked_network, whole.training, asked_for)
+            asked_network, asked, _ = settled_training(
+                asked_network, whole.training, asked_for, opened
+            )
             _require_stored(path, network, configuration, asked_network, asked)
         elif more:
             asked = with_values(
@@ -132,7 +134,7 @@ def train(
         whole = train_settings(recipe or "default", model, merged)
         network = whole.model_for(opened, _task(whole.task))
         asked_for = {name: whole.training[name] for name in _training_names(merged)}
-        network, configuration, words = settled_training(network, whole.training, asked_for)
+        network, configuration, words = settled_training(network, whole.training, asked_for, opened)
         on_event(Message(words))
         for part in ("valid", "test") if configuration.start == "factors" else ():
             seen = find_seen(opened, part)

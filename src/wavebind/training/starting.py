@@ -29,9 +29,9 @@ from wavebind.training.config import TrainingConfig
 
 __all__ = [
     "AUTO",
-    "FINE_TUNING",
     "begin_with",
     "check_start",
+    "fine_tuning",
     "misfit",
     "settled_training",
     "widened",
@@ -40,15 +40,25 @@ __all__ = [
 #: What ``start`` is where nobody has said: the package's model where it fits.
 AUTO, NONE = "auto", "none"
 _TRUNK = next(iter(SHIPPED))
-#: Settings of a training that begins with trained weights, unless others are asked for. Chosen on
-#: valid: docs/decisions/trunk.md.
-FINE_TUNING: dict[str, Any] = {
+#: Bound training windows from which on the steps are those of many windows.
+_MANY = 2000
+#: Settings of a training that begins with trained weights, with few and with many bound windows.
+#: They are taken unless others are asked for. Chosen on valid: docs/decisions/trunk.md.
+_FEW_WINDOWS: dict[str, Any] = {
     "epochs": 20,
     "batch_size": 32,
     "learning_rate": 1e-3,
     "unbound_ratio": 2.0,
     "averaging": 0.99,
     "patience": 6,
+}
+_MANY_WINDOWS: dict[str, Any] = {
+    "epochs": 20,
+    "batch_size": 128,
+    "learning_rate": 1e-3,
+    "unbound_ratio": 3.0,
+    "averaging": 0.998,
+    "patience": 4,
 }
 _READS = {"signal": "sequences without a transform", "wavelets": "scalograms"}
 #: Inverse strength of the regularisation of the first head.
@@ -59,8 +69,13 @@ _WITHOUT_WEIGHTS = ("dropout", "head_dropout")
 _MOST_WINDOWS = 6_000
 
 
+def fine_tuning(n_bound: int) -> dict[str, Any]:
+    """Settings of a training that begins with trained weights, by its bound windows."""
+    return dict(_FEW_WINDOWS if n_bound < _MANY else _MANY_WINDOWS)
+
+
 def settled_training(
-    model: ModelConfig, recipe: Mapping[str, Any], given: Mapping[str, Any]
+    model: ModelConfig, recipe: Mapping[str, Any], given: Mapping[str, Any], data: Dataset
 ) -> tuple[ModelConfig, TrainingConfig, str]:
     """The settings of a training, and what it begins with.
 
@@ -70,7 +85,9 @@ def settled_training(
         The network that is going to be trained.
     recipe, given : mapping
         Settings of the recipe, and those that somebody asked for. Where training begins with
-        trained weights, :data:`FINE_TUNING` comes between the two.
+        trained weights, those of :func:`fine_tuning` come between the two.
+    data : Dataset
+        Its bound training windows are counted.
 
     Returns
     -------
@@ -105,9 +122,8 @@ def settled_training(
             replace(asked, start=NONE),
             f"training begins with random weights: the model {name} does not fit, {reason}",
         )
-    tuned = from_dict(
-        TrainingConfig, {**recipe, **FINE_TUNING, **given, "start": name}, "the settings"
-    )
+    small = fine_tuning(int((data.labels[data.indices("train")] == 1).sum()))
+    tuned = from_dict(TrainingConfig, {**recipe, **small, **given, "start": name}, "the settings")
     n = len(card.model.outputs)
     labels = f", trained on {n} labels" if n > 1 else ""
     wide = widened(model, card)

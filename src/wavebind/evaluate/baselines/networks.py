@@ -21,7 +21,7 @@ from wavebind.models.prediction import predict_logits
 from wavebind.models.rundir import RunDir
 from wavebind.training.config import TrainingConfig
 from wavebind.training.recipes import Recipe
-from wavebind.training.starting import FINE_TUNING, check_start, settled_training
+from wavebind.training.starting import check_start, fine_tuning, settled_training
 from wavebind.training.train import Devices, train_once
 
 __all__ = ["Network"]
@@ -64,13 +64,14 @@ class Network(Baseline):
     def described(self) -> dict[str, Any]:
         """All settings of the training, whichever it turns out to be."""
         plain = from_dict(TrainingConfig, {**self.recipe.training, **self.given}, "the recipe")
-        return {**to_dict(plain), "given": self.given, "from_trained_weights": FINE_TUNING}
+        begun = [fine_tuning(n_bound) for n_bound in (0, 10**9)]
+        return {**to_dict(plain), "given": self.given, "from_trained_weights": begun}
 
     def fit(self, data: Dataset, folder: Path, seed: int, on_event: OnEvent = ignore) -> Fitted:
         """Train; an interrupted training is continued."""
         run = RunDir(folder / "run")
         model = self.recipe.model_for(data)
-        model, config, words = settled_training(model, self.recipe.training, self.given)
+        model, config, words = settled_training(model, self.recipe.training, self.given, data)
         config = replace(config, seed=seed)
         on_event(Message(words))
         devices = Devices(self.device)
