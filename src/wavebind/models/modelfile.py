@@ -245,7 +245,8 @@ def _check_weights(
     if odd:
         raise InputError(
             f"{path}: the weights do not fit the configuration in the header: {odd[0]!r} is "
-            f"{'missing' if odd[0] in expected else 'not expected'} ({len(odd)} such names)"
+            f"{'missing' if odd[0] in expected else 'not expected'} ({len(odd)} such names). Where "
+            f"another version wrote it, train again"
         )
     for name, tensor in found.items():
         if tensor.shape != expected[name].shape:

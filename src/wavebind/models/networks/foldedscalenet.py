@@ -150,7 +150,7 @@ class FoldedScaleNet:
             self.input_factor = factor.view(1, channels, -1, 1).to(dtype)
             self.input_addend = addend.view(1, channels, -1, 1).to(dtype)
         self.bands = self._blocks(network.bands)
-        self.join_factor, self.join_addend = self._maps(_affine(network.join_norm))
+        self.join_factor, self.join_addend = self._maps(_affine(network.pooled_norm))
         self.join = self._weight(network.join.weight)
         self.positions = self._blocks(network.positions)
         self.head_factor, self.head_addend = self._maps(_affine(network.head_norm))

@@ -158,7 +158,8 @@ class ScaleNet(SegmentedNetwork):
             )
         )
         self.pool = nn.MaxPool2d((1, config.pool))
-        self.join_norm = nn.BatchNorm2d(band_width)
+        # By another name than before the maximum came first: older weights do not fit by theirs.
+        self.pooled_norm = nn.BatchNorm2d(band_width)
         self.join = nn.Conv2d(band_width, position_width, (bands, 1), bias=False)
         dilations = fitting_dilations(config, kept // config.pool)
         self.positions = nn.Sequential(
@@ -216,7 +217,7 @@ class ScaleNet(SegmentedNetwork):
 
     def _join(self, x: torch.Tensor) -> torch.Tensor:
         # The maximum first: what follows then has fewer positions.
-        joined: torch.Tensor = self.join(functional.gelu(self.join_norm(self.pool(x))))
+        joined: torch.Tensor = self.join(functional.gelu(self.pooled_norm(self.pool(x))))
         return joined
 
     def _positions(self, x: torch.Tensor) -> torch.Tensor:
@@ -241,7 +242,7 @@ class ScaleNet(SegmentedNetwork):
         return [
             Segment("stem", self._stem, (self.input_norm, self.stem)),
             Segment("bands", self.bands, (self.bands,)),
-            Segment("join", self._join, (self.join_norm, self.join)),
+            Segment("join", self._join, (self.pooled_norm, self.join)),
             Segment("positions", self._positions, (self.positions,)),
             Segment(
                 "head",
