@@ -104,7 +104,6 @@ def assess(
     logits = predict_logits(model, data.codes, indices, progress=progress)
     columns: dict[str, Any] = {"name": data.names(indices), "index": indices}
     found: dict[str, dict[str, Any]] = {}
-    first = data.labels[indices].astype(np.int64)
     n_outputs = len(card.model.outputs)
     predicted = card.all_probabilities(logits.reshape(len(indices), n_outputs).astype(np.float64))
     for name in names:
@@ -115,7 +114,6 @@ def assess(
         labels = view.labels[indices].astype(np.int64)
         scores = predicted[:, j]
         found[name] = _assess_one(view, part, labels, scores, card, j)
-        first = labels if name == names[0] else first
         for suffix in ("", f":{name}") if len(names) > 1 else ("",):
             if suffix or name == names[0]:
                 columns[f"label{suffix}"] = labels.astype(np.int8)
@@ -132,7 +130,7 @@ def assess(
         "data": {**data.identity, "path": str(data.path.resolve())},
         "trained_on_this_data": not difference(card.data, data.identity),
         "difference": difference(card.data, data.identity),
-        "known_factors": [to_dict(one) for one in known_factors(data, indices, first)],
+        "known_factors": [to_dict(one) for one in known_factors(data, indices, columns["label"])],
         "versions": versions(),
     }
     _write_scores(place / "scores.parquet", columns)

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from wavebind.datasets.dataset import Dataset
 from wavebind.models import Classifier, ModelCard, load_model
@@ -59,7 +60,7 @@ def odds_ratio(a: int, b: int, c: int, d: int) -> tuple[float, float, float]:
 
 
 def known_factors(
-    data: Dataset, indices: NDArray[np.int64], labels: NDArray[np.int64]
+    data: Dataset, indices: NDArray[np.int64], labels: NDArray[np.integer]
 ) -> list[KnownFactor]:
     """Every factor of the package's model, the most enriched in bound windows first.
 
@@ -117,5 +118,5 @@ def _called(
             continue
         one = target_card(card, factor)
         mean = np.mean([odds[j] for j in outputs_of(outputs, factor)], axis=0)
-        found[factor] = 1 / (1 + np.exp(-mean)) >= one.threshold
+        found[factor] = expit(mean) >= one.threshold
     return found

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
+
+import numpy as np
+from scipy.special import expit, logit
 
 from wavebind.core.errors import InputError
 from wavebind.metrics.platt import PlattScaling
@@ -141,6 +143,4 @@ def one_target(
 def _mean_odds(probabilities: Sequence[float]) -> float:
     """The probability of mean log-odds."""
     limit = 1e-9
-    odds = [math.log(min(max(p, limit), 1 - limit)) - math.log1p(-min(max(p, limit), 1 - limit))
-            for p in probabilities]  # fmt: skip
-    return 1 / (1 + math.exp(-sum(odds) / len(odds)))
+    return float(expit(logit(np.clip(probabilities, limit, 1 - limit)).mean()))
