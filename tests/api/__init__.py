@@ -13,4 +13,5 @@ Modules without a test file of their name, and the file that tests them:
 - `scratch`: test_frames.py
 - `settings`: ../cli/test_commands.py
 - `training`: test_run.py
+- `windows`: ../datasets/test_splitfiles.py
 """

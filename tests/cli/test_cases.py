@@ -22,7 +22,7 @@ EIGHT = CASES / "eight_stretches.fa.gz"
 def dataset(cli, name, out, *options):
     return cli(
         "dataset", "--peaks", CASES / name, "--genome", EIGHT, "--background", "flank",
-        "--split-blocks", "--set", "length=100", "--set", "split.block_size=50000",
+        "--set", "split.blocks=true", "--set", "length=100", "--set", "split.block_size=50000",
         "--set", "split.block_gap=0", "--out", out, *options,
     )  # fmt: skip
 
@@ -31,9 +31,9 @@ def test_strengths_that_are_equal_are_drawn_with_the_seed(cli, tmp_path):
     kept = []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         out = tmp_path / name
-        code, _, err = dataset(cli, "flat.bed", out, "--top", 30, "--seed", seed)
+        code, _, err = dataset(cli, "flat.bed", out, "--set", "top=30", "--seed", seed)
         assert code == 0, err
-        found = re.search(r"--top 30: (\d+) windows have the strength at the cut, 0; 30 of", err)
+        found = re.search(r"top 30: (\d+) windows have the strength at the cut, 0; 30 of", err)
         assert found, err
         assert int(found[1]) > 60
         assert f"drawn with seed {seed}" in err

@@ -6,10 +6,11 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from helpers import planted_rows, write_table
-from wavebind.datasets.audit import best_shortcut, cpg_fraction, dinucleotide_frequencies, shortcuts
+from wavebind.datasets.audit import best_shortcut, shortcuts
 from wavebind.datasets.dataset import open_dataset
 from wavebind.datasets.tables import LabelledWindow
 from wavebind.datasets.writing import write_dataset
+from wavebind.genome.composition import cpg_fraction, dinucleotide_frequencies
 from wavebind.genome.sequences import gc_fraction, reverse_complement, to_codes
 
 
@@ -167,9 +168,9 @@ def test_a_test_window_that_was_trained_on_is_told(cli, tmp_path):
 
     _, out, _ = cli("audit", with_windows(tmp_path, change))
     assert (
-        "1 of 300 test windows (0.3%) share at least half of their 24-mers with training windows "
-        "and 1 (0.3%) overlap one (the first: chr2:800-860, chr0:930-990); a model can know these "
-        "by heart. Split by chromosome or with --split-blocks" in out
+        "1 of 300 test windows (0.3%) share a 40-mer with training windows, 1 (0.3%) at least half "
+        "of their 24-mers, and 1 (0.3%) overlap one (the first: chr2:800-860, chr0:930-990); a "
+        "model can know these by heart. Split by chromosome or with --set split.blocks=true" in out
     )
 
 

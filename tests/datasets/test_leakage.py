@@ -4,7 +4,7 @@ import pytest
 from helpers import random_dna
 from wavebind.datasets import leakage as duplicates
 from wavebind.datasets.dataset import open_dataset
-from wavebind.datasets.leakage import find_leakage, shared_kmers
+from wavebind.datasets.leakage import find_leakage, share_a_kmer, shared_kmers
 from wavebind.datasets.tables import LabelledWindow
 from wavebind.datasets.writing import write_dataset
 from wavebind.genome.sequences import reverse_complement, to_codes, to_letters
@@ -24,7 +24,7 @@ def naive(codes, indices, others, k):
     return result
 
 
-@pytest.mark.parametrize("k", [4, 7, 12, 24, 31])
+@pytest.mark.parametrize("k", [4, 7, 12, 24, 31, 32, 33, 40, 47])
 def test_shared_kmers_against_sets(k):
     rng = np.random.default_rng(k)
     codes = rng.integers(0, 5, (60, 50), dtype=np.uint8)
@@ -83,3 +83,29 @@ def test_a_window_of_the_test_that_was_trained_on(tmp_path):
     assert (found.n_near_duplicates, found.n_overlapping, found.n_placed) == (1, 1, 29)
     assert found.examples == ("chr3:200-260", "chr1:30-90")
     assert find_leakage(open_dataset(tmp_path / "d"), "valid").n_overlapping == 0
+
+
+@pytest.mark.parametrize("limit", [20_000_000, 300])
+def test_windows_that_share_a_stretch_of_forty_bases(tmp_path, monkeypatch, limit):
+    """However few hashes are held at a time, and on either strand."""
+
+    def change(windows):
+        def with_stretch(window, other, n, turned=False):
+            stretch = other.codes[7 : 7 + n]
+            stretch = reverse_complement(stretch) if turned else stretch
+            codes = np.r_[window.codes[:3], stretch, window.codes[3 + n :]]
+            return replace(window, codes=codes)
+
+        windows[2] = with_stretch(windows[2], windows[0], 40)
+        windows[5] = with_stretch(windows[5], windows[3], 45, turned=True)
+        windows[8] = with_stretch(windows[8], windows[6], 34)
+        windows[11] = with_stretch(windows[11], windows[10], 45)  # of valid, not of train
+        return windows
+
+    monkeypatch.setattr(duplicates, "_MAX_KMERS", limit)
+    data = make(tmp_path, change)
+    found = share_a_kmer(data, "test")
+    assert np.flatnonzero(found).tolist() == [0, 1]
+    assert find_leakage(data, "test").n_sharing == 2
+    expected = np.array(naive(data.codes, data.indices("test"), data.indices("train"), 31)) > 0
+    np.testing.assert_array_equal(share_a_kmer(data, "test", 31), expected)

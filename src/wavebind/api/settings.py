@@ -166,14 +166,17 @@ class SplitSettings(Settings):
     ----------
     test, valid : tuple of str
         Chromosomes held out, comma-separated; both or none. They override a split column.
+    blocks : bool
+        Split by contiguous blocks, for a genome of too few chromosomes.
     block_size : int
-        With --split-blocks: length of a block in base pairs.
+        With split.blocks: length of a block in base pairs.
     block_gap : int
-        With --split-blocks: base pairs without windows between blocks of different splits.
+        With split.blocks: base pairs without windows between blocks of different splits.
     """
 
     test: tuple[str, ...] = ()
     valid: tuple[str, ...] = ()
+    blocks: bool = False
     block_size: int = 1_000_000
     block_gap: int = 10_000
 
@@ -212,6 +215,8 @@ class DatasetSettings(Settings):
     ----------
     length : int
         Window length in base pairs.
+    top : int or None
+        With --peaks: number of bound windows to keep, those with the strongest signal.
     centre : str
         Where the windows of a narrowPeak are centred: summit or middle.
     chroms : tuple of str
@@ -226,7 +231,12 @@ class DatasetSettings(Settings):
     task : str or None
         What the column of --target is: multiclass or regression; by its values by default.
     positives, negatives : str or None
-        FASTA files of bound and of unbound windows, with records named chrom:start-end.
+        FASTA files of bound and of unbound windows. Records are named chrom:start-end; any name
+        will do where the test has files of its own.
+    valid_positives, valid_negatives : str or None
+        The same for validation; without them a tenth of the training windows is drawn.
+    test_positives, test_negatives : str or None
+        The same for the test: positives and negatives are then all for training.
     workers : int or None
         With --peaks: processes that count candidates, a chromosome at a time.
     dask : str or None
@@ -236,6 +246,7 @@ class DatasetSettings(Settings):
     """
 
     length: int = 200
+    top: int | None = None
     centre: str = "summit"
     chroms: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -245,6 +256,10 @@ class DatasetSettings(Settings):
     task: str | None = None
     positives: str | None = None
     negatives: str | None = None
+    valid_positives: str | None = None
+    valid_negatives: str | None = None
+    test_positives: str | None = None
+    test_negatives: str | None = None
     workers: int | None = None
     dask: str | None = None
     shard: str | None = None

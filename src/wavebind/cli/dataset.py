@@ -13,6 +13,7 @@ from wavebind.cli.options import Force, Out, Set, ShowSettings
 __all__ = ["register"]
 
 _PEAKS = "Peaks and a genome"
+_FILES = "Windows that are split already"
 
 
 def register(app: typer.Typer) -> None:
@@ -21,7 +22,7 @@ def register(app: typer.Typer) -> None:
         name="dataset",
         epilog="Example: wavebind dataset --peaks CTCF.narrowPeak.gz --genome hg38.2bit "
         "--background gc --out ctcf    or: wavebind dataset windows.tsv.gz --out ctcf    or: "
-        "wavebind dataset --set positives=bound.fa --set negatives=open.fa --out ctcf",
+        "wavebind dataset train.csv --valid dev.csv --test test.csv --out ctcf",
     )(dataset)
 
 
@@ -31,8 +32,9 @@ def dataset(
         list[Path] | None,
         typer.Argument(
             metavar="FILE",
-            help="Tab-separated tables with columns seq and label (1 bound, 0 unbound); chrom, "
-            "start, end, split, source and score are optional. With --peaks: further peak files.",
+            help="Tables with columns seq and label (1 bound, 0 unbound); chrom, start, end, "
+            "split, source and score are optional. With --test also FASTA. With --peaks: more "
+            "peak files.",
         ),
     ] = None,
     peaks: Annotated[
@@ -62,21 +64,21 @@ def dataset(
             rich_help_panel=_PEAKS,
         ),
     ] = None,
-    top: Annotated[
-        int | None,
+    valid: Annotated[
+        list[Path] | None,
         typer.Option(
-            help="Number of bound windows to keep, those with the strongest signal.",
-            rich_help_panel=_PEAKS,
+            help="File of windows for validation, where FILE is for training: a table or FASTA "
+            "with labels. Without it a tenth of FILE is drawn.",
+            rich_help_panel=_FILES,
         ),
     ] = None,
-    split_blocks: Annotated[
-        bool,
+    test: Annotated[
+        list[Path] | None,
         typer.Option(
-            "--split-blocks",
-            help="Split by contiguous blocks, for a genome of too few chromosomes.",
-            rich_help_panel=_PEAKS,
+            help="File of test windows, where FILE is for training: a table or FASTA with labels.",
+            rich_help_panel=_FILES,
         ),
-    ] = False,
+    ] = None,
     target: Annotated[
         str | None,
         typer.Option(
@@ -85,7 +87,7 @@ def dataset(
             "one, or numbers.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed for the choice of unbound windows.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed for the choice of windows.")] = 0,
     force: Force = False,
     values: Set = None,
     _settings: ShowSettings = False,
@@ -105,9 +107,9 @@ def dataset(
             genome=genome,
             background=",".join(background) if background else None,
             accessible=accessible or None,
-            top=top,
             target=target,
-            split_blocks=split_blocks,
+            valid=valid or None,
+            test=test or None,
             out=out,
             seed=seed,
             force=force,

@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 
 from wavebind.core.settings import to_dict
 from wavebind.datasets.dataset import Dataset
+from wavebind.datasets.kmer_labels import KmerLabel, kmer_labels, kmer_words
 from wavebind.datasets.leakage import Leakage, find_leakage
 from wavebind.datasets.seen import find_seen, seen_words
+from wavebind.datasets.twins import Twins, find_twins, twin_words
+from wavebind.genome.composition import cpg_fraction, dinucleotide_frequencies
 from wavebind.genome.sequences import UNKNOWN, Codes, gc_fraction
 from wavebind.metrics.binary import Estimate, auroc_with_interval, ranking_metrics
 
@@ -27,8 +30,6 @@ __all__ = [
     "Shortcut",
     "audit",
     "best_shortcut",
-    "cpg_fraction",
-    "dinucleotide_frequencies",
     "shortcuts",
     "to_plain",
 ]
@@ -87,6 +88,10 @@ class Audit:
         :class:`Shortcut` by name.
     skipped : dict
         Why a shortcut could not be measured, by name.
+    kmers : tuple of KmerLabel
+        Of each length from 1 to 4 the word whose count tells the classes apart best.
+    twins : Twins or None
+        Unbound windows that are shuffles of bound ones; None where there are none.
     leakage : Leakage or None
         None for the training split.
     n_seen : int or None
@@ -100,42 +105,11 @@ class Audit:
     n_bound: int
     shortcuts: dict[str, Shortcut]
     skipped: dict[str, str]
+    kmers: tuple[KmerLabel, ...]
+    twins: Twins | None
     leakage: Leakage | None
     n_seen: int | None
     verdict: tuple[str, ...]
-
-
-def dinucleotide_frequencies(codes: Codes) -> NDArray[np.float64]:
-    """Frequencies of the sixteen dinucleotides, both strands counted together.
-
-    Parameters
-    ----------
-    codes : numpy.ndarray
-        ``uint8``, shape ``(window, position)``.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``float64``, shape ``(window, 16)``, in the order AA, AC, ..., TT. Pairs with an unknown
-        base do not count, and a window without a pair is zero.
-    """
-    left, right = codes[:, :-1].astype(np.int64), codes[:, 1:].astype(np.int64)
-    known = (left < UNKNOWN) & (right < UNKNOWN)
-    pair = np.where(known, 4 * left + right, 16)
-    rows = np.arange(len(codes))[:, None]
-    counts = np.bincount((rows * 17 + pair).ravel(), minlength=17 * len(codes))
-    table = counts.reshape(len(codes), 17)[:, :16].astype(np.float64)
-    # The pair xy reads as the pair of the complements, exchanged, on the other strand.
-    partner = [4 * (3 - y) + (3 - x) for x in range(4) for y in range(4)]
-    table = (table + table[:, partner]) / 2
-    frequencies: NDArray[np.float64] = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    return frequencies
-
-
-def cpg_fraction(codes: Codes) -> NDArray[np.float64]:
-    """Fraction of positions that begin a CpG, shape ``(window,)``."""
-    cpg: NDArray[np.float64] = ((codes[:, :-1] == 1) & (codes[:, 1:] == 2)).mean(axis=1)
-    return cpg
 
 
 def _unknown_fraction(codes: Codes) -> NDArray[np.float64]:
@@ -199,9 +173,7 @@ def shortcuts(
         The shortcuts by name, in the order of :data:`WORDS`; and why one could not be measured,
         by name.
     """
-    fit = data.indices("train")
-    if len(fit) > _MAX_FIT:
-        fit = np.sort(rng.choice(fit, _MAX_FIT, replace=False))
+    fit = _some_training(data, rng)
     train, scored = _features(data, fit), _features(data, indices)
     found: dict[str, Shortcut] = {}
     skipped: dict[str, str] = {}
@@ -221,6 +193,13 @@ def shortcuts(
         estimate: Estimate = auroc_with_interval(labels[1], scores, rng, _N_RESAMPLES)
         found[name] = Shortcut(estimate.value, estimate.low, estimate.high, int(in_b.sum()))
     return found, skipped
+
+
+def _some_training(data: Dataset, rng: np.random.Generator) -> NDArray[np.int64]:
+    fit = data.indices("train")
+    if len(fit) > _MAX_FIT:
+        fit = np.sort(rng.choice(fit, _MAX_FIT, replace=False))
+    return fit
 
 
 def _score(
@@ -278,7 +257,13 @@ def audit(
     found, skipped = shortcuts(data, indices, rng, progress)
     leakage = None if part == "train" else find_leakage(data, part)
     seen = None if part == "train" else find_seen(data, part)
+    # Streams of their own, so that the intervals of the others stay as they were.
+    streams = rng.spawn(2)
+    twins = find_twins(data, part, streams[0])
+    kmers = kmer_labels(data, _some_training(data, streams[1]), indices, streams[1])
     verdict = _verdict(part, found, leakage)
+    more = (twin_words(part, twins) if twins else None, kmer_words(kmers))
+    verdict[:0] = [words for words in more if words]
     if seen is not None and seen.any():
         verdict.append(seen_words(part, seen))
     if progress:
@@ -289,6 +274,8 @@ def audit(
         n_bound=int((data.labels[indices] == 1).sum()),
         shortcuts=found,
         skipped=skipped,
+        kmers=kmers,
+        twins=twins,
         leakage=leakage,
         n_seen=None if seen is None else int(seen.sum()),
         verdict=tuple(verdict),
@@ -308,8 +295,8 @@ def _verdict(part: str, found: dict[str, Shortcut], leakage: Leakage | None) -> 
     if not lines:
         name, best = best_shortcut(found)
         lines.append(
-            f"No shortcut tells the classes apart: the best, {WORDS[name]}, reaches an AUROC of "
-            f"{best.value:.3f} ({best.low:.3f}-{best.high:.3f})."
+            f"No shortcut of the table tells the classes apart: the best, {WORDS[name]}, reaches "
+            f"an AUROC of {best.value:.3f} ({best.low:.3f}-{best.high:.3f})."
         )
     if leakage is not None:
         lines.append(_leakage_words(part, leakage))
@@ -318,22 +305,27 @@ def _verdict(part: str, found: dict[str, Shortcut], leakage: Leakage | None) -> 
 
 def _leakage_words(part: str, leakage: Leakage) -> str:
     n = leakage.n_windows
-    near, over = leakage.n_near_duplicates, leakage.n_overlapping
-    if not near and not over:
+    near, over, sharing = leakage.n_near_duplicates, leakage.n_overlapping, leakage.n_sharing
+    if not near and not over and not sharing:
         return (
-            f"No {part} window overlaps a training window or shares half of its {leakage.k}-mers "
-            f"with them."
+            f"No {part} window overlaps a training window or shares a {leakage.shared_k}-mer with "
+            f"one."
         )
-    remedy = (
-        "Split by chromosome or with --split-blocks, never at random."
-        if over
-        else "They lie elsewhere on the genome, so they are repeats: name a BED file of segmental "
-        "duplications or repeats with --set exclude=FILE to leave them out."
-    )
+    if over or not leakage.n_placed:
+        remedy = "Split by chromosome or with --set split.blocks=true, never at random."
+    else:
+        remedy = (
+            "They lie elsewhere on the genome, so they are repeats: name a BED file of segmental "
+            "duplications or repeats with --set exclude=FILE to leave them out."
+        )
+    overlap = f", and {over:,} ({over / n:.1%}) overlap one" if leakage.n_placed else ""
+    first = f" (the first: {', '.join(leakage.examples[:3])})" if leakage.examples else ""
     return (
-        f"{near:,} of {n:,} {part} windows ({near / n:.1%}) share at least half of their "
-        f"{leakage.k}-mers with training windows and {over:,} ({over / n:.1%}) overlap one "
-        f"(the first: {', '.join(leakage.examples[:3])}); a model can know these by heart. {remedy}"
+        f"{sharing:,} of {n:,} {part} windows ({sharing / n:.1%}) share a {leakage.shared_k}-mer "
+        f"with training windows, {near:,} ({near / n:.1%}) at least half of their "
+        f"{leakage.k}-mers{overlap}{first}; a model can know these by heart. {remedy} The metrics "
+        f"without the windows that share a {leakage.shared_k}-mer stand beside the others in "
+        f"'wavebind evaluate'."
     )
 
 

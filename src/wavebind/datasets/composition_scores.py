@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from wavebind.datasets.audit import dinucleotide_frequencies
 from wavebind.datasets.dataset import Dataset
+from wavebind.genome.composition import dinucleotide_frequencies
 from wavebind.metrics.binary import Estimate
 from wavebind.metrics.tasks import evaluate_classes, evaluate_numbers
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from wavebind.core.errors import InputError
 from wavebind.core.files import read_lines
+from wavebind.datasets.columns import column_names, row_cells
 from wavebind.datasets.splits import PARTS, ChromosomeSplit
 from wavebind.datasets.targets import Target
 from wavebind.genome.sequences import (
@@ -19,7 +20,12 @@ from wavebind.genome.sequences import (
     to_codes,
 )
 
-__all__ = ["LabelledWindow", "read_labelled_fasta", "read_labelled_table"]
+__all__ = [
+    "LabelledWindow",
+    "label_of",
+    "read_labelled_fasta",
+    "read_labelled_table",
+]
 
 
 @dataclass(frozen=True)
@@ -72,16 +78,17 @@ def read_labelled_table(
     split: ChromosomeSplit | None = None,
     labels: Sequence[str] = (),
     target: Target | None = None,
+    part: str | None = None,
 ) -> Iterator[LabelledWindow]:
-    """Stream the windows of a tab-separated table, gzipped or not.
+    """Stream the windows of a table, gzipped or not, separated by tabs or by commas.
 
     Parameters
     ----------
     path : pathlib.Path
-        The first line names the columns. ``seq`` and ``label`` (0 or 1) must be there; ``chrom``,
-        ``start``, ``end`` (0-based, half-open), ``split`` (train, valid or test), ``source`` and
-        ``score`` (strength of the peak) may be; any other is passed over. Lower-case bases of
-        ``seq`` are soft-masked ones.
+        The first line names the columns. ``seq`` (or ``sequence``) and ``label`` (or ``Bound``; 0
+        or 1) must be there; ``chrom``, ``start``, ``end`` (0-based, half-open), ``split`` (train,
+        valid or test), ``source`` and ``score`` (strength of the peak) may be; any other is passed
+        over. Lower-case bases of ``seq`` are soft-masked ones.
     split : ChromosomeSplit, optional
         Splits by chromosome, whatever the ``split`` column says. Needed where there is none.
     labels : sequence of str
@@ -89,6 +96,8 @@ def read_labelled_table(
         :data:`NOT_KNOWN`. A window counts as bound if it is bound in any of them.
     target : Target, optional
         A column of classes or numbers to take in place of ``label``.
+    part : {"train", "valid", "test"}, optional
+        The part that all windows of the file belong to, whatever its columns say.
 
     Yields
     ------
@@ -103,18 +112,20 @@ def read_labelled_table(
     """
     lines = read_lines(path)
     _, header = next(lines)
-    columns = header.lstrip("#").split("\t")
-    table = _Table(path, _places(path, columns, split, labels, target), split, labels, target)
+    columns, separator = column_names(header)
+    where = _places(path, columns, split, labels, target, part)
+    table = _Table(path, where, split, labels, target, part)
     check = LetterCheck()
     n_rows = 0
     for number, line in lines:
         if not line.strip():
             continue
-        cells = line.split("\t")
+        cells = row_cells(line, separator, f"{path} line {number}")
         if len(cells) != len(columns):
+            kind = "tab" if separator == "\t" else "comma"
             raise InputError(
-                f"{path} line {number}: found {len(cells)} tab-separated columns; the first line "
-                f"has {len(columns)}"
+                f"{path} line {number}: found {len(cells)} {kind}-separated columns; the first "
+                f"line has {len(columns)}"
             )
         n_rows += 1
         yield table.window(cells, f"{path} line {number}", check)
@@ -129,6 +140,7 @@ def _places(
     split: ChromosomeSplit | None,
     labels: Sequence[str],
     target: Target | None,
+    part: str | None,
 ) -> dict[str, int]:
     """Where each column is, if those that are needed are there."""
     where = {name: i for i, name in enumerate(columns)}
@@ -140,13 +152,16 @@ def _places(
     if missing:
         raise InputError(
             f"{path} line 1: column {' and '.join(missing)} missing; the first line of a table "
-            f"names its tab-separated columns, seq and {' '.join(wanted)} among them; "
-            f"found: {', '.join(columns[:12])[:300]}"
+            f"names its columns (separated by tabs or commas), seq and {' '.join(wanted)} among "
+            f"them; found: {', '.join(columns[:12])[:300]}"
         )
+    if part is not None:
+        return where
     if split is None and "split" not in where:
         raise InputError(
-            f"{path} line 1: there is no split column; add one (train, valid, test) or name the "
-            f"held-out chromosomes with --set split.test=... and split.valid=..."
+            f"{path} line 1: there is no split column; add one (train, valid, test), name the "
+            f"held-out chromosomes with --set split.test=... and split.valid=..., or give the "
+            f"files of the other splits with --valid and --test"
         )
     if split is not None and "chrom" not in where:
         raise InputError(
@@ -165,6 +180,7 @@ class _Table:
     split: ChromosomeSplit | None
     labels: Sequence[str]
     target: Target | None
+    fixed: str | None
 
     def window(self, cells: Sequence[str], place: str, check: LetterCheck) -> LabelledWindow:
         """A row as a window."""
@@ -203,11 +219,11 @@ class _Table:
             return self.target.read(cells[where[self.target.column]], place)
         targets = tuple(_target(cells[where[name]], name, place) for name in self.labels)
         text = str(int(1 in targets)) if self.labels else cells[where["label"]].strip()
-        if text not in ("0", "1"):
-            raise InputError(f"{place}: label {text!r} is not 1 (bound) or 0 (unbound)")
-        return int(text), targets, math.nan
+        return label_of(text, place), targets, math.nan
 
     def _part(self, cells: Sequence[str], chrom: str, place: str) -> str:
+        if self.fixed is not None:
+            return self.fixed
         if self.split is None:
             part = cells[self.where["split"]].strip()
             if part not in PARTS:
@@ -216,6 +232,19 @@ class _Table:
         if not chrom:
             raise InputError(f"{place}: the chromosome is empty, so the window has no split")
         return self.split.part(chrom)
+
+
+def label_of(text: str, place: str) -> int:
+    """1 or 0, as it stands in a file.
+
+    Raises
+    ------
+    InputError
+        If it is anything else.
+    """
+    if text not in ("0", "1"):
+        raise InputError(f"{place}: label {text[:40]!r} is not 1 (bound) or 0 (unbound)")
+    return int(text)
 
 
 def _interval(cells: Sequence[str], where: dict[str, int], place: str) -> tuple[int, int]:

@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from wavebind.core.errors import InputError
 from wavebind.core.files import read_lines
+from wavebind.datasets.columns import column_names, row_cells
 from wavebind.datasets.splits import PARTS, ChromosomeSplit
 
 __all__ = ["NO_VALUE", "TASKS", "Target", "Task", "read_target"]
@@ -103,6 +105,7 @@ def read_target(
     column: str,
     task: str | None = None,
     split: ChromosomeSplit | None = None,
+    parts: Sequence[str] | None = None,
 ) -> Target:
     """Look a column over.
 
@@ -116,6 +119,8 @@ def read_target(
         ones, classes otherwise.
     split : ChromosomeSplit, optional
         As the windows will be split; the split column where it is not given.
+    parts : sequence of str, optional
+        The part that each of the files is of, whatever its columns say.
 
     Raises
     ------
@@ -128,8 +133,8 @@ def read_target(
     counts: Counter[tuple[str, str]] = Counter()
     values: list[float] = []
     numeric = task != "multiclass"
-    for path in paths:
-        for text, part, place in _cells(path, column, split):
+    for path, fixed in zip(paths, parts or repeat(None), strict=parts is not None):
+        for text, part, place in _cells(path, column, split, fixed):
             if text in NO_VALUE:
                 continue
             if numeric:
@@ -183,13 +188,13 @@ def _classes(
 
 
 def _cells(
-    path: Path, column: str, split: ChromosomeSplit | None
+    path: Path, column: str, split: ChromosomeSplit | None, fixed: str | None
 ) -> Iterator[tuple[str, str, str]]:
     """The column, the part of each row, and where it stands."""
     lines = read_lines(path)
     _, header = next(lines)
-    columns = header.lstrip("\ufeff").lstrip("#").split("\t")
-    by = "split" if split is None else "chrom"
+    columns, separator = column_names(header)
+    by = column if fixed is not None else "split" if split is None else "chrom"
     for name in (column, by):
         if name not in columns:
             raise InputError(
@@ -197,8 +202,9 @@ def _cells(
             )
     at, where = columns.index(column), columns.index(by)
     for number, line in lines:
-        cells = line.split("\t")
+        cells = row_cells(line, separator, f"{path} line {number}")
         if len(cells) != len(columns):
             continue  # the reader of windows says what is wrong with it
-        part = cells[where].strip() if split is None else split.part(cells[where].strip())
+        cell = cells[where].strip()
+        part = fixed or (cell if split is None else split.part(cell))
         yield cells[at].strip(), part, f"{path} line {number}"

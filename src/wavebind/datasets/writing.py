@@ -70,6 +70,7 @@ def write_dataset(
     target: Target | None = None,
     settings: dict[str, Any] | None = None,
     dropped: Mapping[str, int] | None = None,
+    keep_test: bool = False,
     overwrite: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> DatasetSummary:
@@ -92,6 +93,9 @@ def write_dataset(
         Recorded as they are.
     dropped : mapping, optional
         Windows left out before, by reason.
+    keep_test : bool
+        Whether test windows stay whose sequence was there before. Someone else's test is kept
+        whole, so that figures on it can be compared; the audit counts what it shares.
     overwrite : bool
         Whether an older dataset of that name is replaced.
     progress : callable, optional
@@ -124,7 +128,8 @@ def write_dataset(
                 if len(first_place) > 1:
                     # Read on: the message tells how many there are of each.
                     continue
-                reason = _reason_to_drop(window, seen, outputs, target)
+                known = None if keep_test and window.part == "test" else seen
+                reason = _reason_to_drop(window, known, outputs, target)
                 if reason:
                     left_out[reason] += 1
                 else:
@@ -171,7 +176,7 @@ def write_dataset(
 
 def _reason_to_drop(
     window: LabelledWindow,
-    seen: dict[bytes, int],
+    seen: dict[bytes, int] | None,
     outputs: Sequence[str],
     target: Target | None,
 ) -> str:
@@ -182,6 +187,8 @@ def _reason_to_drop(
         return DROP_NO_LABEL
     if np.count_nonzero(codes == UNKNOWN) > MAX_UNKNOWN * len(codes):
         return DROP_UNKNOWN
+    if seen is None:
+        return ""
     # The smaller of the two strands stands for both.
     key = min(codes.tobytes(), reverse_complement(codes).tobytes())
     digest = hashlib.blake2b(key, digest_size=16).digest()

@@ -19,6 +19,7 @@ from wavebind.datasets.audit import audit, to_plain
 from wavebind.datasets.composition_scores import composition_classes, composition_numbers
 from wavebind.datasets.dataset import Dataset
 from wavebind.datasets.identity import difference
+from wavebind.datasets.leakage import SHARED_K, share_a_kmer
 from wavebind.evaluate.known_factors import known_factors
 from wavebind.metrics.binary import Estimate, auroc_with_interval, evaluate
 from wavebind.metrics.reliability import calibration_error, calibration_floor
@@ -31,7 +32,16 @@ from wavebind.models.targets import one_target, some_names
 
 __all__ = ["assess", "read_scores", "read_values"]
 
-_AUDITED = ("best_shortcut", "shortcuts", "skipped", "leakage", "n_seen", "verdict")
+_AUDITED = (
+    "best_shortcut",
+    "shortcuts",
+    "skipped",
+    "kmers",
+    "twins",
+    "leakage",
+    "n_seen",
+    "verdict",
+)
 
 
 def assess(
@@ -73,8 +83,10 @@ def assess(
         bootstrap over windows). Beside them stand the numbers of windows, the threshold chosen on
         valid, the split and the seed. The expected calibration error has its interval and the
         floor that right probabilities would have. Where there are several kinds of background,
-        each has its AUROC. The audit of these windows is under ``audit``: ``shortcuts``,
-        ``best_shortcut``, ``skipped``, ``leakage``, ``n_seen`` and ``verdict``. Of several outputs
+        each has its AUROC. ``without_shared`` has every metric again without the windows that share
+        a 40-mer with training windows, where there are any. The audit of these windows stands
+        beside them: ``shortcuts``, ``best_shortcut``, ``skipped``, ``kmers``, ``twins``,
+        ``leakage``, ``n_seen`` and ``verdict``. Of several outputs
         the same for each of them under ``outputs``. Of classes, under ``classes``, accuracy and
         macro F1 with intervals, those of composition alone, and the confusions; of numbers, under
         ``numbers``, correlations, explained variance and error, and those of composition alone:
@@ -199,6 +211,8 @@ def _assess_one(
             f"{len(labels):,}; metrics need both classes"
         )
     rng = np.random.default_rng(card.seed)
+    # A stream of its own, so that the other intervals stay as they were.
+    stream = np.random.default_rng(card.seed).spawn(2)[1]
     threshold = card.thresholds[output]
     regression = card.model.task_name == "regression"
     audited = to_plain(audit(data, part, rng))
@@ -218,8 +232,31 @@ def _assess_one(
         "calibration_floor": None
         if regression
         else to_dict(calibration_floor(scores, rng.spawn(1)[0])),
+        "without_shared": _without_shared(data, part, labels, scores, threshold, stream),
         "auroc_by_background": _by_background(data, data.indices(part), labels, scores, rng),
         **{key: audited[key] for key in _AUDITED},
+    }
+
+
+def _without_shared(
+    data: Dataset,
+    part: str,
+    labels: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    threshold: float,
+    rng: np.random.Generator,
+) -> dict[str, Any] | None:
+    """Every metric of the windows that share no long k-mer with a training window."""
+    if part == "train":
+        return None
+    kept = ~share_a_kmer(data, part)
+    if kept.all() or not 0 < labels[kept].sum() < kept.sum():
+        return None
+    return {
+        "k": min(SHARED_K, data.length),
+        "n_windows": int(kept.sum()),
+        "n_bound": int(labels[kept].sum()),
+        **_plain(evaluate(labels[kept], scores[kept], threshold, rng)),
     }
 
 

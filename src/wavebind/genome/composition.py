@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from wavebind.genome.genomes import Letters
 from wavebind.genome.sequences import UNKNOWN, Codes, letter_codes
 
-__all__ = ["Composition", "composition", "mixed", "sequence_hash"]
+__all__ = [
+    "OTHER_STRAND",
+    "Composition",
+    "composition",
+    "cpg_fraction",
+    "dinucleotide_counts",
+    "dinucleotide_frequencies",
+    "mixed",
+    "sequence_hash",
+]
 
 _CHUNK = 16_384
 #: Odd numbers for a multiplicative hash of a position's code; any fixed ones would do.
@@ -105,3 +114,55 @@ def composition(letters: Letters, start: NDArray[np.int64], length: int) -> Comp
         repeat[part] = ((text & 32) > 0).sum(axis=1)
         key[part] = sequence_hash(codes)
     return Composition(gc, unknown, repeat, key)
+
+
+#: The dinucleotide xy reads as that of the complements, exchanged, on the other strand.
+OTHER_STRAND = tuple(4 * (3 - y) + (3 - x) for x in range(4) for y in range(4))
+
+
+def dinucleotide_counts(codes: Codes) -> NDArray[np.int64]:
+    """Counts of the sixteen dinucleotides as the windows are read.
+
+    Parameters
+    ----------
+    codes : numpy.ndarray
+        ``uint8``, shape ``(window, position)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``int64``, shape ``(window, 16)``, in the order AA, AC, ..., TT. Pairs with an unknown base
+        do not count.
+    """
+    left, right = codes[:, :-1].astype(np.int64), codes[:, 1:].astype(np.int64)
+    known = (left < UNKNOWN) & (right < UNKNOWN)
+    pair = np.where(known, 4 * left + right, 16)
+    rows = np.arange(len(codes))[:, None]
+    counts = np.bincount((rows * 17 + pair).ravel(), minlength=17 * len(codes))
+    return counts.reshape(len(codes), 17)[:, :16]
+
+
+def dinucleotide_frequencies(codes: Codes) -> NDArray[np.float64]:
+    """Frequencies of the sixteen dinucleotides, both strands counted together.
+
+    Parameters
+    ----------
+    codes : numpy.ndarray
+        ``uint8``, shape ``(window, position)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``float64``, shape ``(window, 16)``, in the order AA, AC, ..., TT. Pairs with an unknown
+        base do not count, and a window without a pair is zero.
+    """
+    table = dinucleotide_counts(codes).astype(np.float64)
+    table = (table + table[:, OTHER_STRAND]) / 2
+    frequencies: NDArray[np.float64] = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    return frequencies
+
+
+def cpg_fraction(codes: Codes) -> NDArray[np.float64]:
+    """Fraction of positions that begin a CpG, shape ``(window,)``."""
+    cpg: NDArray[np.float64] = ((codes[:, :-1] == 1) & (codes[:, 1:] == 2)).mean(axis=1)
+    return cpg

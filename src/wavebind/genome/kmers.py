@@ -10,6 +10,9 @@ from wavebind.genome.sequences import UNKNOWN, Codes
 
 __all__ = ["canonical_kmers", "hashed_kmers"]
 
+#: An odd number for a multiplicative hash; any would do.
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+
 
 def canonical_kmers(codes: Codes, k: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """The word that begins at each position, as a number.
@@ -49,13 +52,28 @@ def hashed_kmers(codes: Codes, k: int) -> tuple[NDArray[np.uint64], NDArray[np.b
     codes : numpy.ndarray
         ``uint8``, shape ``(window, position)``.
     k : int
-        Bases of a k-mer, at most 32.
+        Bases of a k-mer, at most 64.
 
     Returns
     -------
     hashes, known : numpy.ndarray
         ``uint64`` and ``bool``, shape ``(window, position - k + 1)``.
     """
+    forward, backward, bad = _words(codes, min(k, 32))
+    if k > 32:
+        # The first and the last 32 bases of a longer one overlap and are hashed together.
+        n = codes.shape[1] - k + 1
+        first, last = slice(n), slice(k - 32, k - 32 + n)
+        forward, backward, bad = (
+            mixed(forward[:, first]) * _ODD + forward[:, last],
+            mixed(backward[:, last]) * _ODD + backward[:, first],
+            bad[:, first] | bad[:, last],
+        )
+    return mixed(np.minimum(forward, backward)), ~bad
+
+
+def _words(codes: Codes, k: int) -> _Kmers:
+    """All k-mers as numbers, on either strand, and which of them hold an N."""
     # Two k-mers of k/2 make one of k, so five steps make a 24-mer.
     known = np.minimum(codes, 3).astype(np.uint64)
     built: dict[int, _Kmers] = {1: (known, 3 - known, codes >= UNKNOWN)}
@@ -68,8 +86,7 @@ def hashed_kmers(codes: Codes, k: int) -> tuple[NDArray[np.uint64], NDArray[np.b
         size = max(s for s in built if s <= k - total)
         whole = _joined(whole, total, built[size], size)
         total += size
-    forward, backward, bad = whole
-    return mixed(np.minimum(forward, backward)), ~bad
+    return whole
 
 
 _Kmers = tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.bool_]]

@@ -52,6 +52,10 @@ def audit_table(found: Mapping[str, Any]) -> str:
             lines.append(f"{words:<{width}}{s['value']:>7.4f}   {interval}   {s['n_windows']:>7,}")
         else:
             lines.append(f"{words:<{width}}{'-':>7}   not measured: {found['skipped'][name]}")
+    for one in found.get("kmers", ()):
+        words = f"the {len(one['kmer'])}-mer {one['kmer']}, either strand"
+        interval = f"{one['low']:.4f} - {one['high']:.4f}"
+        lines.append(f"{words:<{width}}{one['value']:>7.4f}   {interval}   {one['n_windows']:>7,}")
     return "\n".join([*lines, *(f"* {line}" for line in found["verdict"])])
 
 
@@ -117,6 +121,16 @@ def metrics_table(metrics: Mapping[str, Any]) -> str:
             f"{'auroc':<12}{found['value']:>8.4f}   {found['low']:.4f} - {found['high']:.4f}   "
             f"(against {kind} windows alone)"
         )
+    rest = metrics.get("without_shared")
+    if rest:
+        left_out = f"without the {metrics['n_windows'] - rest['n_windows']:,} windows that share a "
+        for name in METRICS:
+            m = rest[name]
+            lines.append(
+                f"{name:<12}{m['value']:>8.4f}   {m['low']:.4f} - {m['high']:.4f}   "
+                f"({left_out}{rest['k']}-mer with train)"
+            )
+            left_out = "without windows that share a "
     chosen = "what each network held out" if metrics.get("n_folds") else "valid"
     lines.append(
         f"{metrics['n_windows']:,} windows of the {metrics['split']} split, "

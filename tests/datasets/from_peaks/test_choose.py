@@ -20,6 +20,7 @@ from wavebind.datasets.dataset import open_dataset
 from wavebind.datasets.from_peaks.matching import Tolerance, match_composition
 from wavebind.datasets.from_peaks.settings import PeakDatasetConfig
 from wavebind.datasets.splits import PARTS, BlockSplit, ChromosomeSplit
+from wavebind.datasets.twins import find_twins
 from wavebind.genome.peaks import not_overlapping
 from wavebind.genome.sequences import to_letters
 
@@ -207,7 +208,7 @@ def test_several_peak_files_become_one_set(build, tmp_path):
 
 
 def test_top_takes_the_strongest_and_keeps_clear_of_all(build):
-    data, out, _ = build("--top", 20)
+    data, out, _ = build("--set", "top=20")
     kept = data.score[data.labels == 1]
     everything, _, _ = build(name="all")
     scores = np.sort(everything.score[everything.labels == 1])[::-1]
@@ -279,7 +280,12 @@ def test_the_seed_decides(build):
 
 def test_blocks_and_their_gaps(build):
     data, out, _ = build(
-        "--split-blocks", "--set", "split.block_size=10_000", "--set", "split.block_gap=600"
+        "--set",
+        "split.blocks=true",
+        "--set",
+        "split.block_size=10_000",
+        "--set",
+        "split.block_gap=600",
     )
     pattern = ("train", "train", "valid", "train", "test")
     for start, end, part in zip(data.start, data.end, data.parts, strict=True):
@@ -311,7 +317,7 @@ def test_all_there_is(build):
     assert (~bound).sum() == expected
 
 
-TINY_BLOCKS = ["gc", "--split-blocks", "--set", "split.block_size=90"]
+TINY_BLOCKS = ["gc", "--set", "split.blocks=true", "--set", "split.block_size=90"]
 
 
 def base(tmp_path):
@@ -339,7 +345,7 @@ def base(tmp_path):
             "background 'flank': the train part needs .* lower",
         ),
         (None, ["accessible"], "names? a BED file with --accessible"),
-        (None, ["gc", "--top", 0], "top 0 is not a positive number"),
+        (None, ["gc", "--set", "top=0"], "top 0 is not a positive number"),
         (None, ["gc", "--set", "length=2"], "length 2 bp is not between 4 and 1,000,000"),
         (None, ["gc", "--set", "background.ratio=0"], "ratio 0 is not above 0"),
         (
@@ -359,15 +365,19 @@ def base(tmp_path):
         (None, [*TINY_BLOCKS, "--set", "split.block_gap=0"], "do not fit into blocks of 90"),
         (
             None,
-            ["gc", "--split-blocks", "--set", "split.block_size=0"],
+            ["gc", "--set", "split.blocks=true", "--set", "split.block_size=0"],
             "block size 0 bp is not positive",
         ),
         (
             None,
-            ["gc", "--split-blocks", "--set", "split.block_size=5000"],
+            ["gc", "--set", "split.blocks=true", "--set", "split.block_size=5000"],
             "block gap 10,000 bp does not fit",
         ),
-        (None, ["gc", "--split-blocks"], "lower split.block_size, so that every part has blocks"),
+        (
+            None,
+            ["gc", "--set", "split.blocks=true"],
+            "lower split.block_size, so that every part has blocks",
+        ),
         (None, ["gc", "--set", "centre=left"], "centre 'left' is not known"),
         (None, ["gc", "--accessible", "x.bed"], "add --background accessible"),
     ],
@@ -386,9 +396,9 @@ def test_what_cannot_be_built(build, cli, tmp_path, lines, options, message):
 def test_no_strength_to_choose_by(build, cli, tmp_path):
     arguments = base(tmp_path)
     arguments[2] = write_lines(tmp_path / "q.bed", [line[:3] for line in peak_lines()])
-    code, _, err = cli(*arguments, "--background", "gc", "--top", 5)
+    code, _, err = cli(*arguments, "--background", "gc", "--set", "top=5")
     assert code == 1
-    assert "--top needs the strength of every peak" in err
+    assert "--set top=N needs the strength of every peak" in err
 
 
 def test_peaks_that_can_hardly_be_shuffled(build, cli, tmp_path):
@@ -417,7 +427,7 @@ def test_peaks_that_can_hardly_be_shuffled(build, cli, tmp_path):
         (["--peaks", "p", "--out", "d"], "--peaks needs the --genome"),
         (["--peaks", "p", "--genome", "g", "--out", "d"], "--peaks needs a --background"),
         (["x.tsv", "--genome", "g", "--out", "d"], "need --peaks"),
-        (["x.tsv", "--split-blocks", "--out", "d"], "--split-blocks needs --peaks"),
+        (["x.tsv", "--set", "split.blocks=true", "--out", "d"], "split.blocks needs --peaks"),
         (
             ["--peaks", "p", "--genome", "g", "--set", "positives=f", "--out", "d"],
             "give either --peaks, or windows",
@@ -440,7 +450,8 @@ def test_peaks_that_can_hardly_be_shuffled(build, cli, tmp_path):
         (
             [
                 "x",
-                "--split-blocks",
+                "--set",
+                "split.blocks=true",
                 "--set",
                 "split.test=a",
                 "--set",
@@ -520,7 +531,7 @@ def test_the_real_peaks_of_chr22(cli, tmp_path, shared_data, monkeypatch):
     code, _, err = cli(
         "dataset", "--peaks", peaks, "--genome", folder / "chr22.fa.gz", "--background",
         "accessible,gc,flank,shuffle", "--accessible", folder / "open_chromatin.bed.gz",
-        "--split-blocks", "--out", tmp_path / "c22",
+        "--set", "split.blocks=true", "--out", tmp_path / "c22",
     )  # fmt: skip
     assert code == 0, err
     data = open_dataset(tmp_path / "c22")
@@ -578,3 +589,16 @@ def test_sharing_needs_peaks_and_a_free_name(build, tmp_path, cli):
     code, _, err = cli("dataset", peaks, "--out", tmp_path / "e", "--set", "workers=2")
     assert code == 2
     assert "need --peaks" in err
+
+
+def test_a_shuffle_and_its_window_are_in_one_split(build):
+    """Twins in different splits would tell each other's labels."""
+    data, out, _ = build(background="shuffle")
+    twins = find_twins(data, "test", np.random.default_rng(0))
+    assert (twins.kept, twins.n_in_train, twins.n_within) == (
+        "dinucleotides", 0, twins.n_unbound
+    )  # fmt: skip
+    for part in ("train", "valid"):
+        found = find_twins(data, part, np.random.default_rng(0))
+        assert (found.n_within, found.n_in_train) == (found.n_unbound, 0)
+    assert "unbound test windows are twins of bound ones in the same split" in out

@@ -301,8 +301,8 @@ def _keep_bound(
     if config.top is not None:
         if table["score"].isna().any():
             raise InputError(
-                "--top needs the strength of every peak: column 7 of narrowPeak, column 5 of BED; "
-                f"{int(table['score'].isna().sum()):,} of {len(table):,} have none"
+                "--set top=N needs the strength of every peak: column 7 of narrowPeak, column 5 of "
+                f"BED; {int(table['score'].isna().sum()):,} of {len(table):,} have none"
             )
         strongest, note = _strongest(table["score"].to_numpy(), config.top, config.seed)
         notes += [note] if note else []
@@ -328,7 +328,7 @@ def _strongest(score: NDArray[np.float64], n: int, seed: int) -> tuple[NDArray[n
     drawn = np.random.default_rng([seed, 3]).choice(ties, wanted, replace=False)
     kept[drawn] = True
     note = (
-        f"--top {n}: {len(ties):,} windows have the strength at the cut, {cut:g}; {wanted:,} of "
+        f"top {n}: {len(ties):,} windows have the strength at the cut, {cut:g}; {wanted:,} of "
         f"them were drawn with seed {seed}"
     )
     return kept, note
@@ -351,7 +351,7 @@ def _require_parts(positives: pd.DataFrame, config: PeakDatasetConfig) -> None:
         remedy = (
             f"the split holds out {test} for the test and {valid} for validation; name chromosomes "
             f"that have peaks with --set split.test=... and split.valid=..., or, where there are "
-            f"too few, use --split-blocks"
+            f"too few, use --set split.blocks=true"
         )
     raise InputError(
         f"a part has no bound window (found: {found}, on {', '.join(chroms[:8])}"
