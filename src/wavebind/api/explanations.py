@@ -62,7 +62,7 @@ def explain(
 
 def save(
     run: Path,
-    length: int,
+    own_length: int,
     data: PathLike | Dataset,
     *,
     method: str | None = None,
@@ -72,15 +72,18 @@ def save(
     signal: PathLike | None = None,
     target: str | None = None,
     force: bool = False,
+    length: int | None = None,
     device: str = "auto",
     settings: GivenSettings = (),
     on_event: OnEvent = ignore,
 ) -> tuple[Explained, Path]:
     """See :meth:`wavebind.api.run.Run.save_explanations`."""
     chosen = with_values(ExplainSettings(), settings)
+    if length is not None:
+        chosen = with_values(chosen, {"length": length})
     if chosen.motif != "auto" or chosen.control is not None:
         raise UsageError("the settings motif and control are for --check")
-    opened = _windows(data, length, genome, on_event)
+    opened = _windows(data, chosen.length or own_length, genome, on_event)
     # What the method will be is known when the run is open; the bar is of the longer way.
     size = explanation_size(opened, split, n, method or "ig", chosen.n_mean)
     explained, config, folder = explain_run(

@@ -78,6 +78,7 @@ def scan(
     workers: int | None = None,
     shard: str | None = None,
     force: bool = False,
+    length: int | None = None,
     device: str = "auto",
     settings: GivenSettings = (),
     on_event: OnEvent = ignore,
@@ -86,7 +87,12 @@ def scan(
     for path in (out, peaks):
         if path is not None:
             require_new(Path(path), force)
-    given = {"stride": stride, "threshold": threshold, "false_positives": false_positives}
+    given = {
+        "stride": stride,
+        "threshold": threshold,
+        "false_positives": false_positives,
+        "length": length,
+    }
     chosen = with_values(with_values(ScanSettings(), settings), _given(given))
     with scratch_folder() as folder:
         bigwig = folder / "scores.bw" if out is None else bigwig_path(Path(out))
@@ -194,6 +200,7 @@ def variants(
     workers: int | None = None,
     shard: str | None = None,
     force: bool = False,
+    length: int | None = None,
     device: str = "auto",
     settings: GivenSettings = (),
     on_event: OnEvent = ignore,
@@ -203,7 +210,7 @@ def variants(
         require_new(Path(out), force)
     if null not in (None, "shuffled", "none"):
         null = str(Path(null).absolute())
-    given = {"null": null, "haplotypes": haplotypes or None, "sample": sample}
+    given = {"null": null, "haplotypes": haplotypes or None, "sample": sample, "length": length}
     # The options first: a sample among the settings needs the haplotypes.
     chosen = with_values(with_values(VariantSettings(), _given(given)), settings)
     with scratch_folder() as folder:

@@ -117,6 +117,8 @@ class ExplainSettings(Settings):
         the training windows apart best.
     control : str or None
         With --check: a run that was trained on shuffled labels, for comparison.
+    length : int or None
+        Window length in base pairs, of a model of LS-GKM; another model has its own.
     """
 
     seed: Annotated[int, Field(ge=0)] = 0
@@ -126,6 +128,7 @@ class ExplainSettings(Settings):
     film: bool = False
     motif: str = "auto"
     control: str | None = None
+    length: Annotated[int, Field(ge=16)] | None = None
 
 
 @dataclass(frozen=True)

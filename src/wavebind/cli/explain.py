@@ -11,6 +11,7 @@ from wavebind.cli.console import TerminalProgress
 from wavebind.cli.options import (
     Device,
     Force,
+    Length,
     RunArgument,
     Set,
     ShowSettings,
@@ -73,6 +74,7 @@ def explain(
     force: Force = False,
     device: Device = "auto",
     _threads: Threads = None,
+    length: Length = None,
     values: Set = None,
     _settings: ShowSettings = False,
 ) -> None:
@@ -108,6 +110,7 @@ def explain(
                 split=split,
                 genome=genome,
                 signal=signal,
+                length=length,
                 target=target,
                 force=force,
                 settings=values or (),

@@ -19,6 +19,7 @@ __all__ = [
     "DataArgument",
     "Device",
     "Force",
+    "Length",
     "Out",
     "RunArgument",
     "Set",
@@ -72,6 +73,17 @@ Target = Annotated[
         metavar="NAME",
         help="Output of a model with several outputs, as CTCF:K562; or a factor, as CTCF: the mean "
         "over its cells. (default: the only one)",
+    ),
+]
+#: Not shown: few have such a model, and 'wavebind models --help' speaks of it.
+Length = Annotated[
+    int | None,
+    typer.Option(
+        "--length",
+        hidden=True,
+        min=16,
+        help="Window length in base pairs, of a model of LS-GKM. (default: that of most of its "
+        "support vectors)",
     ),
 ]
 Split = Annotated[str, typer.Option(help="Split of the dataset: train, valid or test.")]

@@ -11,6 +11,7 @@ from wavebind.cli.console import TerminalProgress
 from wavebind.cli.options import (
     Device,
     Force,
+    Length,
     RunArgument,
     Set,
     ShardOption,
@@ -47,7 +48,7 @@ def scan(
     stride: Annotated[
         int | None,
         typer.Option(
-            help="Base pairs between two windows. (default: 10, or the multiple of the network's "
+            help="Base pairs between two windows. (default: 8, or the multiple of the network's "
             "own step below it)"
         ),
     ] = None,
@@ -63,6 +64,7 @@ def scan(
     shard: ShardOption = None,
     force: Force = False,
     device: Device = "auto",
+    length: Length = None,
     values: Set = None,
     _settings: ShowSettings = False,
 ) -> None:
@@ -81,6 +83,7 @@ def scan(
             workers=workers,
             shard=shard,
             force=force,
+            length=length,
             settings=values or (),
             on_event=on_event,
         )

@@ -11,6 +11,7 @@ from wavebind.cli.console import TerminalProgress
 from wavebind.cli.options import (
     Device,
     Force,
+    Length,
     RunArgument,
     Set,
     ShardOption,
@@ -82,6 +83,7 @@ def variants(
     shard: ShardOption = None,
     force: Force = False,
     device: Device = "auto",
+    length: Length = None,
     values: Set = None,
     _settings: ShowSettings = False,
 ) -> None:
@@ -100,6 +102,7 @@ def variants(
             workers=workers,
             shard=shard,
             force=force,
+            length=length,
             settings=values or (),
             on_event=on_event,
         )

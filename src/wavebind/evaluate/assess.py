@@ -136,6 +136,7 @@ def assess(
     result = {
         **found[names[0]],
         "task": card.model.task_name,
+        "quantity": card.quantity,
         "output": names[0],
         **_of_task(data, part, indices, predicted, card),
         "outputs": found if len(names) > 1 else {},
@@ -214,7 +215,7 @@ def _assess_one(
     # A stream of its own, so that the other intervals stay as they were.
     stream = np.random.default_rng(card.seed).spawn(2)[1]
     threshold = card.thresholds[output]
-    regression = card.model.task_name == "regression"
+    probabilities = card.quantity == "probability"
     audited = to_plain(audit(data, part, rng))
     return {
         "split": part,
@@ -225,13 +226,13 @@ def _assess_one(
         "epoch": card.epoch,
         "n_folds": card.n_folds,
         **{k: to_dict(v) for k, v in evaluate(labels, scores, threshold, rng).items()},
-        "calibration_error": None
-        if regression
-        else to_dict(calibration_error(labels, scores, rng)),
+        "calibration_error": to_dict(calibration_error(labels, scores, rng))
+        if probabilities
+        else None,
         # From a stream of its own, so that the intervals after it stay as they were.
-        "calibration_floor": None
-        if regression
-        else to_dict(calibration_floor(scores, rng.spawn(1)[0])),
+        "calibration_floor": to_dict(calibration_floor(scores, rng.spawn(1)[0]))
+        if probabilities
+        else None,
         "without_shared": _without_shared(data, part, labels, scores, threshold, stream),
         "auroc_by_background": _by_background(data, data.indices(part), labels, scores, rng),
         **{key: audited[key] for key in _AUDITED},

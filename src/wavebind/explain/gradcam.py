@@ -175,6 +175,10 @@ def grad_cam(
                 f"stage {name!r} is not one of this model; choose from: {', '.join(there)}"
             )
     if not names:
+        if not there:
+            raise InputError(
+                "the model has no maps over scale and position; explain it with ism or occlusion"
+            )
         raise InputError(f"name at least one stage of: {', '.join(there)}")
     with evaluating(model):
         forward = _one_strand(model, codes, names, kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,12 +16,13 @@ from wavebind.core.errors import InputError
 from wavebind.core.files import replace_dir
 from wavebind.core.jsonfiles import write_json
 from wavebind.datasets.dataset import Dataset
-from wavebind.explain.attribution import check_method, explain_windows
+from wavebind.explain.attribution import Explanation, check_method, explain_windows
 from wavebind.explain.gradcam import KINDS, default_stages
 from wavebind.explain.tracks import write_tracks
 from wavebind.genome.sequences import Codes, onehot, to_letters
 from wavebind.models import Classifier, ModelConfig
 from wavebind.models.prediction import load_output, predict_logits
+from wavebind.models.registry import get_backbone
 from wavebind.models.results import EXPLANATIONS, place_of, require_same_options
 from wavebind.models.shipped import copy_shipped
 
@@ -103,8 +104,10 @@ class Explained:
 
 
 def default_method(config: ModelConfig) -> str:
-    """Integrated gradients where there are gradients of letters, Grad-CAM for images."""
-    return "gradcam" if config.image is not None else "ig"
+    """Integrated gradients where letters have them, Grad-CAM for images, mutants otherwise."""
+    if config.image is not None:
+        return "gradcam"
+    return "ig" if get_backbone(config.backbone).trained else "ism"
 
 
 def _most(method: str, n_mean: int | None) -> int:
@@ -255,13 +258,18 @@ def _scores(
     *,
     mean_map: bool = False,
 ) -> dict[str, NDArray[Any]]:
-    """Scores by the method, and maps by it or by Grad-CAM; of maps the mean alone on request."""
+    """Scores by the method, and maps by it or by Grad-CAM; of maps the mean alone on request.
+
+    A model without stages has no Grad-CAM: the evidence of each base then stands at every period.
+    """
     drawn = method if method in KINDS else "gradcam"
     maps, scores, contributions = [], [], []
     total = np.zeros((len(model.periods), data.length))
-    passes = explain_windows(
-        model, data.codes, indices, method=drawn, stages=stages, progress=progress
-    )
+    passes: Iterator[Explanation] = iter(())
+    if model.stages() or method in KINDS:
+        passes = explain_windows(
+            model, data.codes, indices, method=drawn, stages=stages, progress=progress
+        )
     for batch in passes:
         assert batch.maps is not None  # noqa: S101 - Grad-CAM and its kin have maps
         if mean_map:
@@ -275,6 +283,13 @@ def _scores(
             scores.append(batch.base_scores)
             if batch.contributions is not None and not mean_map:
                 contributions.append(batch.contributions)
+            if not model.stages():
+                evidence = np.clip(batch.base_scores, 0, None)[:, None]
+                spread = np.broadcast_to(evidence, (len(evidence), *total.shape))
+                if mean_map:
+                    total += spread.sum(axis=0, dtype=np.float64)
+                else:
+                    maps.append(spread)
     return {
         "mean_map": total / len(indices),
         "maps": np.concatenate(maps) if maps else np.empty((0, *total.shape), np.float32),

@@ -13,6 +13,7 @@ from wavebind.core.errors import InputError
 from wavebind.core.settings import from_dict, to_dict
 from wavebind.datasets.targets import TASKS, Task
 from wavebind.genome.sequences import UNKNOWN
+from wavebind.models.networks.gkm import Gkm
 from wavebind.models.networks.segments import SideBySide
 from wavebind.models.normalisation import InputNormalisation
 from wavebind.models.registry import get_backbone
@@ -240,8 +241,13 @@ class Classifier(nn.Module):
         Raises
         ------
         InputError
-            If the backbone sees images, whose colours are looked up.
+            If the backbone sees images, whose colours are looked up, or counts words.
         """
+        if isinstance(self.backbone, Gkm):
+            raise InputError(
+                "a gapped k-mer machine counts words, which has no gradient; explain it with ism "
+                "or occlusion"
+            )
         if self.image is not None:
             raise InputError(
                 "this network reads images, whose colours have no gradient; explain it with ism, "
@@ -293,6 +299,11 @@ class Classifier(nn.Module):
     def stages(self) -> dict[str, tuple[nn.Module, ...]]:
         """The modules whose output maps an explanation can look at, first to last."""
         return self.backbone.stages()
+
+    @property
+    def reads_both_strands(self) -> bool:
+        """Whether a window has the same logit on either strand."""
+        return self.backbone.reads_both_strands
 
     @property
     def front_is_trained(self) -> bool:

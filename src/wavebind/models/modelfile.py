@@ -77,7 +77,7 @@ class ModelCard:
 
     def __post_init__(self) -> None:
         for threshold in self.thresholds:
-            if self.model.task_name == "regression":
+            if self.quantity != "probability":
                 continue
             if not 0 <= threshold <= 1:
                 raise InputError(f"the threshold must be a probability; found {threshold!r}")
@@ -118,8 +118,15 @@ class ModelCard:
 
     @property
     def quantity(self) -> str:
-        """What is predicted, in a word: ``probability``, or ``value`` of a regression."""
-        return "value" if self.model.task_name == "regression" else "probability"
+        """What is predicted, in a word.
+
+        ``probability``; ``value`` of a regression; or ``score`` of a model of another program,
+        which has no scale.
+        """
+        if self.model.task_name == "regression":
+            return "value"
+        plain = self.calibration and self.calibration[0].link == "identity"
+        return "score" if plain else "probability"
 
     @property
     def n_folds(self) -> int:

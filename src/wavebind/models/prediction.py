@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,14 @@ from wavebind.models.rundir import RunDir
 from wavebind.models.strands import both_strands
 from wavebind.models.targets import one_target
 
-__all__ = ["load_output", "load_run", "load_selected", "predict_logits"]
+__all__ = [
+    "length_card",
+    "load_output",
+    "load_run",
+    "load_selected",
+    "predict_logits",
+    "with_length",
+]
 
 
 def load_run(run: Path, data: Dataset, device: str = "auto") -> tuple[Classifier, ModelCard]:
@@ -38,6 +46,8 @@ def load_run(run: Path, data: Dataset, device: str = "auto") -> tuple[Classifier
     """
     folder = RunDir(run).require_model()
     model, card = load_model(folder.model, resolve_device(device))
+    if card.quantity == "score":
+        model, card = with_length(model, card, data.length)
     if data.length != card.model.length:
         raise InputError(
             f"{data.path}: has windows of {data.length} bp and {run} was trained on "
@@ -46,8 +56,45 @@ def load_run(run: Path, data: Dataset, device: str = "auto") -> tuple[Classifier
     return model, card
 
 
+def with_length(
+    model: Classifier, card: ModelCard, length: int | None
+) -> tuple[Classifier, ModelCard]:
+    """A model with windows of another length, where it has none of its own.
+
+    Parameters
+    ----------
+    model : Classifier
+    card : ModelCard
+    length : int or None
+        In base pairs; None for the one it has.
+
+    Raises
+    ------
+    InputError
+        If the model was trained on windows of another length.
+    """
+    card = length_card(card, length)
+    if card.model.length == model.config.length:
+        return model, card
+    other = Classifier(card.model).to(next(model.parameters()).device)
+    other.load_state_dict(model.state_dict())
+    return other.eval(), card
+
+
+def length_card(card: ModelCard, length: int | None) -> ModelCard:
+    """The card of a model with windows of another length; see :func:`with_length`."""
+    if length is None or length == card.model.length:
+        return card
+    if card.quantity != "score":
+        raise InputError(
+            f"the model was trained on windows of {card.model.length} bp and reads no others; "
+            f"leave out --length {length}, which is for models of LS-GKM"
+        )
+    return replace(card, model=replace(card.model, length=length))
+
+
 def load_selected(
-    run: Path, device: str = "auto", output: str | None = None
+    run: Path, device: str = "auto", output: str | None = None, length: int | None = None
 ) -> tuple[Classifier, ModelCard]:
     """The trained model of a run, which gives one logit a window; and its card.
 
@@ -58,16 +105,18 @@ def load_selected(
     output : str, optional
         Of a model of several outputs, which one, or a factor; see
         :func:`wavebind.models.targets.outputs_of`.
+    length : int, optional
+        Of windows, for a model that has none of its own; see :func:`with_length`.
 
     Raises
     ------
     InputError
         If the run is not a trained one, there is no such output, or there are several and none is
-        named.
+        named. If it has windows of another length.
     """
     folder = RunDir(run).require_model()
     model, card = load_model(folder.model, resolve_device(device))
-    return one_target(model, card, output)
+    return one_target(*with_length(model, card, length), output)
 
 
 def load_output(

@@ -11,6 +11,7 @@ from wavebind.core.errors import InputError
 from wavebind.models.networks.cnn import CNN, CNNConfig
 from wavebind.models.networks.danq import DanQ, DanQConfig
 from wavebind.models.networks.deepbind import DeepBind, DeepBindConfig
+from wavebind.models.networks.gkm import Gkm, GkmConfig
 from wavebind.models.networks.pyramidnet import PyramidNet, PyramidNetConfig
 from wavebind.models.networks.scalenet import ScaleNet, ScaleNetConfig
 from wavebind.models.networks.segments import SegmentedNetwork
@@ -48,6 +49,8 @@ class Backbone:
     front : str
         What stands before it unless something else is asked for; see
         :mod:`wavebind.wavelets.fronts`.
+    trained : bool
+        Whether it is trained here; otherwise it is read from another program's model.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Backbone:
     pretrained: Pretrained | None = None
     own_normalisation: bool = False
     front: str = "wavelets"
+    trained: bool = True
 
 
 _SEQUENCE_NETWORKS: tuple[tuple[str, type[Any], Any, str], ...] = (
@@ -107,6 +111,22 @@ _OWN: dict[str, Backbone] = {
 }
 
 
+#: What is read from models of other programs.
+_IMPORTED: dict[str, Backbone] = {
+    "gkm": Backbone(
+        "gkm",
+        GkmConfig,
+        Gkm,
+        "gapped k-mer support vector machine, read from a model of LS-GKM",
+        "one-hot sequences",
+        head="head.",
+        own_normalisation=True,
+        front="signal",
+        trained=False,
+    )
+}
+
+
 @cache
 def all_backbones() -> dict[str, Backbone]:
     """Every network of this package, by name; those that read images among them."""
@@ -125,6 +145,8 @@ def get_backbone(name: str) -> Backbone:
     """
     if name in _OWN:
         return _OWN[name]
+    if name in _IMPORTED:
+        return _IMPORTED[name]
     if name.startswith("timm:"):
         from wavebind.models.images import timm_backbone
 

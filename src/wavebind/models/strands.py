@@ -37,7 +37,13 @@ def reverse_complement_batch(codes: torch.Tensor) -> torch.Tensor:
 
 
 def both_strands(model: nn.Module, codes: torch.Tensor) -> torch.Tensor:
-    """Mean logit of the two strands, ``float32``, shape ``(batch,)``."""
+    """Mean logit of the two strands, ``float32``, shape ``(batch,)``.
+
+    A model whose attribute ``reads_both_strands`` is true has the same for both, and is asked once.
+    """
+    if getattr(model, "reads_both_strands", False):
+        once: torch.Tensor = model(codes).float()
+        return once
     # Two calls rather than one of twice the size: half the memory, and no slower.
     forward: torch.Tensor = model(codes).float()
     reverse: torch.Tensor = model(reverse_complement_batch(codes)).float()

@@ -18,7 +18,8 @@ from wavebind.core.errors import InputError
 from wavebind.datasets.given import given_windows
 from wavebind.genome.sequences import MAX_UNKNOWN, UNKNOWN, Codes, FastaRecord, read_fasta
 from wavebind.genome.tiles import few_unknown
-from wavebind.models import ModelCard, load_model
+from wavebind.models import Classifier, ModelCard, load_model
+from wavebind.models.networks.gkm import Gkm
 from wavebind.models.prediction import predict_logits
 from wavebind.models.rundir import RunDir
 from wavebind.models.stretches import StretchScorer
@@ -57,9 +58,11 @@ def score_fasta(
 ) -> FastaSummary:
     """Write ``name``, ``probability`` and ``logit`` of every record, tab-separated.
 
-    Of a model of several outputs ``probability:NAME`` and ``logit:NAME`` of each, and of one of
-    classes ``class``, the most probable, first. Of a regression ``value`` in place of
-    ``probability``. With `longer` a last column ``start``: the first base of the window, from 0.
+    Of a model of LS-GKM ``name`` and ``score``, of whole records of any length of at least L, read
+    as they stand, as ``gkmpredict`` does. Of a model of several outputs ``probability:NAME`` and
+    ``logit:NAME`` of each, and of one of classes ``class``, the most probable, first. Of a
+    regression ``value`` in place of ``probability``. With `longer` a last column ``start``: the
+    first base of the window, from 0.
 
     A FASTA file is read once, so it may be a pipe. The table is kept aside until the whole file has
     proved right: bad input leaves no partial table, even on standard output.
@@ -100,6 +103,8 @@ def score_fasta(
     model, card = load_model(folder.model, resolve_device(device))
     if target is not None or longer == "best":
         model, card = one_target(model, card, target)
+    if card.quantity == "score" and longer is None and genome is None:
+        return _score_whole(model, fasta, stream, progress)
     scorer = StretchScorer(model, bf16=precision == "auto")
     if prevalence is not None:
         card = card.at_prevalence(prevalence)
@@ -135,6 +140,38 @@ def score_fasta(
         table.seek(0)
         shutil.copyfileobj(table, stream)
     return FastaSummary(n_records, n_unknown)
+
+
+def _score_whole(
+    model: Classifier, fasta: Path, stream: TextIO, progress: Callable[[int], None] | None
+) -> FastaSummary:
+    """Scores of whole records of any length, by a gapped k-mer machine."""
+    machine = model.backbone
+    if not isinstance(machine, Gkm):
+        raise TypeError("only a gapped k-mer machine scores records of any length")
+    n_records = 0
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as table:
+        table.write("name\tscore\n")
+        for chunk in _chunks(read_fasta(fasta)):
+            by_length: dict[int, list[int]] = {}
+            for i, record in enumerate(chunk):
+                if len(record.codes) < machine.config.l:
+                    raise InputError(
+                        f"{fasta} line {record.line}: {record.name!r} has {len(record.codes)} bp; "
+                        f"the words of this model have {machine.config.l} (L), so give longer ones"
+                    )
+                by_length.setdefault(len(record.codes), []).append(i)
+            scores = np.empty(len(chunk))
+            for rows in by_length.values():
+                scores[rows] = machine.scores(np.stack([chunk[i].codes for i in rows]))
+            for record, score in zip(chunk, scores, strict=True):
+                table.write(f"{record.name}\t{score:.6g}\n")
+            n_records += len(chunk)
+            if progress:
+                progress(len(chunk))
+        table.seek(0)
+        shutil.copyfileobj(table, stream)
+    return FastaSummary(n_records, 0)
 
 
 def _columns(card: ModelCard, longer: Longer | None) -> list[str]:

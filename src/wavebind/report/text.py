@@ -131,10 +131,12 @@ def metrics_table(metrics: Mapping[str, Any]) -> str:
                 f"({left_out}{rest['k']}-mer with train)"
             )
             left_out = "without windows that share a "
-    chosen = "what each network held out" if metrics.get("n_folds") else "valid"
+    chosen = "chosen on what each network held out" if metrics.get("n_folds") else "chosen on valid"
+    if metrics.get("quantity") == "score":
+        chosen = "where the machine parts the classes"
     lines.append(
         f"{metrics['n_windows']:,} windows of the {metrics['split']} split, "
-        f"{metrics['n_bound']:,} bound; threshold {metrics['threshold']:.4f} (chosen on {chosen}); "
+        f"{metrics['n_bound']:,} bound; threshold {metrics['threshold']:.4f} ({chosen}); "
         f"seed {metrics['seed']}"
     )
     return "\n".join(lines)

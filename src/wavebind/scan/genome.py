@@ -243,7 +243,9 @@ def _chunks(
 
 def _cost(plan: ScanPlan, n_windows: int, workers: WorkerPool) -> str:
     """What a scan takes whose windows share no work."""
-    model, _ = load_selected(Path(plan.job.run), plan.job.device, plan.job.output)
+    model, _ = load_selected(
+        Path(plan.job.run), plan.job.device, plan.job.output, plan.job.config.length
+    )
     codes = np.random.default_rng(0).integers(0, 4, (2 * _TIMED, plan.length)).astype(np.uint8)
     with one_thread():
         predict_logits(model, codes[:_TIMED])

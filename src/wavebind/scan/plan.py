@@ -43,7 +43,7 @@ class ScanPlan:
     def __init__(self, job: ScanJob, progress: Callable[[int], None] | None) -> None:
         self.job, config = job, job.config
         run = RunDir(Path(job.run)).require_model()
-        model, card = load_selected(Path(job.run), "cpu", job.output)
+        model, card = load_selected(Path(job.run), "cpu", job.output, config.length)
         self.length = card.model.length
         self.card = card if config.prevalence is None else card.at_prevalence(config.prevalence)
         wanted = config.threshold
@@ -167,6 +167,7 @@ class ScanPlan:
             job.config.precision,
             job.output,
             job.device,
+            job.config.length,
         )
 
     @property

@@ -43,6 +43,8 @@ class ScanConfig(Settings):
         default. The threshold moves with the probabilities.
     seed : int
         Decides the shuffles.
+    length : int or None
+        Window length in base pairs, of a model of LS-GKM; another model has its own.
     """
 
     stride: Annotated[int, Field(ge=1)] | None = None
@@ -53,6 +55,7 @@ class ScanConfig(Settings):
     count_decoys: bool = False
     prevalence: float | None = None
     seed: Annotated[int, Field(ge=0)] = 0
+    length: Annotated[int, Field(ge=16)] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

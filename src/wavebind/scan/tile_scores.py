@@ -37,6 +37,8 @@ class ScanTask:
     output : str or None
         Of a model of several outputs.
     device : str
+    length : int or None
+        Of windows, for a model that has none of its own.
     """
 
     run: str
@@ -46,6 +48,7 @@ class ScanTask:
     precision: Precision = "auto"
     output: str | None = None
     device: str = "auto"
+    length: int | None = None
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,10 @@ class Decoys:
 
 # A process does many chunks of the same job, and loading takes longer than one of them.
 @lru_cache(maxsize=1)
-def _load(run: str, output: str | None, device: str, precision: Precision) -> StretchScorer:
-    model, _ = load_selected(Path(run), device, output)
+def _load(
+    run: str, output: str | None, device: str, precision: Precision, length: int | None
+) -> StretchScorer:
+    model, _ = load_selected(Path(run), device, output, length)
     return StretchScorer(model, bf16=precision == "auto")
 
 
@@ -88,7 +93,7 @@ def score_tiles(task: ScanTask, tiles: Sequence[Tile]) -> Arrays:
         and ``logit`` (float32). ``counts`` (int64, shape ``(tile, 2)``) has for each tile the
         windows, and those left out for unknown bases.
     """
-    scorer = _load(task.run, task.output, task.device, task.precision)
+    scorer = _load(task.run, task.output, task.device, task.precision, task.length)
     length = scorer.length
     codes, starts, kept, counts, at = [], [], [], [], 0
     with open_genome(Path(task.genome), checksum=task.checksum) as genome:
@@ -122,7 +127,7 @@ def score_decoys(task: ScanTask, decoys: Decoys) -> Arrays:
     """
     from scipy.signal import find_peaks
 
-    scorer = _load(task.run, task.output, task.device, task.precision)
+    scorer = _load(task.run, task.output, task.device, task.precision, task.length)
     length = scorer.length
     rng = np.random.default_rng(decoys.seed)
     with open_genome(Path(task.genome), checksum=task.checksum) as genome:

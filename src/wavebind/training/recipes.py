@@ -106,9 +106,20 @@ class Recipe:
         )
 
     def with_backbone(self, name: str) -> Recipe:
-        """The same with another network, in its default size and with the front that it reads."""
+        """The same with another network, in its default size and with the front that it reads.
+
+        Raises
+        ------
+        InputError
+            If there is none of that name, or it is not trained here.
+        """
         if name == self.backbone:
             return self
+        if not get_backbone(name).trained:
+            raise InputError(
+                f"model {name!r} is read from another program's model ('wavebind models --import') "
+                f"and not trained; 'wavebind compare --models gkm-all' trains one like it"
+            )
         image = self.image if get_backbone(name).front == "wavelets" else None
         return replace(self, backbone=name, options={}, image=image, front=None)
 

@@ -76,6 +76,8 @@ class EffectTask:
         Of the shuffles.
     output : str or None
     device : str
+    length : int or None
+        Of windows, for a model that has none of its own.
     """
 
     run: str
@@ -86,6 +88,7 @@ class EffectTask:
     seed: int = 0
     output: str | None = None
     device: str = "auto"
+    length: int | None = None
 
 
 # A process does many chunks of the same job, and loading takes longer than one of them.
@@ -95,7 +98,7 @@ def _load(task: EffectTask) -> tuple[StretchScorer, tuple[Motif, ...]]:
         folder = RunDir(Path(task.run)).require_model()
         model, _ = load_model(folder.model, resolve_device(task.device))
     else:
-        model, _ = load_selected(Path(task.run), task.device, task.output)
+        model, _ = load_selected(Path(task.run), task.device, task.output, task.length)
     # In bfloat16 a logit of 4 has steps of 0.03, which is what many a substitution does.
     return StretchScorer(model, bf16=False), read_motifs(task.motifs)
 

@@ -18,6 +18,7 @@ from wavebind.core.shards import ChunkStore, Shard, chunks_folder
 from wavebind.genome.genomes import Genome, open_genome
 from wavebind.genome.vcf import VcfHeader, read_header, read_records
 from wavebind.models import load_model
+from wavebind.models.prediction import length_card
 from wavebind.models.rundir import RunDir
 from wavebind.models.targets import ALL, target_card
 from wavebind.variants.checks import REASONS, CheckedRecord, VariantChecker, with_neighbours
@@ -45,7 +46,7 @@ class VariantPlan:
     def __init__(self, job: VariantJob) -> None:
         self.job, config = job, job.config
         run = RunDir(Path(job.run)).require_model()
-        card = load_model(run.model)[1]
+        card = length_card(load_model(run.model)[1], config.length)
         self.length = card.model.length
         if config.step > self.length:
             raise InputError(
@@ -196,6 +197,7 @@ class VariantPlan:
             job.config.seed,
             job.output,
             job.device,
+            job.config.length,
         )
 
     def chunks(self, share: Shard) -> Iterator[tuple[int, tuple[Change, ...]]]:

@@ -222,6 +222,7 @@ def _effects(
             mine,
             card.probabilities(mine),
             card.threshold,
+            card.quantity != "score",
             chance.p_value(kind_of(change), mine),
             plan.job.config.alpha,
             motif,

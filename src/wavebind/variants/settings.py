@@ -40,6 +40,8 @@ class VariantConfig(Settings):
         Fraction of bound windows to expect; that of the validation split by default.
     seed : int
         Decides the null distribution.
+    length : int or None
+        Window length in base pairs, of a model of LS-GKM; another model has its own.
     """
 
     step: Annotated[int, Field(ge=1)] = 8
@@ -51,6 +53,7 @@ class VariantConfig(Settings):
     sample: str | None = None
     prevalence: float | None = None
     seed: Annotated[int, Field(ge=0)] = 0
+    length: Annotated[int, Field(ge=16)] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

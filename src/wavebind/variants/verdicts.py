@@ -109,6 +109,7 @@ def judge(
     logits: NDArray[np.float64],
     probabilities: NDArray[np.float64],
     threshold: float,
+    known: bool,
     p: float,
     alpha: float,
     motif: int,
@@ -124,6 +125,9 @@ def judge(
         Of them.
     threshold : float
         A probability at or above this is a site.
+    known : bool
+        Whether they are probabilities, or values that a model predicts; a score without a scale is
+        not given as one.
     p : float
         NaN without a null: then every difference counts.
     alpha : float
@@ -148,8 +152,8 @@ def judge(
         alt=alt,
         ref_centred=ref_centred,
         alt_centred=alt_centred,
-        ref_probability=float(probabilities[0]),
-        alt_probability=float(probabilities[1]),
+        ref_probability=float(probabilities[0]) if known else math.nan,
+        alt_probability=float(probabilities[1]) if known else math.nan,
         p=p,
         verdict=verdict,
         motif=motif,

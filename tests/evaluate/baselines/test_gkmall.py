@@ -5,9 +5,9 @@ from helpers import MOTIF
 from wavebind.core.errors import InputError
 from wavebind.datasets.dataset import balanced_sample, open_dataset
 from wavebind.evaluate.baselines.gkmall import GkmAll, solve_svm
-from wavebind.evaluate.baselines.gkmkernel import GkmKernel, estimated_weights, transform
 from wavebind.genome.sequences import reverse_complement, to_codes, to_letters
 from wavebind.metrics.binary import ranking_metrics
+from wavebind.models.networks.gkmkernel import GkmKernel, estimated_weights, transform
 
 RNG = np.random.default_rng(2)
 CODES = RNG.integers(0, 4, (30, 40)).astype(np.uint8)

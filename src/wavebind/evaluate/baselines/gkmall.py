@@ -2,7 +2,7 @@
 
 The primal problem with squared hinge loss by Newton's method (Chapelle 2007, Neural Comput.
 19:1155): windows on the wrong side of their margin solve one linear system, by conjugate gradients,
-whose product with the kernel is that of :mod:`wavebind.evaluate.baselines.gkmkernel`.
+whose product with the kernel is that of :mod:`wavebind.models.networks.gkmkernel`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from wavebind.core.events import Message, OnEvent, ignore
 from wavebind.core.files import replace_file
 from wavebind.datasets.dataset import Dataset
 from wavebind.evaluate.baselines.baseline import Baseline, Fitted
-from wavebind.evaluate.baselines.gkmkernel import GkmKernel
 from wavebind.genome.sequences import Codes
 from wavebind.metrics.binary import ranking_metrics
+from wavebind.models.networks.gkmkernel import GkmKernel
 
 __all__ = ["GkmAll", "solve_svm"]
 

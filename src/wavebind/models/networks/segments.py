@@ -51,6 +51,11 @@ class SegmentedNetwork(nn.Module, ABC):
         """Positions between two windows of :meth:`sliding`; 0 where each is scored alone."""
         return 0
 
+    @property
+    def reads_both_strands(self) -> bool:
+        """Whether a window has the same logit on either strand, so that one need not be read."""
+        return False
+
     def sliding(self, dtype: torch.dtype) -> Callable[[torch.Tensor], torch.Tensor]:
         """What gives the logits of all windows of a stretch that lie :attr:`step` positions apart.
 

@@ -11,7 +11,9 @@ That is a fraction of a second in place of one evaluation a pair.
 
 from __future__ import annotations
 
+from functools import cached_property
 from math import comb
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +21,86 @@ from numpy.typing import NDArray
 from wavebind.core.errors import InputError
 from wavebind.genome.sequences import Codes
 
-__all__ = ["GkmKernel", "estimated_weights", "transform"]
+__all__ = [
+    "FILTERS",
+    "Filter",
+    "GkmKernel",
+    "centre_weights",
+    "count_weights",
+    "estimated_weights",
+    "transform",
+]
 
 Floats = NDArray[np.float64]
 
 _CHUNK = 64
 #: Transforms are products with Hadamard matrices of this many bits at most.
 _BITS = 6
-_MAX_L = 12
+MAX_L = 12
+
+#: How a pair of l-mers is weighed; see :func:`estimated_weights` and :func:`count_weights`.
+Filter = Literal["truncated", "full", "counts"]
+FILTERS: tuple[Filter, ...] = ("truncated", "full", "counts")
 
 
-def estimated_weights(l: int = 11, k: int = 7, d: int = 3) -> Floats:  # noqa: E741
+def _check(l: int, k: int, d: int) -> None:  # noqa: E741
+    if not 1 <= k <= l <= MAX_L or not 0 <= d <= l:
+        raise InputError(
+            f"a gapped k-mer kernel has 1 <= k <= l <= {MAX_L} and 0 <= d <= l; found l {l}, k "
+            f"{k}, d {d}"
+        )
+
+
+def count_weights(l: int, k: int, d: int) -> Floats:  # noqa: E741
+    """Weight of a pair of l-mers by its mismatches: gapped k-mers that both have.
+
+    Parameters
+    ----------
+    l, k, d : int
+        As for :func:`estimated_weights`.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``float64``, shape ``(l + 1,)``: the choices of `k` among the positions that agree (Ghandi
+        et al. 2014, equation 3; ``-t 0`` of LS-GKM).
+    """
+    _check(l, k, d)
+    weights = np.array([float(comb(l - m, k)) for m in range(l + 1)])
+    weights[d + 1 :] = 0.0
+    return weights
+
+
+def centre_weights(n: int, most: int, half_life: float) -> Floats:
+    """Weights of the l-mers of a window, largest in its middle, as LS-GKM's wgkm kernels have.
+
+    Parameters
+    ----------
+    n : int
+        L-mers of the window.
+    most : int
+        Of the l-mer in the middle (option -M).
+    half_life : float
+        Distance from the middle at which the weight has halved, in base pairs (option -H).
+
+    Returns
+    -------
+    numpy.ndarray
+        ``float64``, shape ``(lmer,)``: ``floor(M exp(-ln(2) D / H) + 1)``, at most M.
+    """
+    distance = np.abs(n // 2 - np.arange(n))
+    decayed = np.floor(most * np.exp(-np.log(2) * distance / half_life) + 1)
+    weights: Floats = np.minimum(decayed, most)
+    return weights
+
+
+def estimated_weights(
+    l: int = 11,  # noqa: E741
+    k: int = 7,
+    d: int = 3,
+    *,
+    truncated: bool = True,
+) -> Floats:
     """Weight of a pair of l-mers by its mismatches: LS-GKM's default kernel.
 
     Parameters
@@ -40,23 +111,22 @@ def estimated_weights(l: int = 11, k: int = 7, d: int = 3) -> Floats:  # noqa: E
         Informative positions.
     d : int
         Largest number of mismatches with a weight.
+    truncated : bool
+        Whether the filter ends where it first becomes negative (``-t 2`` of LS-GKM, otherwise
+        ``-t 1``).
 
     Returns
     -------
     numpy.ndarray
-        ``float64``, shape ``(l + 1,)``: the estimated counts of l-mers with a truncated filter
-        (Ghandi et al. 2014, equations 4, 14 and 15; ``-t 2`` of LS-GKM), applied on both sides.
+        ``float64``, shape ``(l + 1,)``: the estimated counts of l-mers with that filter (Ghandi et
+        al. 2014, equations 4, 14 and 15), applied on both sides.
     """
-    if not 1 <= k <= l <= _MAX_L or not 0 <= d <= l:
-        raise InputError(
-            f"a gapped k-mer kernel has 1 <= k <= l <= {_MAX_L} and 0 <= d <= l; found l {l}, k "
-            f"{k}, d {d}"
-        )
+    _check(l, k, d)
     # Estimate of an l-mer's count from the counts of gapped k-mers, by mismatches (equation 14):
     # products of the inverse of the incidence of gapped k-mers and l-mers.
     filtered = np.array([_count_weight(l, k, m) for m in range(l + 1)])
     negative = np.flatnonzero(filtered < 1e-50)
-    if negative.size:
+    if negative.size and truncated:
         filtered[negative[0] :] = 0.0
     weights = np.array([_joint(filtered, l, m) for m in range(l + 1)])
     weights[d + 1 :] = 0.0
@@ -130,14 +200,29 @@ class GkmKernel:
     ----------
     l, k, d : int
         See :func:`estimated_weights`.
+    weighing : {"truncated", "full", "counts"}
+        Estimated counts of l-mers with either filter, or counts of gapped k-mers.
+    both_strands : bool
+        Whether the reverse complement of every l-mer counts, too.
     """
 
-    def __init__(self, l: int = 11, k: int = 7, d: int = 3) -> None:  # noqa: E741
-        self.l = l
-        self.weights = estimated_weights(l, k, d)
-        self._spectrum = self._eigenvalues()
+    def __init__(
+        self,
+        l: int = 11,  # noqa: E741
+        k: int = 7,
+        d: int = 3,
+        *,
+        weighing: Filter = "truncated",
+        both_strands: bool = True,
+    ) -> None:
+        self.l, self.both_strands = l, both_strands
+        if weighing == "counts":
+            self.weights = count_weights(l, k, d)
+        else:
+            self.weights = estimated_weights(l, k, d, truncated=weighing == "truncated")
 
-    def _eigenvalues(self) -> Floats:
+    @cached_property
+    def _spectrum(self) -> Floats:
         """The weight's transform, for each frequency of the table, divided by its size."""
         by_weight = np.array(
             [
@@ -192,18 +277,32 @@ class GkmKernel:
             rest >>= 2
         return turned
 
-    def norms(self, words: NDArray[np.int32]) -> Floats:
-        """Square roots of the kernel of each window with itself, shape ``(window,)``."""
+    def norms(self, words: NDArray[np.int32], places: Floats | None = None) -> Floats:
+        """Square roots of the kernel of each window with itself, shape ``(window,)``.
+
+        Parameters
+        ----------
+        words : numpy.ndarray
+            ``int32``, shape ``(window, lmer)``.
+        places : numpy.ndarray, optional
+            ``float64``, shape ``(lmer,)``: what an l-mer counts by its place; 1 by default.
+        """
         found = np.empty(len(words))
+        pairs = None
+        if places is not None:
+            pairs = places[:, None] * np.concatenate([places] * (1 + self.both_strands))
         for at in range(0, len(words), _CHUNK):
             part = words[at : at + _CHUNK]
-            other = np.concatenate([part, self.reverse_complements(part)], axis=1)
+            other = part
+            if self.both_strands:
+                other = np.concatenate([part, self.reverse_complements(part)], axis=1)
             differ = part[:, :, None] ^ other[:, None, :]
             differ = (differ | (differ >> 1)) & 0x55555555
             differ = (differ & 0x33333333) + ((differ >> 2) & 0x33333333)
             differ = (differ + (differ >> 4)) & 0x0F0F0F0F
             differ = (differ + (differ >> 8) + (differ >> 16)) & 0x1F
-            found[at : at + _CHUNK] = self.weights[differ].sum(axis=(1, 2))
+            weights = self.weights[differ]
+            found[at : at + _CHUNK] = (weights if pairs is None else weights * pairs).sum((1, 2))
         # A window of one repeated l-mer still has itself.
         return np.sqrt(np.maximum(found, np.finfo(np.float64).tiny))
 
@@ -223,11 +322,33 @@ class GkmKernel:
             ``float64``, shape ``(4 ** l,)``.
         """
         used = np.flatnonzero(coefficients)
-        weights = np.repeat(coefficients[used], words.shape[1])
+        return self.smoothed(
+            self.counts(words[used].ravel(), np.repeat(coefficients[used], words.shape[1]))
+        )
+
+    def counts(self, words: NDArray[np.int32], weights: Floats) -> Floats:
+        """How much of each l-mer there is, on the strands that count.
+
+        Parameters
+        ----------
+        words : numpy.ndarray
+            ``int32``, shape ``(lmer,)``.
+        weights : numpy.ndarray
+            ``float64``, the same shape.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``float64``, shape ``(4 ** l,)``.
+        """
         size = 4**self.l
-        counts: Floats = np.bincount(words[used].ravel(), weights, size).astype(np.float64)
-        other = self.reverse_complements(words[used]).ravel()
-        counts = counts + np.bincount(other, weights, size)
+        counts: Floats = np.bincount(words, weights, size).astype(np.float64)
+        if self.both_strands:
+            counts = counts + np.bincount(self.reverse_complements(words), weights, size)
+        return counts
+
+    def smoothed(self, counts: Floats) -> Floats:
+        """Counts of l-mers to what each l-mer shares with them, both ``float64``, ``(4 ** l,)``."""
         return transform(transform(counts) * self._spectrum)
 
     def sums(self, words: NDArray[np.int32], table: Floats) -> Floats:
