@@ -6,6 +6,8 @@ Modules without a test file of their name, and the file that tests them:
 - `demo`: test_notebook.py
 - `explanations`: test_run.py
 - `genome`: test_run.py
+- `known_alleles`: ../evaluate/test_known_alleles.py
+- `lsgkm`: ../models/test_lsgkm.py
 - `predictions`: test_run.py
 - `progress`: ../cli/test_commands.py
 - `results`: test_run.py

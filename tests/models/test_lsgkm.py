@@ -204,6 +204,14 @@ def test_it_scans_explains_and_scores_variants(tmp_path, cli):
         naive_score("gkm_esttrunc", changed), abs=1e-4
     )
     assert cells["ref_probability"] == "."
+    # deltaSVM: the scores of all words over the allele, each as a sequence by itself.
+    around = genome[201 - 6 : 200 + 6]
+    changed_around = around[:5] + alt + around[6:]
+    by_words = [
+        sum(naive_score("gkm_esttrunc", text[i : i + 6]) for i in range(6))
+        for text in (around, changed_around)
+    ]
+    assert float(cells["delta_svm"]) == pytest.approx(by_words[1] - by_words[0], abs=1e-4)
 
     (tmp_path / "w.fa").write_text(f">w\n{window}\n")
     code, out, err = cli(
@@ -266,11 +274,6 @@ def test_files_that_break_a_rule(tmp_path, content, message):
     [
         (["models", "--import", "m.model.txt"], 2, "--import needs an --out"),
         (["models", "--out", "x"], 2, "--out, --length and --force are for --import"),
-        (
-            ["train", "d", "--model", "gkm", "--out", "r"],
-            1,
-            "model 'gkm' is read from another program's model",
-        ),
     ],
 )
 def test_command_lines(tmp_path, cli, monkeypatch, arguments, code, message):
@@ -289,7 +292,10 @@ def test_a_sequence_that_is_shorter_than_a_word(tmp_path, cli):
 
 
 def test_a_network_has_its_own_length(trained, tmp_path, cli):
-    run, _ = trained
+    run, data = trained
+    code, _, err = cli("train", data, "--model", "gkm", "--out", tmp_path / "r")
+    assert code == 1
+    assert "model 'gkm' is read from another program's model" in err
     (tmp_path / "g.fa").write_text(f">chr1\n{random_dna(RNG, 400)}\n")
     code, _, err = cli("scan", run, tmp_path / "g.fa", "--out", tmp_path / "s.bw", "--length", 100)
     assert code == 1

@@ -7,4 +7,5 @@ Modules without a test file of their name, and the file that tests them:
 - `effects`: test_score.py
 - `files`: test_score.py
 - `plan`: test_score.py
+- `reservoir`: test_common.py
 """

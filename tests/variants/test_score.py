@@ -426,8 +426,8 @@ def test_odd_records_are_kept_and_counted(
         (["--set", "n_null=5"], "n_null must be 19 or more"),
         (["--set", "alpha=2"], "alpha must be below 1"),
         (["--null", "none.vcf"], r"none\.vcf: no such file"),
-        (["--haplotypes"], "has no samples, so no haplotypes"),
-        (["--set", "sample=X"], "add --haplotypes"),
+        (["--set", "haplotypes=true"], "has no samples, so no haplotypes"),
+        (["--set", "sample=X"], "add --set haplotypes=true"),
         (["--motif", "NOPE"], "motif 'NOPE' is not in JASPAR"),
         (["--motif", "no/such.meme"], "no such file"),
         (["--set", "prevalence=0"], "a prevalence lies between 0 and 1"),
@@ -477,9 +477,11 @@ def test_bad_inputs(
         tmp_path / "u.vcf", [(*row, "GT", "0|1") for row in (rows[3], rows[0])], head
     )
     assert "lies before the record above it; haplotypes need a sorted file" in err(
-        unsorted, "--haplotypes"
+        unsorted, "--set", "haplotypes=true"
     )
-    assert "has no sample 'Z'; it has S" in err(unsorted, "--haplotypes", "--set", "sample=Z")
+    assert "has no sample 'Z'; it has S" in err(
+        unsorted, "--set", "haplotypes=true", "--set", "sample=Z"
+    )
 
 
 def test_motifs_of_the_run_are_used(run_copy: tuple[Path, Path]) -> None:
@@ -521,7 +523,7 @@ def test_verdicts() -> None:
         logits = np.array([before, after, before, after])
         probabilities = 1 / (1 + np.exp(-logits))
         hits = np.zeros(2, dtype=np.float32)
-        return judge(logits, probabilities, 0.5, p, 0.05, -1, hits).verdict
+        return judge(logits, probabilities, 0.5, True, p, 0.05, -1, hits).verdict
 
     assert verdict(-1, 1) == "creates"
     assert verdict(1, -1) == "destroys"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,7 +105,11 @@ def regions_file(regions: PathLike | pd.DataFrame, folder: Path, name: str) -> P
     return path
 
 
-def variants_file(variants: PathLike | pd.DataFrame, folder: Path) -> Path:
+def variants_file(
+    variants: PathLike | pd.DataFrame,
+    folder: Path,
+    info: Mapping[str, Sequence[Any]] | None = None,
+) -> Path:
     """A VCF.
 
     Parameters
@@ -115,6 +119,8 @@ def variants_file(variants: PathLike | pd.DataFrame, folder: Path) -> Path:
         where there is one.
     folder : pathlib.Path
         Where a table is written to.
+    info : mapping, optional
+        Values of each row by the key of INFO that they get.
 
     Raises
     ------
@@ -124,12 +130,15 @@ def variants_file(variants: PathLike | pd.DataFrame, folder: Path) -> Path:
     if isinstance(variants, str | Path):
         return Path(variants)
     _columns(variants, ("chrom", "position", "ref", "alt"), "variants")
+    rows = zip(*(info or {}).values(), strict=True) if info else iter([()] * len(variants))
+    entries = [";".join(f"{k}={v}" for k, v in zip(info or {}, row, strict=True)) for row in rows]
     path = folder / "variants.vcf"
     names = variants["id"] if "id" in variants.columns else ["."] * len(variants)
     with path.open("w", encoding="utf-8") as stream:
         stream.write("##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n")
-        for row, name in zip(variants.itertuples(index=False), names, strict=True):
-            stream.write(f"{row.chrom}\t{row.position}\t{name}\t{row.ref}\t{row.alt}\t.\t.\t.\n")
+        for row, name, entry in zip(variants.itertuples(), names, entries, strict=True):
+            place = f"{row.chrom}\t{row.position}\t{name}\t{row.ref}\t{row.alt}"
+            stream.write(f"{place}\t.\t.\t{entry or '.'}\n")
     return path
 
 

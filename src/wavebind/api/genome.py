@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,6 +24,7 @@ from wavebind.datasets.dataset import Dataset, open_dataset
 from wavebind.datasets.writing import DatasetSummary
 from wavebind.models import load_model
 from wavebind.models.rundir import RunDir
+from wavebind.models.shipped import copy_shipped
 from wavebind.models.targets import target_card
 from wavebind.scan.genome import ScanSummary, scan_genome
 from wavebind.scan.merge import merge_parts
@@ -213,6 +214,14 @@ def variants(
     given = {"null": null, "haplotypes": haplotypes or None, "sample": sample, "length": length}
     # The options first: a sample among the settings needs the haplotypes.
     chosen = with_values(with_values(VariantSettings(), _given(given)), settings)
+    if chosen.common is not None:
+        copy_shipped(run)
+        regions = chosen.common_regions
+        chosen = replace(
+            chosen,
+            common=str(Path(chosen.common).absolute()),
+            common_regions=None if regions is None else str(Path(regions).absolute()),
+        )
     with scratch_folder() as folder:
         written = folder / "scored.tsv" if out is None else Path(out)
         device_out = None

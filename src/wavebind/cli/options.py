@@ -246,6 +246,7 @@ MOVED: dict[str, dict[str, str]] = {
         **_WORK,
     },
     "variants": {
+        "--haplotypes": "--set haplotypes=true",
         "--output": "--target NAME",
         "--step": "--set step=VALUE",
         "--sample": "--set sample=NAME",

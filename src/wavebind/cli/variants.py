@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -63,14 +63,14 @@ def variants(
             "surroundings), a VCF of common variants, or none. (default: shuffled)"
         ),
     ] = None,
-    haplotypes: Annotated[
-        bool,
+    truth: Annotated[
+        str | None,
         typer.Option(
-            "--haplotypes",
-            help="Put each allele among the other alleles of the sample on the same phased "
-            "haplotype; --set sample=NAME chooses the sample. (default: the first)",
+            metavar="NAME",
+            help="Measured ratio of ALT to REF, to say how well the scores agree: a key of INFO, "
+            "or a column where the variants are a table with chrom, pos, ref and alt.",
         ),
-    ] = False,
+    ] = None,
     target: Annotated[
         str | None,
         typer.Option(
@@ -88,21 +88,26 @@ def variants(
     _settings: ShowSettings = False,
 ) -> None:
     """Score variants: does an allele make or break a site? Every record is kept."""
+    from wavebind.api.known_alleles import score_known_alleles
     from wavebind.api.run import load
+    from wavebind.report.text import alleles_table
 
+    options: dict[str, Any] = {
+        "out": out,
+        "motif": motif,
+        "null": null,
+        "target": target,
+        "workers": workers,
+        "shard": shard,
+        "force": force,
+        "length": length,
+        "settings": values or (),
+    }
     with TerminalProgress() as on_event:
-        load(run, device).score_variants(
-            vcf,
-            genome,
-            out=out,
-            motif=motif,
-            null=null,
-            haplotypes=haplotypes,
-            target=target,
-            workers=workers,
-            shard=shard,
-            force=force,
-            length=length,
-            settings=values or (),
-            on_event=on_event,
+        if truth is None:
+            load(run, device).score_variants(vcf, genome, on_event=on_event, **options)
+            return
+        found = score_known_alleles(
+            run, vcf, genome, truth, device=device, on_event=on_event, **options
         )
+    typer.echo(alleles_table(found))

@@ -30,7 +30,7 @@ from wavebind.core.errors import InputError
 from wavebind.core.files import replace_file, writing_error
 from wavebind.core.versions import version
 
-__all__ = ["Arrays", "ChunkStore", "Shard", "chunks_folder"]
+__all__ = ["Arrays", "ChunkStore", "Shard", "chunks_folder", "job_fingerprint"]
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -98,9 +98,9 @@ class ChunkStore:
     def __init__(self, folder: Path, job: dict[str, Any]) -> None:
         self.folder = folder
         job = {**job, "version": version()}
-        text = json.dumps(job, indent=2, sort_keys=True, allow_nan=False) + "\n"
+        text = _as_text(job)
         #: Tells this job from every other.
-        self.fingerprint = hashlib.sha256(text.encode()).hexdigest()[:16]
+        self.fingerprint = _fingerprint(text)
         path = folder / _JOB
         if path.is_file():
             if path.read_text(encoding="utf-8", errors="replace") != text:
@@ -193,6 +193,19 @@ class ChunkStore:
             aside = Path(tempfile.mkdtemp(prefix=name, suffix=".old", dir=self.folder.parent))
             self.folder.replace(aside)
             shutil.rmtree(aside, ignore_errors=True)
+
+
+def job_fingerprint(job: dict[str, Any]) -> str:
+    """What tells a job from every other: that of the :class:`ChunkStore` of it."""
+    return _fingerprint(_as_text({**job, "version": version()}))
+
+
+def _as_text(job: dict[str, Any]) -> str:
+    return json.dumps(job, indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+
+def _fingerprint(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _difference(path: Path, job: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from wavebind.models.networks.gkm import Gkm, GkmConfig
 from wavebind.models.networks.gkmkernel import Filter
 from wavebind.wavelets.scalograms import ScalogramConfig
 
-__all__ = ["LsGkmModel", "import_lsgkm", "read_lsgkm"]
+__all__ = ["LsGkmModel", "import_lsgkm", "read_lsgkm", "write_machine"]
 
 Floats = NDArray[np.float64]
 
@@ -113,8 +113,8 @@ def read_lsgkm(path: Path) -> LsGkmModel:
     Raises
     ------
     InputError
-        If the file is not such a model, an entry is missing or is no number, or it does not have as
-        many support vectors as it says.
+        If the file is not such a model, or an entry is missing or is no number. If it does not have
+        as many support vectors as it says.
     """
     lines = read_lines(path, max_line=2 * _MAX_BASES)
     header = _read_header(path, lines)
@@ -289,6 +289,46 @@ def import_lsgkm(path: Path, out: Path, length: int | None = None, *, force: boo
             {"imported": data, "model": to_dict(model.config), "versions": versions()},
         )
     return out
+
+
+def write_machine(
+    out: Path, length: int, table: Floats, bias: float, data: Mapping[str, str]
+) -> None:
+    """Make a run of a gapped k-mer machine of the package, with LS-GKM's default kernel.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        The folder, which must not be there.
+    length : int
+        Window length in base pairs.
+    table : numpy.ndarray
+        ``float64``, shape ``(4 ** 11,)``: what each l-mer adds.
+    bias : float
+    data : mapping
+        What it was trained on.
+    """
+    config = ModelConfig(
+        length, scalogram=ScalogramConfig(encoding="onehot"), backbone="gkm", front="signal"
+    )
+    model = Classifier(config)
+    machine = model.backbone
+    if not isinstance(machine, Gkm):
+        raise TypeError("the backbone is no gapped k-mer machine")
+    with torch.no_grad():
+        machine.table.copy_(torch.from_numpy(table.astype(np.float32)))
+        machine.bias.fill_(bias)
+    card = ModelCard(
+        model=model.config,
+        thresholds=(0.0,),
+        seed=0,
+        epoch=0,
+        data=dict(data),
+        calibration=(PlattScaling(link="identity"),),
+    )
+    with replace_dir(out, marker="run.json") as folder:
+        save_model(folder / "model.safetensors", model, card)
+        write_json(folder / "run.json", {"model": to_dict(model.config), "versions": versions()})
 
 
 def _network(found: LsGkmModel, length: int) -> ModelConfig:

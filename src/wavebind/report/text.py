@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from wavebind.datasets.dataset import Dataset
     from wavebind.evaluate.benchmark import Benchmark
     from wavebind.evaluate.compare import Comparison
+    from wavebind.evaluate.known_alleles import KnownAlleles
     from wavebind.explain.learned_motifs import FoundMotif
     from wavebind.explain.run import Explained
     from wavebind.models import ModelCard
@@ -21,6 +22,7 @@ from wavebind.core.jsonfiles import read_json
 from wavebind.datasets.splits import PARTS
 
 __all__ = [
+    "alleles_table",
     "audit_table",
     "audited_table",
     "benchmark_table",
@@ -285,3 +287,22 @@ def tuned_text(found: Tuned, n_trials: int) -> str:
     if found.best is not None:
         text += f"\nbest: trial {found.best.number}, valid {found.score} {found.best.value:.4f}"
     return text
+
+
+def alleles_table(found: KnownAlleles) -> str:
+    """How well scores agree with a measurement, as aligned text."""
+    first = next(iter(found.accuracy.values()))
+    width = max(len("score"), *map(len, found.accuracy)) + 2
+    lines = [
+        f"{first.n:,} alleles measured and scored, {first.n_more:,} with more binding on ALT "
+        f"({found.scale})",
+        f"{'score':<{width}}{'direction':>9}   95 % interval     {'rank':>6}   95 % interval",
+    ]
+    for name, one in found.accuracy.items():
+        d, c = one.direction, one.correlation
+        lines.append(
+            f"{name:<{width}}{d.value:>9.4f}   {d.low:.4f} - {d.high:.4f}   {c.value:>6.3f}   "
+            f"{c.low:.3f} - {c.high:.3f}"
+        )
+    lines.append("direction: AUROC of more binding on ALT against less; rank: Spearman")
+    return "\n".join([*lines, *found.notes])

@@ -21,6 +21,7 @@ from wavebind.genome.sequences import Codes, to_codes
 from wavebind.genome.shuffling import dinucleotide_shuffle
 from wavebind.genome.tiles import few_unknown, read_codes
 from wavebind.models import load_model
+from wavebind.models.networks.gkm import Gkm
 from wavebind.models.prediction import load_selected
 from wavebind.models.rundir import RunDir
 from wavebind.models.stretches import StretchScorer
@@ -29,7 +30,14 @@ from wavebind.motifs.jaspar import find_motif
 from wavebind.motifs.pwms import Motif, best_hits, read_meme
 from wavebind.variants.alleles import Edit, allele_sequence, window_offsets
 
-__all__ = ["Change", "EffectTask", "read_motifs", "score_changes", "score_shuffled"]
+__all__ = [
+    "Change",
+    "EffectTask",
+    "delta_svm",
+    "read_motifs",
+    "score_changes",
+    "score_shuffled",
+]
 
 #: Bases of the alleles of one length that are scored at once.
 _BASES = 2**16
@@ -135,13 +143,47 @@ def score_changes(task: EffectTask, changes: Sequence[Change]) -> Arrays:
         those centred on either; NaN where too many bases are unknown, as beyond the end of a
         chromosome. ``motif`` (int64, shape
         ``(change,)``): the one with the best hit on either allele, -1 without motifs; ``hit``
-        (float32, shape ``(change, 2)``): its best hit on each, in bits.
+        (float32, shape ``(change, 2)``): its best hit on each, in bits. Of a gapped k-mer machine
+        also ``delta_svm`` (float32, shape ``(change,)``).
     """
     scorer, motifs = _load(task)
     flank = scorer.length - 1
     with open_genome(Path(task.genome), checksum=task.checksum) as genome:
         pairs = [_pair(genome, change, flank) for change in changes]
-    return _scores(scorer, motifs, pairs, task.step)
+    found = _scores(scorer, motifs, pairs, task.step)
+    machine = scorer.model.backbone
+    if isinstance(machine, Gkm):
+        found["delta_svm"] = np.array(
+            [delta_svm(machine, *pair, flank) for pair in pairs], dtype=np.float32
+        )
+    return found
+
+
+def delta_svm(machine: Gkm, ref: Codes, alt: Codes, flank: int) -> float:
+    """DeltaSVM of an allele (Lee et al. 2015, Nat. Genet. 47:955).
+
+    Parameters
+    ----------
+    machine : Gkm
+    ref, alt : numpy.ndarray
+        ``uint8``, shape ``(base,)``: each allele with `flank` bases to either side.
+    flank : int
+        At least l - 1 bases.
+
+    Returns
+    -------
+    float
+        The scores of all l-mers that hold a base of ALT, each as a sequence by itself, less those
+        that hold a base of REF. Where REF or ALT has no base, of those that span its place.
+    """
+    reach = machine.config.l - 1
+    sums = []
+    for codes in (ref, alt):
+        cut = codes[flank - reach : len(codes) - flank + reach]
+        words = np.lib.stride_tricks.sliding_window_view(cut, machine.config.l)
+        # Weights of l-mers are scores without the bias, which would tell lengths apart.
+        sums.append(float((machine.scores(words) - float(machine.bias)).sum()))
+    return sums[1] - sums[0]
 
 
 def score_shuffled(task: EffectTask, chunk: tuple[int, Sequence[Change]]) -> Arrays:

@@ -14,7 +14,7 @@ from wavebind.core.versions import version
 from wavebind.genome.vcf import VcfHeader, VcfRecord, ends_whole, with_info
 from wavebind.variants.verdicts import VERDICTS, Effect
 
-__all__ = ["COLUMNS", "VariantWriter", "output_kind", "table_columns"]
+__all__ = ["COLUMNS", "MORE", "VariantWriter", "output_kind", "table_columns"]
 
 _ENDINGS = {
     ".vcf": "vcf",
@@ -109,6 +109,22 @@ _MOTIF_INFO = (
     ("WB_ALTHIT", "Float", "Best hit of WB_MOTIF on ALT, bits"),
 )
 
+#: Columns that only some jobs have, with their entry of INFO.
+MORE: dict[str, tuple[str, str, str, Callable[[Effect], str]]] = {
+    "common_percentile": (
+        "WB_CPCT",
+        "Float",
+        "Percent of common alleles of the kind with a smaller difference than WB_DIFF, in size",
+        lambda e: _number(e.common_percentile),
+    ),
+    "delta_svm": (
+        "WB_DSVM",
+        "Float",
+        "deltaSVM: scores of the l-mers over ALT less those over REF",
+        lambda e: _number(e.delta_svm),
+    ),
+}
+
 COLUMNS = (
     "chrom",
     "position",
@@ -132,9 +148,17 @@ COLUMNS = (
 )
 
 
-def table_columns(*, several: bool) -> tuple[str, ...]:
-    """Columns of a table; of several outputs there is one more, ``label``."""
-    return (*COLUMNS[:5], "label", *COLUMNS[5:]) if several else COLUMNS
+def table_columns(*, several: bool, more: Sequence[str] = ()) -> tuple[str, ...]:
+    """Columns of a table; of several outputs there is one more, ``label``.
+
+    Parameters
+    ----------
+    several : bool
+    more : sequence of str
+        Names of :data:`MORE`, which come last.
+    """
+    columns = (*COLUMNS[:5], "label", *COLUMNS[5:]) if several else COLUMNS
+    return (*columns, *more)
 
 
 class VariantWriter:
@@ -152,6 +176,8 @@ class VariantWriter:
         Their labels.
     outputs : sequence of str
         Names of the outputs, where a table has a row for each; otherwise there is one output.
+    more : sequence of str
+        Names of :data:`MORE`, whose columns or entries there are, too.
     """
 
     def __init__(
@@ -161,8 +187,11 @@ class VariantWriter:
         header: VcfHeader,
         motifs: Sequence[str],
         outputs: Sequence[str] = (),
+        more: Sequence[str] = (),
     ) -> None:
         self._path, self._header = path, header
+        self._more = tuple(more)
+        self._info = (*_INFO, *(MORE[name] for name in more))
         self._motifs = [_word(m) for m in motifs]
         self._outputs = list(outputs)
         self._packed = name.lower().endswith((".gz", ".bgz"))
@@ -203,9 +232,11 @@ class VariantWriter:
             Of the job.
         """
         if self._table:
-            self._line("\t".join(table_columns(several=bool(self._outputs))))
+            self._line("\t".join(table_columns(several=bool(self._outputs), more=self._more)))
             return
-        entries = [(k, t, d) for k, t, d, _ in _INFO] + (list(_MOTIF_INFO) if self._motifs else [])
+        entries = [(k, t, d) for k, t, d, _ in self._info] + (
+            list(_MOTIF_INFO) if self._motifs else []
+        )
         mine = tuple(f"##INFO=<ID={key}," for key, _, _ in entries)
         for line in self._header.lines:
             # Scored before: the entries are replaced.
@@ -245,7 +276,7 @@ class VariantWriter:
         only = [None if found is None else found[0] for found in effects]
         entries = [
             f"{key}={','.join('.' if e is None else value(e) for e in only)}"
-            for key, _, _, value in _INFO
+            for key, _, _, value in self._info
         ]
         if self._motifs:
             entries += [
@@ -268,11 +299,12 @@ class VariantWriter:
     ) -> None:
         place = (record.chrom, str(record.position + 1), record.identifier, record.ref)
         label = ["."] if self._outputs else []
+        n = 13 + len(self._more)
         if not record.alts:
-            self._line("\t".join((*place, ".", *label, "no_alt", *["."] * 13)))
+            self._line("\t".join((*place, ".", *label, "no_alt", *["."] * n)))
         for alt, found, reason in zip(record.alts, effects, reasons, strict=True):
             if found is None:
-                self._line("\t".join((*place, alt, *label, reason, *["."] * 13)))
+                self._line("\t".join((*place, alt, *label, reason, *["."] * n)))
                 continue
             for k, effect in enumerate(found):
                 label = self._outputs[k : k + 1]
@@ -290,7 +322,8 @@ class VariantWriter:
             e.centred_difference,
             e.p,
         )
-        return ["scored", *map(_number, numbers), e.verdict, *self._motif_cells(e)]
+        more = [MORE[name][3](e) for name in self._more]
+        return ["scored", *map(_number, numbers), e.verdict, *self._motif_cells(e), *more]
 
 
 def _word(text: str) -> str:

@@ -8,8 +8,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from wavebind.core.errors import InputError
 from wavebind.core.filekinds import refuse_pipe
 from wavebind.core.files import sha256
@@ -28,6 +26,7 @@ from wavebind.variants.effects import (
     read_motifs,
 )
 from wavebind.variants.files import output_kind
+from wavebind.variants.reservoir import Reservoir
 from wavebind.variants.settings import VariantJob, VariantSummary
 
 __all__ = ["KINDS", "VariantPlan", "kind_of", "require_scored"]
@@ -48,6 +47,12 @@ class VariantPlan:
         run = RunDir(Path(job.run)).require_model()
         card = length_card(load_model(run.model)[1], config.length)
         self.length = card.model.length
+        #: Columns that only some jobs have; see :data:`wavebind.variants.files.MORE`.
+        self.more: tuple[str, ...] = ()
+        if config.common is not None:
+            self.more = ("common_percentile",)
+        if card.quantity == "score":
+            self.more = (*self.more, "delta_svm")
         if config.step > self.length:
             raise InputError(
                 f"a step of {config.step} bp is longer than a window, {self.length} bp"
@@ -122,7 +127,9 @@ class VariantPlan:
         left_out: Counter[str] = Counter()
         n_alleles = 0
         most = self.job.config.n_null or _MOST_NULLS
-        draws = {kind: _Reservoir(most, self.job.config.seed) for kind in KINDS}
+        draws: dict[str, Reservoir[Change]] = {
+            kind: Reservoir(most, self.job.config.seed) for kind in KINDS
+        }
         for item in self.checked(path, checker):
             n_alleles += len(item.changes)
             left_out.update(reason for reason in item.reasons if reason)
@@ -153,7 +160,9 @@ class VariantPlan:
         if path == Path(self.job.vcf):
             require_scored(path, summary)
         return summary, {
-            kind: draw.filled(self.job.config.n_null) for kind, draw in draws.items() if draw.items
+            kind: _filled(draw, self.job.config.n_null)
+            for kind, draw in draws.items()
+            if draw.items
         }
 
     @property
@@ -229,25 +238,10 @@ def kind_of(change: Change) -> str:
     return KINDS[len(change.ref) != len(change.alt)]
 
 
-class _Reservoir:
-    """A uniform sample of a stream (Vitter 1985, ACM Trans. Math. Softw. 11:37)."""
-
-    def __init__(self, size: int, seed: int) -> None:
-        self._size, self._seen = size, 0
-        self._rng = np.random.default_rng([seed, 2])
-        self.items: list[Change] = []
-
-    def offer(self, item: Change) -> None:
-        self._seen += 1
-        if len(self.items) < self._size:
-            self.items.append(item)
-        elif (at := int(self._rng.integers(self._seen))) < self._size:
-            self.items[at] = item
-
-    def filled(self, wanted: int | None) -> list[Change]:
-        """As many as were asked for, or as the file is worth; each as often as needed."""
-        size = wanted or min(_MOST_NULLS, max(_LEAST_NULLS, _NULLS_AN_ALLELE * self._seen))
-        return [self.items[i % len(self.items)] for i in range(size)]
+def _filled(draw: Reservoir[Change], wanted: int | None) -> list[Change]:
+    """As many as were asked for, or as the file is worth; each as often as needed."""
+    size = wanted or min(_MOST_NULLS, max(_LEAST_NULLS, _NULLS_AN_ALLELE * draw.n_seen))
+    return [draw.items[i % len(draw.items)] for i in range(size)]
 
 
 def _groups(items: list[Change], size: int) -> Iterator[tuple[Change, ...]]:
@@ -259,7 +253,9 @@ def _sample(job: VariantJob, header: VcfHeader) -> int | None:
     if not job.config.haplotypes:
         return None
     if not header.samples:
-        raise InputError(f"{job.vcf}: has no samples, so no haplotypes; leave out --haplotypes")
+        raise InputError(
+            f"{job.vcf}: has no samples, so no haplotypes; leave out --set haplotypes=true"
+        )
     name = job.config.sample or header.samples[0]
     if name not in header.samples:
         raise InputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -20,6 +21,7 @@ from wavebind.genome.genomes import open_genome
 from wavebind.models.results import MOTIFS, find_results
 from wavebind.models.targets import ALL
 from wavebind.variants.checks import REASONS
+from wavebind.variants.common import CommonEffects, common_effects
 from wavebind.variants.effects import Change, score_changes, score_shuffled
 from wavebind.variants.files import VariantWriter
 from wavebind.variants.plan import RECORDS_A_CHUNK, VariantPlan, kind_of, require_scored
@@ -96,8 +98,11 @@ def score_variants(
             f"--null none for none)"
         )
     with plan.store.claimed(share):
+        common = None
+        if share.count == 1:
+            common = common_effects(plan, workers, note=note, total=total, progress=progress)
         _score_all(plan, nulls, share, workers, begin, step)
-        return _assemble(plan) if share.count == 1 else None
+        return _assemble(plan, common) if share.count == 1 else None
 
 
 def _score_all(
@@ -148,10 +153,10 @@ def merge_variants(job: VariantJob) -> VariantSummary:
     """
     plan = VariantPlan(job)
     with plan.store.claimed(Shard()):
-        return _assemble(plan)
+        return _assemble(plan, common_effects(plan, WorkerPool().on(job.device)))
 
 
-def _assemble(plan: VariantPlan) -> VariantSummary:
+def _assemble(plan: VariantPlan, common: CommonEffects | None) -> VariantSummary:
     """Write the output from the chunks, in the order of the file."""
     n = len(plan.cards)
     nulls = [(kind, _by_output(plan.store.read(i), n)) for i, (kind, _) in enumerate(plan.nulls)]
@@ -162,7 +167,9 @@ def _assemble(plan: VariantPlan) -> VariantSummary:
     labels = [motif.label for motif in plan.motifs]
     names = [card.model.outputs[0] for card in plan.cards] if plan.job.output == ALL else []
     with replace_file(out) as temporary, contextlib.ExitStack() as stack:
-        writer = stack.enter_context(VariantWriter(temporary, out.name, plan.header, labels, names))
+        writer = stack.enter_context(
+            VariantWriter(temporary, out.name, plan.header, labels, names, plan.more)
+        )
         genome = stack.enter_context(
             open_genome(Path(plan.job.genome), checksum=plan.genome.checksum)
         )
@@ -185,7 +192,8 @@ def _assemble(plan: VariantPlan) -> VariantSummary:
                     logits = _by_output(found, n)[at].astype(np.float64)
                     if np.isfinite(logits[:2]).all():
                         hit = int(found["motif"][at]), found["hit"][at]
-                        mine = _effects(plan, null, change, logits, *hit)
+                        svm = float(found["delta_svm"][at]) if "delta_svm" in found else math.nan
+                        mine = _effects(plan, null, common, change, logits, *hit, svm)
                         verdicts.update(effect.verdict for effect in mine)
                         effects.append(mine)
                     else:
@@ -211,13 +219,15 @@ def _by_output(found: Arrays, n_outputs: int) -> NDArray[np.float32]:
 def _effects(
     plan: VariantPlan,
     null: Sequence[NullScores],
+    common: CommonEffects | None,
     change: Change,
     logits: NDArray[np.float64],
     motif: int,
     hits: NDArray[np.float32],
+    delta_svm: float,
 ) -> list[Effect]:
     """What an allele does to each output, from logits ``(4, output)``."""
-    return [
+    effects = [
         judge(
             mine,
             card.probabilities(mine),
@@ -229,4 +239,14 @@ def _effects(
             hits,
         )
         for card, chance, mine in zip(plan.cards, null, logits.T, strict=True)
+    ]
+    return [
+        replace(
+            effect,
+            delta_svm=delta_svm,
+            common_percentile=math.nan
+            if common is None
+            else common.percentile(change, effect.difference, k),
+        )
+        for k, effect in enumerate(effects)
     ]

@@ -42,6 +42,14 @@ class VariantConfig(Settings):
         Decides the null distribution.
     length : int or None
         Window length in base pairs, of a model of LS-GKM; another model has its own.
+    common : str or None
+        A VCF of common variants: the percentile of each effect among theirs is given. They are
+        scored once, and kept with the run.
+    common_regions : str or None
+        BED file: of the common variants only those that lie there, or so near that a window sees
+        both.
+    common_frequency : float
+        Least allele frequency of a common variant, where AF, or AC and AN, are given.
     """
 
     step: Annotated[int, Field(ge=1)] = 8
@@ -54,11 +62,16 @@ class VariantConfig(Settings):
     prevalence: float | None = None
     seed: Annotated[int, Field(ge=0)] = 0
     length: Annotated[int, Field(ge=16)] | None = None
+    common: str | None = None
+    common_regions: str | None = None
+    common_frequency: Annotated[float, Field(ge=0, le=1)] = 0.01
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.sample is not None and not self.haplotypes:
-            raise InputError("a sample is looked at for its haplotypes only; add --haplotypes")
+            raise InputError(
+                "a sample is looked at for its haplotypes only; add --set haplotypes=true"
+            )
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,10 @@ class Effect:
         The one with the best hit on either allele; -1 without motifs.
     ref_hit, alt_hit : float
         Its best hits, in bits.
+    common_percentile : float
+        Percent of common alleles with a smaller effect; NaN where none were named.
+    delta_svm : float
+        Of a gapped k-mer machine; see :func:`wavebind.variants.effects.delta_svm`.
     """
 
     ref: float
@@ -55,6 +59,8 @@ class Effect:
     motif: int
     ref_hit: float
     alt_hit: float
+    common_percentile: float = math.nan
+    delta_svm: float = math.nan
 
     @property
     def difference(self) -> float:

@@ -3,6 +3,8 @@
 Modules without a test file of their name, and the file that tests them:
 
 - `foldedscalenet`: ../test_stretches.py
+- `gkm`: ../test_lsgkm.py
+- `gkmkernel`: ../../evaluate/baselines/test_gkmall.py
 - `layers`: test_sequencenets.py
 - `localchanges`: ../../explain/test_contributions.py
 - `residual`: ../test_classifier.py

@@ -120,7 +120,18 @@ class GkmAll(Baseline):
     """A gapped k-mer SVM on every training window, both classes weighing alike.
 
     The kernel is LS-GKM's default; the loss is the squared hinge, its strength chosen on valid.
+
+    Attributes
+    ----------
+    table : numpy.ndarray
+        Once fitted, what each l-mer adds, divided later by a window's norm: ``float64``, shape
+        ``(4 ** 11,)``.
+    bias : float
+        Once fitted.
     """
+
+    table: Floats
+    bias: float
 
     def fit(self, data: Dataset, folder: Path, seed: int, on_event: OnEvent = ignore) -> Fitted:
         """Train at each strength; keep the best on valid.
@@ -161,7 +172,7 @@ class GkmAll(Baseline):
             )
             if auroc > best:
                 best, kept = auroc, (strength, len(used))
-                self._table, self._bias = table, bias
+                self.table, self.bias = table, bias
         self._keep_profiles(data, folder)
         return Fitted(
             kept[1] + 1,
@@ -176,7 +187,7 @@ class GkmAll(Baseline):
 
     def predict(self, codes: Codes) -> Floats:
         """Values of the decision function."""
-        return self._scores(codes, self._table, self._bias)
+        return self._scores(codes, self.table, self.bias)
 
     def base_scores(self, codes: Codes) -> Floats:
         """What each base adds to the decision: that of each l-mer, shared among its bases.
@@ -193,7 +204,7 @@ class GkmAll(Baseline):
         """
         kernel = self._kernel
         words = kernel.lmers(codes)
-        shares = self._table[words] / (kernel.l * kernel.norms(words)[:, None])
+        shares = self.table[words] / (kernel.l * kernel.norms(words)[:, None])
         found = np.zeros(codes.shape)
         for i in range(kernel.l):
             found[:, i : i + words.shape[1]] += shares

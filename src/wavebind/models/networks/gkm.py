@@ -2,7 +2,7 @@
 
 It is not trained here. The kernel is that of :mod:`wavebind.models.networks.gkmkernel` (Lee 2016,
 Bioinformatics 32:2196). Unless it is a radial one, all support vectors together are one table of
-what each l-mer adds, so that a window costs a look-up for each of its l-mers, and its own norm.
+what each l-mer adds. A window then costs a look-up for each of its l-mers, and its own norm.
 """
 
 from __future__ import annotations
