@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from wavebind.api.dataset import make_dataset as make_dataset
     from wavebind.api.demo import demo as demo
     from wavebind.api.demo import demo_dataset as demo_dataset
+    from wavebind.api.motif_effects import ablate as ablate
+    from wavebind.api.motif_effects import marginalize as marginalize
+    from wavebind.api.motif_effects import space as space
     from wavebind.api.run import Run as Run
     from wavebind.api.run import load as load
     from wavebind.api.scalogram import scalogram as scalogram
@@ -38,6 +41,7 @@ _lazy, __dir__, __all__ = lazy_loader.attach(
         "api.comparison": ["benchmark", "compare"],
         "api.dataset": ["audit_dataset", "make_dataset"],
         "api.demo": ["demo", "demo_dataset"],
+        "api.motif_effects": ["ablate", "marginalize", "space"],
         "api.run": ["Run", "load"],
         "api.scalogram": ["scalogram"],
         "api.training": ["train"],

@@ -8,6 +8,7 @@ Modules without a test file of their name, and the file that tests them:
 - `genome`: test_run.py
 - `known_alleles`: ../evaluate/test_known_alleles.py
 - `lsgkm`: ../models/test_lsgkm.py
+- `motif_effects`: ../explain/test_perturb.py
 - `predictions`: test_run.py
 - `progress`: ../cli/test_commands.py
 - `results`: test_run.py

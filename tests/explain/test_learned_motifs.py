@@ -186,7 +186,10 @@ def test_the_same_windows_give_the_same_motifs(learnt, trained, cli):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--method", "gradcam"], "which 'gradcam' does not give; choose one of: ig, ism"),
+        (
+            ["--method", "gradcam"],
+            "which 'gradcam' does not give; choose one of: ig, ig-cor",
+        ),
         (["--n", 0], "the number of windows must be 1 or more; found 0"),
         pytest.param(
             ["--n", 3, "--force"],

@@ -120,7 +120,17 @@ def test_explain_with_a_signal_and_films(
     rng = np.random.default_rng(5)
     path = write_bigwig(tmp_path / "s.bw", {"chr3": rng.uniform(1, 5, 400_000)})
     code, _, err = cli(
-        "explain", run, data, "--n", 2, "--method", "gradcam", "--signal", path, "--film"
+        "explain",
+        run,
+        data,
+        "--n",
+        2,
+        "--method",
+        "gradcam",
+        "--set",
+        f"signal={path}",
+        "--set",
+        "film=true",
     )
     assert code == 0, err
     written = read_json(only_result(run, EXPLANATIONS) / "signal.json")
@@ -143,10 +153,10 @@ def test_a_signal_that_is_none(run_copy: tuple[Path, Path], tmp_path: Path, cli:
     text = tmp_path / "x.bw"
     text.write_text("no bigWig at all, but long enough to be looked at\n" * 10)
     words = ["explain", run, data, "--n", 1, "--method", "gradcam"]
-    code, _, err = cli(*words, "--signal", text)
+    code, _, err = cli(*words, "--set", f"signal={text}")
     assert code == 1
     assert "bigWig" in err
-    code, _, err = cli(*words, "--signal", tmp_path / "none.bw")
+    code, _, err = cli(*words, "--set", f"signal={tmp_path / 'none.bw'}")
     assert code == 1
     assert "none.bw: no such file" in err
     assert cli("explain", run, data, "--check", "--film")[0] == 2

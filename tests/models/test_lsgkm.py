@@ -214,9 +214,7 @@ def test_it_scans_explains_and_scores_variants(tmp_path, cli):
     assert float(cells["delta_svm"]) == pytest.approx(by_words[1] - by_words[0], abs=1e-4)
 
     (tmp_path / "w.fa").write_text(f">w\n{window}\n")
-    code, out, err = cli(
-        "explain", run, tmp_path / "w.fa", "--length", 30, "--n", 1, "--split", "test"
-    )
+    code, out, err = cli("explain", run, tmp_path / "w.fa", "--length", 30, "--n", 1)
     assert code == 0, err
     assert "explained by ism" in out
     with np.load(run / "explanations" / "ism" / "w.fa-test" / "explanations.npz") as found:

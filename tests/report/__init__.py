@@ -5,6 +5,7 @@ Modules without a test file of their name, and the file that tests them:
 - `benchmark_page`: ../evaluate/test_benchmark.py
 - `choice`: test_run_page.py
 - `comparison_page`: ../evaluate/test_compare.py
+- `effect_plots`: ../explain/test_perturb.py
 - `explanation_plots`: ../explain/test_run.py
 - `films`: ../explain/test_signal.py
 - `html`: test_run_page.py

@@ -67,7 +67,7 @@ def save(
     *,
     method: str | None = None,
     n: int = 20,
-    split: str = "test",
+    split: str | None = None,
     genome: PathLike | None = None,
     signal: PathLike | None = None,
     target: str | None = None,
@@ -79,10 +79,12 @@ def save(
 ) -> tuple[Explained, Path]:
     """See :meth:`wavebind.api.run.Run.save_explanations`."""
     chosen = with_values(ExplainSettings(), settings)
-    if length is not None:
-        chosen = with_values(chosen, {"length": length})
+    given = {"length": length, "split": split, "signal": None if signal is None else str(signal)}
+    chosen = with_values(chosen, {k: v for k, v in given.items() if v is not None})
+    split, signal = chosen.split, chosen.signal
     if chosen.motif != "auto" or chosen.control is not None:
         raise UsageError("the settings motif and control are for --check")
+    _refuse_background(chosen)
     opened = _windows(data, chosen.length or own_length, genome, on_event)
     # What the method will be is known when the run is open; the bar is of the longer way.
     size = explanation_size(opened, split, n, method or "ig", chosen.n_mean)
@@ -113,6 +115,11 @@ def save(
     return explained, folder
 
 
+def _refuse_background(chosen: ExplainSettings) -> None:
+    if chosen.background != "unbound":
+        raise UsageError("the setting background is for --insert and --pair")
+
+
 def _windows(data: PathLike | Dataset, length: int, genome: Any, on_event: OnEvent) -> Dataset:
     """A dataset, or the windows of a file as one."""
     path = data.path if isinstance(data, Dataset) else Path(data)
@@ -140,7 +147,7 @@ def check(
     *,
     methods: Sequence[str] = (),
     n: int = N_CHECKED,
-    split: str = "test",
+    split: str | None = None,
     target: str | None = None,
     force: bool = False,
     device: str = "auto",
@@ -151,13 +158,16 @@ def check(
     chosen = with_values(ExplainSettings(), settings)
     if chosen.stages or chosen.n_mean is not None or chosen.film:
         raise UsageError("the settings stages, n_mean and film are not for --check")
+    if chosen.signal is not None:
+        raise UsageError("the setting signal is not for --check")
+    _refuse_background(chosen)
     return check_explanations(
         run,
         opened_dataset(data),
         methods=methods,
         motif=chosen.motif,
         control=None if chosen.control is None else Path(chosen.control),
-        part=split,
+        part=split or chosen.split,
         n=n,
         seed=chosen.seed,
         output=target,

@@ -117,6 +117,12 @@ class ExplainSettings(Settings):
         the training windows apart best.
     control : str or None
         With --check: a run that was trained on shuffled labels, for comparison.
+    split : str
+        Split of the dataset: train, valid or test.
+    signal : str or None
+        A bigWig of ChIP-seq signal: do the scores go with it, beyond a bump in the middle?
+    background : {"unbound", "shuffled"}
+        With --insert and --pair: unbound windows, or bound ones with their dinucleotides shuffled.
     length : int or None
         Window length in base pairs, of a model of LS-GKM; another model has its own.
     """
@@ -128,6 +134,9 @@ class ExplainSettings(Settings):
     film: bool = False
     motif: str = "auto"
     control: str | None = None
+    split: str = "test"
+    signal: str | None = None
+    background: Literal["unbound", "shuffled"] = "unbound"
     length: Annotated[int, Field(ge=16)] | None = None
 
 

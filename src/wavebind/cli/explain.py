@@ -11,13 +11,12 @@ from wavebind.cli.console import TerminalProgress
 from wavebind.cli.options import (
     Device,
     Force,
+    HiddenThreads,
     Length,
     RunArgument,
     Set,
     ShowSettings,
-    Split,
     Target,
-    Threads,
     names,
 )
 
@@ -43,14 +42,18 @@ def explain(
         str | None,
         typer.Option(
             help="Method: gradcam, gradcam++, layercam (maps over scale and position), ism, ig, "
-            "occlusion (scores of bases). (default: ig, or gradcam of a network on images)"
+            "ig-corrected, deepshap, occlusion (scores of bases). (default: ig, or gradcam of a "
+            "network on images)"
         ),
     ] = None,
     n: Annotated[
         int | None,
-        typer.Option("--n", help="Number of bound windows. (default: 20; with --check 200)"),
+        typer.Option(
+            "--n",
+            help="Number of windows. (default: 20; with --pair 50; with --check, --insert or "
+            "--ablate 200)",
+        ),
     ] = None,
-    split: Split = "test",
     check: Annotated[
         bool,
         typer.Option(
@@ -63,39 +66,74 @@ def explain(
         Path | None,
         typer.Option(help="Genome that regions lie on: FASTA, gzipped or not, or 2bit."),
     ] = None,
-    signal: Annotated[
-        Path | None,
+    insert: Annotated[
+        str | None,
         typer.Option(
-            help="A bigWig of ChIP-seq signal: do the scores go with it, beyond a bump in the "
-            "middle?"
+            metavar="MOTIF",
+            help="Set a motif into unbound windows instead, and give the mean change: a matrix of "
+            "JASPAR, a MEME file, or letters.",
+        ),
+    ] = None,
+    ablate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MOTIF",
+            help="Shuffle the hits of a matrix in bound windows instead, and give the mean change.",
+        ),
+    ] = None,
+    pair: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            help="Set two motifs into unbound windows instead, at every distance and orientation: "
+            "the curve of what they do together.",
         ),
     ] = None,
     target: Target = None,
     force: Force = False,
     device: Device = "auto",
-    _threads: Threads = None,
+    _threads: HiddenThreads = None,
     length: Length = None,
     values: Set = None,
     _settings: ShowSettings = False,
 ) -> None:
     """Show where the evidence for binding lies: pictures, and a score a base.
 
-    --check takes several methods, comma-separated.
+    --check takes several methods, comma-separated. Give one of --check, --insert, --ablate, --pair.
     """
     from wavebind.api.run import load
     from wavebind.core.errors import UsageError
     from wavebind.report.text import checks_text, explained_text
 
-    if check and (signal is not None or genome is not None):
-        raise UsageError("--signal and --genome are not for --check")
     count = {} if n is None else {"n": n}
+    asked = [insert is not None, ablate is not None, pair is not None, check]
+    if sum(asked) > 1:
+        raise UsageError("--check, --insert, --ablate and --pair are four questions; ask one")
+    if any(asked) and genome is not None:
+        raise UsageError("--genome is not for --check, --insert, --ablate and --pair")
     opened = load(run, device)
     with TerminalProgress() as on_event:
-        if check:
+        if any(asked[:3]):
+            from wavebind.api.motif_effects import motif_experiment
+
+            text, folder = motif_experiment(
+                run,
+                data,
+                insert=insert,
+                away=ablate,
+                pair=pair,
+                method=method,
+                target=target,
+                device=device,
+                force=force,
+                settings=values or (),
+                on_event=on_event,
+                **count,
+            )
+        elif check:
             found, folder = opened.check_explanations(
                 data,
                 methods=names(method),
-                split=split,
                 target=target,
                 force=force,
                 settings=values or (),
@@ -107,9 +145,7 @@ def explain(
             explained, folder = opened.save_explanations(
                 data,
                 method=method,
-                split=split,
                 genome=genome,
-                signal=signal,
                 length=length,
                 target=target,
                 force=force,

@@ -19,6 +19,7 @@ __all__ = [
     "DataArgument",
     "Device",
     "Force",
+    "HiddenThreads",
     "Length",
     "Out",
     "RunArgument",
@@ -57,14 +58,19 @@ def _use_threads(context: typer.Context, threads: int | None) -> int | None:
     return threads
 
 
-Threads = Annotated[
+_THREADS = typer.Option(
+    "--threads",
+    min=1,
+    callback=_use_threads,
+    help="Threads to compute with; a run repeats to the last digit with the same number only. "
+    "(default: one a processor core)",
+)
+Threads = Annotated[int | None, _THREADS]
+#: Where a command has more to show.
+HiddenThreads = Annotated[
     int | None,
     typer.Option(
-        "--threads",
-        min=1,
-        callback=_use_threads,
-        help="Threads to compute with; a run repeats to the last digit with the same number "
-        "only. (default: one a processor core)",
+        "--threads", min=1, callback=_use_threads, hidden=True, help="Threads to compute with."
     ),
 ]
 Target = Annotated[
@@ -226,6 +232,8 @@ MOVED: dict[str, dict[str, str]] = {
         "--n-mean": "--set n_mean=VALUE",
         "--motif": "--set motif=NAME",
         "--control": "--set control=RUN",
+        "--signal": "--set signal=FILE",
+        "--split": "--set split=VALUE",
     },
     "motifs": {"--output": "--target NAME"},
     "report": {"--device": "gone: nothing is computed for a page; leave it out"},

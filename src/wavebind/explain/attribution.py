@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from wavebind.core.devices import flush_denormals
 from wavebind.core.errors import InputError
-from wavebind.explain.contributions import integrated_gradients, mutagenesis, occlusion, to_onehot
+from wavebind.explain.contributions import (
+    corrected_gradients,
+    integrated_gradients,
+    mutagenesis,
+    occlusion,
+    to_onehot,
+)
+from wavebind.explain.deepshap import deep_lift_shap
 from wavebind.explain.gradcam import KINDS, default_stages, grad_cam
 from wavebind.genome.sequences import Codes
 from wavebind.models import Classifier
@@ -32,6 +39,8 @@ METHODS: dict[str, str] = {
     "layercam": "LayerCAM: each place by its own positive gradient",
     "ism": "in-silico mutagenesis: every single mutant",
     "ig": "integrated gradients through the transform",
+    "ig-corrected": "integrated gradients, less their mean over the four bases",
+    "deepshap": "DeepLIFT/SHAP against dinucleotide shuffles of the window",
     "occlusion": "a few neighbouring bases made unknown",
 }
 
@@ -57,6 +66,15 @@ class Explanation:
     base_scores: NDArray[np.float32]
     maps: NDArray[np.float32] | None = None
     contributions: NDArray[np.float32] | None = None
+
+
+#: Methods that give four numbers a base.
+_WITH_LETTERS: dict[str, Callable[[Classifier, torch.Tensor], torch.Tensor]] = {
+    "ism": mutagenesis,
+    "ig": integrated_gradients,
+    "ig-corrected": corrected_gradients,
+    "deepshap": deep_lift_shap,
+}
 
 
 def check_method(method: str) -> None:
@@ -188,7 +206,6 @@ def _explain(
         return Explanation(shared_out(maps), maps)
     if method == "occlusion":
         return Explanation(occlusion(model, batch).cpu().numpy())
-    find = mutagenesis if method == "ism" else integrated_gradients
-    contributions = find(model, batch)
+    contributions = _WITH_LETTERS[method](model, batch)
     scores = (contributions * to_onehot(batch).transpose(1, 2)).sum(dim=2)
     return Explanation(scores.cpu().numpy(), contributions=contributions.cpu().numpy())

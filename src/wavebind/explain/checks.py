@@ -26,7 +26,7 @@ from wavebind.core.errors import InputError
 from wavebind.explain.attribution import explain_windows
 from wavebind.explain.tracks import best_stretch
 from wavebind.genome.sequences import UNKNOWN, Codes, onehot
-from wavebind.metrics.binary import Estimate, estimate
+from wavebind.metrics.binary import estimate, mean_with_interval
 from wavebind.models import Classifier, build_model
 from wavebind.models.prediction import predict_logits
 from wavebind.models.strands import shift_windows
@@ -101,14 +101,6 @@ def scores_of(
     """Scores of bases of windows, ``float32``, shape ``(window, position)``."""
     batches = explain_windows(model, codes, np.arange(len(codes)), method=method, progress=progress)
     return np.concatenate([batch.base_scores for batch in batches])
-
-
-def _mean_with_interval(values: Floats, rng: np.random.Generator) -> Estimate:
-    """A mean over windows with its 95 % bootstrap interval."""
-    draws = np.array(
-        [values[rng.integers(0, len(values), len(values))].mean() for _ in range(_N_RESAMPLES)]
-    )
-    return estimate(float(values.mean()), draws)
 
 
 def _require(sites: Sites, what: str) -> None:
@@ -310,8 +302,8 @@ def faithfulness(
         }
         found[kind] = {
             "logits": {name: curve.mean(axis=0).tolist() for name, curve in curves.items()},
-            "over_random": _mean_with_interval(gain["random"], rng),
-            "over_motif": _mean_with_interval(gain["motif"], rng),
+            "over_random": mean_with_interval(gain["random"], rng),
+            "over_motif": mean_with_interval(gain["motif"], rng),
         }
     found["empty"] = float(empty)
     return found
@@ -354,7 +346,7 @@ def known_sites(scores: Scores, sites: Sites, rng: np.random.Generator) -> dict[
         sizes.append(ranking_metrics(inside, np.abs(mine))[0])
         signed.append(ranking_metrics(inside, mine)[0])
     return {
-        "auroc": _mean_with_interval(np.array(sizes), rng),
-        "auroc_signed": _mean_with_interval(np.array(signed), rng),
+        "auroc": mean_with_interval(np.array(sizes), rng),
+        "auroc_signed": mean_with_interval(np.array(signed), rng),
         "n_windows": len(sizes),
     }

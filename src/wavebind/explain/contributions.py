@@ -23,6 +23,7 @@ from wavebind.models import Classifier
 from wavebind.models.strands import both_strands, reverse_complement_batch
 
 __all__ = [
+    "corrected_gradients",
     "evaluating",
     "integrated_gradients",
     "mutagenesis",
@@ -273,6 +274,28 @@ def integrated_gradients(model: Classifier, codes: torch.Tensor) -> torch.Tensor
             if not len(waiting):
                 break
     return found.transpose(1, 2).contiguous()
+
+
+def corrected_gradients(model: Classifier, codes: torch.Tensor) -> torch.Tensor:
+    """Integrated gradients less their mean over the four bases of a position.
+
+    One-hot windows lie on a simplex, and a network is free off it: what gradients say of the
+    direction away from it is arbitrary (Majdandzic et al. 2023, Genome Biol. 24:109). The scores of
+    a window no longer add up to the rise of its logit.
+
+    Parameters
+    ----------
+    model : Classifier
+    codes : torch.Tensor
+        As for :func:`mutant_logits`.
+
+    Returns
+    -------
+    torch.Tensor
+        ``float32``, shape ``(batch, position, 4)``.
+    """
+    gradients = integrated_gradients(model, codes)
+    return gradients - gradients.mean(dim=-1, keepdim=True)
 
 
 def _captum_gradients(network: _OneHot, onehot: torch.Tensor, steps: int) -> torch.Tensor:

@@ -34,7 +34,7 @@ from wavebind.motifs.pwms import Motif, write_meme
 __all__ = ["METHODS_WITH_LETTERS", "FoundMotif", "find_motifs"]
 
 #: What clustering needs: four numbers a base.
-METHODS_WITH_LETTERS = ("ig", "ism")
+METHODS_WITH_LETTERS = ("ig", "ig-corrected", "ism", "deepshap")
 #: Seqlets of one sign that are worth clustering.
 _LEAST = 20
 #: Of what speaks against binding: bits that a pattern has at least, bits of a column that tells

@@ -39,7 +39,7 @@ Select = Literal["random", "top"]
 MAX_MEAN = 2_000
 #: Fewer where every window costs hundreds of passes through the network.
 MAX_MEAN_SLOW = 500
-_SLOW = ("ism", "ig", "occlusion")
+_SLOW = ("ism", "ig", "ig-corrected", "deepshap", "occlusion")
 _MAX_ARRAY_BYTES = 2**31
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "curves",
     "estimate",
     "evaluate",
+    "mean_with_interval",
     "ranking_metrics",
     "resamples",
 ]
@@ -208,6 +209,23 @@ def estimate(value: float, draws: Floats) -> Estimate:
     """A value with the 2.5 and 97.5 percentiles of what resampling made of it."""
     low, high = np.percentile(draws, [2.5, 97.5])
     return Estimate(float(value), float(low), float(high))
+
+
+def mean_with_interval(
+    values: Floats, rng: np.random.Generator, n_resamples: int = 1000
+) -> Estimate:
+    """A mean over windows with its 95 % bootstrap interval.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        Shape ``(window,)``.
+    rng : numpy.random.Generator
+    n_resamples : int
+    """
+    n = len(values)
+    draws = np.array([values[rng.integers(0, n, n)].mean() for _ in range(n_resamples)])
+    return estimate(float(values.mean()), draws)
 
 
 def best_threshold(labels: Integers, scores: Floats) -> float:

@@ -1,6 +1,7 @@
 """Where the results of a run lie: side by side, each under its dataset, split and method.
 
-``evaluations/NAME-SPLIT``, ``explanations/METHOD/NAME-SPLIT``, ``explanations/checks/NAME-SPLIT``
+``evaluations/NAME-SPLIT``, ``explanations/METHOD/NAME-SPLIT``, ``explanations/checks/NAME-SPLIT``,
+``explanations/insert-MOTIF/NAME-SPLIT`` and so on,
 and ``motifs/METHOD/NAME-SPLIT``, where NAME is that of the dataset. Runs of version 0.1 have one
 result of each kind, in other places; they are read where they lie.
 """
@@ -20,6 +21,7 @@ from wavebind.datasets.identity import difference
 
 __all__ = [
     "CHECKS",
+    "EFFECTS",
     "EVALUATIONS",
     "EXPLANATIONS",
     "MOTIFS",
@@ -56,6 +58,7 @@ class Kind:
 EVALUATIONS = Kind("an evaluation", "evaluations", "metrics.json", "")
 EXPLANATIONS = Kind("an explanation", "explanations", "explain.json", "explain")
 CHECKS = Kind("checks of explanations", "explanations", "checks.json", "explain")
+EFFECTS = Kind("an experiment with motifs", "explanations", "effect.json", "explain")
 MOTIFS = Kind("motifs", "motifs", "motifs.json", "motifs")
 
 

@@ -34,12 +34,14 @@ class Layer(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(inputs, width, (1, kernel), padding=(0, kernel // 2), bias=False)
         self.norm = nn.BatchNorm2d(width)
+        # A module of its own, which attribution rules are hung on.
+        self.act = nn.ReLU()
         self.pool = nn.MaxPool2d((1, pool))
         self.dropout = Dropout(dropout)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``(batch, map, 1, position)`` to as many maps as the layer has, fewer positions."""
-        y: torch.Tensor = self.dropout(self.pool(functional.relu(self.norm(self.conv(x)))))
+        y: torch.Tensor = self.dropout(self.pool(self.act(self.norm(self.conv(x)))))
         return y
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from wavebind.core.errors import InputError
 from wavebind.models.networks.dropout import Dropout
@@ -46,6 +45,8 @@ class Residual(nn.Module):
         #: Positions at either end that the output does not have.
         self.crop = 0 if padded else reach
         padding = (kernel[0] // 2, reach if padded else 0)
+        # Modules of their own, which attribution rules are hung on; they have no weights.
+        self.act1, self.act2 = nn.GELU(), nn.GELU()
         self.norm1 = nn.BatchNorm2d(width)
         self.conv1 = nn.Conv2d(
             width,
@@ -61,8 +62,8 @@ class Residual(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``(batch, map, height, position)``, as the input but for the cropped positions."""
-        y = self.conv1(functional.gelu(self.norm1(x)))
-        y = self.conv2(self.dropout(functional.gelu(self.norm2(y))))
+        y = self.conv1(self.act1(self.norm1(x)))
+        y = self.conv2(self.dropout(self.act2(self.norm2(y))))
         result: torch.Tensor = x[..., self.crop : x.shape[-1] - self.crop] + y
         return result
 

@@ -160,6 +160,7 @@ class ScaleNet(SegmentedNetwork):
         self.pool = nn.MaxPool2d((1, config.pool))
         # By another name than before the maximum came first: older weights do not fit by theirs.
         self.pooled_norm = nn.BatchNorm2d(band_width)
+        self.pooled_act = nn.GELU()
         self.join = nn.Conv2d(band_width, position_width, (bands, 1), bias=False)
         dilations = fitting_dilations(config, kept // config.pool)
         self.positions = nn.Sequential(
@@ -217,7 +218,7 @@ class ScaleNet(SegmentedNetwork):
 
     def _join(self, x: torch.Tensor) -> torch.Tensor:
         # The maximum first: what follows then has fewer positions.
-        joined: torch.Tensor = self.join(functional.gelu(self.pooled_norm(self.pool(x))))
+        joined: torch.Tensor = self.join(self.pooled_act(self.pooled_norm(self.pool(x))))
         return joined
 
     def _positions(self, x: torch.Tensor) -> torch.Tensor:
