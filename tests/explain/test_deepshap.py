@@ -51,6 +51,21 @@ def test_scores_add_up_to_the_rise_over_the_shuffles(backbone):
     np.testing.assert_allclose(sums, rise(model, CODES, 4, 5), atol=0.01)
 
 
+def test_unknown_bases_have_no_score_and_stay():
+    codes = CODES.clone()
+    codes[0, :7] = 4
+    codes[1, 20] = 4
+    model = made("scalenet")
+    found = deep_lift_shap(model, codes, n=4)
+    assert found[0, :7].abs().max() == 0
+    assert found[1, 20].abs().max() == 0
+    sums = (found * to_onehot(codes).transpose(1, 2)).sum((1, 2))
+    np.testing.assert_allclose(sums, rise(model, codes, 0, 4), atol=0.01)
+    shuffled = _shuffles(codes, 0, 4)
+    assert ((shuffled == 4) == (codes == 4)[:, None]).all()
+    assert (shuffled.sort(-1).values == codes.sort(-1).values[:, None]).all()
+
+
 def test_a_transform_that_is_not_linear_is_passed_as_a_whole():
     config = load_recipe("wavelets")
     model = build_model(

@@ -17,6 +17,7 @@ from torch import nn
 
 from wavebind.core.errors import InputError
 from wavebind.explain.contributions import evaluating, to_onehot
+from wavebind.genome.sequences import UNKNOWN
 from wavebind.genome.shuffling import dinucleotide_shuffle
 from wavebind.models import Classifier
 from wavebind.models.strands import both_strands, reverse_complement_batch
@@ -59,7 +60,8 @@ class _Network(nn.Module):
         logits = model.finish(model.run_segments(x, n - 1, n)).float()
         return logits.reshape(len(x), -1)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+        x = x * known
         features = self.begin(x) if self.whole_front else self.model.features_of_onehot(x)
         found: torch.Tensor = self.end(self.model.run_segments(features, 0, self.n - 1))
         return found
@@ -101,13 +103,16 @@ def deep_lift_shap(
         network = _Network(model).eval()
         for turned in (False, True):
             windows = reverse_complement_batch(codes) if turned else codes
+            known = (windows < UNKNOWN)[:, None].float()
             others = reverse_complement_batch(shuffled) if turned else shuffled
             with warnings.catch_warnings():
                 # It warns where scores do not add up; that is measured below, over both strands.
                 warnings.simplefilter("ignore")
                 found: torch.Tensor = attribute(
                     network,
-                    to_onehot(windows),
+                    # An unknown base is any one here, and taken out by the network.
+                    to_onehot(windows.clamp_max(3)),
+                    args=(known,),
                     references=to_onehot(others.flatten(0, 1)).view(*others.shape[:2], 4, -1),
                     hypothetical=True,
                     batch_size=_PAIRS,
@@ -121,11 +126,14 @@ def deep_lift_shap(
 
 
 def _shuffles(codes: torch.Tensor, seed: int, n: int) -> torch.Tensor:
-    """Shuffles of each window, ``(batch, n, position)``."""
+    """Shuffles of each window, ``(batch, n, position)``; unknown bases stay where they are."""
     rng = np.random.default_rng(seed)
-    rows = [
-        dinucleotide_shuffle(np.repeat(row[None], n, axis=0), rng) for row in codes.cpu().numpy()
-    ]
+    rows = []
+    for row in codes.cpu().numpy():
+        known = row < UNKNOWN
+        copies = np.repeat(row[None], n, axis=0)
+        copies[:, known] = dinucleotide_shuffle(copies[:, known], rng)
+        rows.append(copies)
     return torch.from_numpy(np.stack(rows)).to(codes.device)
 
 

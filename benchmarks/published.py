@@ -1,0 +1,271 @@
+"""The field's benchmarks: what models reach on them, and what shortcuts do.
+
+Makes a dataset of each set (five of GUE, five of FastSK, as they are handed out), trains models
+with ``wavebind compare``, and writes one page: every figure with its interval, beside shortcuts
+and published figures, and without the test windows that share a 31-mer with train. Models that
+begin with trained weights (a name behind a colon that is not ``none``) are measured on the test
+windows that those have not seen, beside all others on the same windows. What is finished is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import wavebind as wb
+from wavebind.cli.console import TerminalProgress
+from wavebind.core.events import OnEvent
+from wavebind.datasets.dataset import Dataset, open_dataset
+from wavebind.datasets.leakage import share_a_kmer
+from wavebind.datasets.seen import find_seen
+from wavebind.datasets.twins import find_twins, twin_calls
+from wavebind.genome.composition import dinucleotide_frequencies
+from wavebind.metrics.binary import best_threshold
+from wavebind.metrics.paired import Scores, compare_paired
+from wavebind.metrics.platt import fit_calibration
+
+#: Figures that were published, times 100 the MCC of GUE, and the AUROC of FastSK; with what the
+#: rows are called, and where they stand.
+PUBLISHED: dict[str, dict[str, float]] = {
+    "tf_0": {"DNABERT-2": 72.0, "NT 2500M": 66.3, "HyenaDNA": 63.0, "best small": 65.8},
+    "tf_1": {"DNABERT-2": 76.1, "NT 2500M": 68.3, "HyenaDNA": 62.1, "best small": 69.1},
+    "tf_2": {"DNABERT-2": 66.5, "NT 2500M": 58.7, "HyenaDNA": 59.7, "best small": 63.1},
+    "mouse_0": {},
+    "mouse_2": {},
+    "CTCF": {"FastSK": 0.970, "gkmSVM": 0.971, "CharCNN": 0.945},
+    "JUND": {"FastSK": 0.969, "gkmSVM": 0.968, "CharCNN": 0.932},
+    "KAT2B": {"FastSK": 0.922, "gkmSVM": 0.921, "CharCNN": 0.871},
+    "TP53": {"FastSK": 0.824, "gkmSVM": 0.807, "CharCNN": 0.778},
+    "ZZZ3": {"FastSK": 0.963, "gkmSVM": 0.962, "CharCNN": 0.937},
+}
+GUE = ("tf_0", "tf_1", "tf_2", "mouse_0", "mouse_2")
+SHARED_K = 31
+_ABOUT = (
+    "What others' benchmarks give, and what a shortcut reaches on the same windows. GUE: MCC",
+    "times 100, the threshold chosen on dev. FastSK: AUROC. Each has its 95 % interval over test",
+    "windows; of several seeds it is the mean. *Apart* leaves out the test windows that share a",
+    "31-mer with train. *Unseen* leaves out those that the package's model has seen, by sequence:",
+    "rows that begin with its weights count there alone. Seconds are those of one seed.",
+)
+_SOURCES = (
+    "Published figures are those that Zhou et al. 2024 (ICLR, DNABERT-2) and Blakely et al. 2020",
+    "(Bioinformatics 36:i857, FastSK) give. What a figure is worth, the audit's sentences tell.",
+)
+_N_RESAMPLES = 1000
+
+
+def made(folder: Path, name: str, out: Path, on_event: OnEvent) -> Dataset:
+    """The dataset of a set, made once."""
+    if not (out / "audit.json").is_file():
+        if name in GUE:
+            train, valid, test = (
+                folder / "gue" / f"{name}_{part}.csv.gz" for part in ("train", "dev", "test")
+            )
+        else:
+            train, valid = folder / "fastsk" / f"{name}.train.fasta.gz", None
+            test = folder / "fastsk" / f"{name}.test.fasta.gz"
+        wb.make_dataset(train, valid=valid, test=test, out=out, force=True, on_event=on_event)
+    return open_dataset(out)
+
+
+def dinucleotides(data: Dataset) -> tuple[Scores, float]:
+    """Logistic regression on sixteen frequencies: scores on test, and seconds."""
+    begun = time.perf_counter()
+    parts = {part: data.indices(part) for part in ("train", "valid", "test")}
+    features = {
+        part: dinucleotide_frequencies(np.asarray(data.codes[rows])) for part, rows in parts.items()
+    }
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+    model.fit(features["train"], data.labels[parts["train"]])
+    valid, test = (model.decision_function(features[part]) for part in ("valid", "test"))
+    labels = data.labels[parts["valid"]]
+    line = fit_calibration(labels, valid)
+    threshold = best_threshold(labels, line.probabilities(valid))
+    return Scores(test, line, threshold), time.perf_counter() - begun
+
+
+def measured(
+    data: Dataset, models: dict[str, list[Scores]], rows: NDArray[np.bool_]
+) -> dict[str, dict[str, Any]]:
+    """Metrics of every model on some test windows, resampled together."""
+    labels = data.labels[data.indices("test")][rows]
+    if len(np.unique(labels)) < 2:
+        return {}
+    some = {
+        name: [Scores(s.scores[rows], s.calibration, s.threshold) for s in seeds]
+        for name, seeds in models.items()
+    }
+    first = next(iter(some))
+    found = compare_paired(labels, some, first, np.random.default_rng(0), _N_RESAMPLES)
+    return {
+        name: {
+            "n_windows": len(labels),
+            "n_bound": int(labels.sum()),
+            **{
+                metric: {
+                    "value": one.metrics[metric].value,
+                    "low": one.metrics[metric].low,
+                    "high": one.metrics[metric].high,
+                    "seeds": one.seeds[metric],
+                }
+                for metric in ("mcc", "auroc", "auprc", "f1")
+            },
+        }
+        for name, one in found.items()
+    }
+
+
+def of_set(
+    data: Dataset, out: Path, models: Sequence[str], seeds: Sequence[int], on_event: OnEvent
+) -> dict[str, Any]:
+    """Every model on one set."""
+    compared = wb.compare(data, models, out, seeds=seeds, on_event=on_event).found
+    scores: dict[str, list[Scores]] = {}
+    costs: dict[str, dict[str, float]] = {}
+    shortcut, seconds = dinucleotides(data)
+    scores["dinucleotides"] = [shortcut]
+    costs["dinucleotides"] = {"weights": 17, "seconds": seconds}
+    for entry in compared.entries:
+        scores[entry.label] = entry.scores
+        costs[entry.label] = {"weights": entry.n_parameters, "seconds": entry.seconds}
+    n = len(data.indices("test"))
+    apart = ~share_a_kmer(data, "test", SHARED_K)
+    seen = find_seen(data, "test")
+    twins = find_twins(data, "test", np.random.default_rng(0))
+    twin = None
+    if twins is not None and twins.n_in_train:
+        calls = twin_calls(data, "test", twins.kept)
+        plain = fit_calibration(data.labels[data.indices("test")], calls)
+        scored = {"twins": [Scores(calls, plain, float(plain.probabilities(np.array([0.5]))[0]))]}
+        twin = {
+            "n_in_train": twins.n_in_train,
+            **measured(data, scored, np.ones(n, dtype=bool))["twins"],
+        }
+    trained = [
+        label
+        for label in scores
+        if ":" in label and not label.endswith(":none") and not label.startswith("jaspar:")
+    ]
+    return {
+        "windows": {
+            part: {
+                "bound": int((data.labels[data.indices(part)] == 1).sum()),
+                "unbound": int((data.labels[data.indices(part)] == 0).sum()),
+            }
+            for part in ("train", "valid", "test")
+        },
+        "length": data.length,
+        "all": measured(data, scores, np.ones(n, dtype=bool)),
+        "apart": measured(data, scores, apart),
+        "n_sharing": int((~apart).sum()),
+        "unseen": measured(data, scores, ~seen),
+        "n_seen": int(seen.sum()),
+        "begun_with_weights": trained,
+        "twins": twin,
+        "costs": costs,
+        "verdict": compared.audit["verdict"],
+        "seeds": list(seeds),
+    }
+
+
+def figure(entry: dict[str, Any] | None, name: str, *, plain: bool = False) -> str:
+    """A figure as it stands in the table."""
+    if not entry:
+        return "-"
+    metric, scale, digits = ("mcc", 100, 1) if name in GUE else ("auroc", 1, 3)
+    e = entry[metric]
+    text = f"{scale * e['value']:.{digits}f}"
+    if plain:
+        return text
+    return f"{text} ({scale * e['low']:.{digits}f}-{scale * e['high']:.{digits}f})"
+
+
+def page(found: dict[str, dict[str, Any]], command: str) -> str:
+    """The page, from what was measured."""
+    lines = [
+        "# The field's benchmarks",
+        "",
+        *_ABOUT,
+        "",
+        f"```console\n$ {command}\n```",
+        "",
+    ]
+    for name, one in found.items():
+        windows = one["windows"]
+        n = windows["test"]["bound"] + windows["test"]["unbound"]
+        trained = set(one["begun_with_weights"])
+        train, test = windows["train"], windows["test"]
+        lines += [
+            f"## {'GUE ' if name in GUE else 'FastSK '}{name}",
+            "",
+            f"{train['bound']:,} bound and {train['unbound']:,} unbound training windows of "
+            f"{one['length']} bp; {n:,} test windows, {test['bound']:,} bound. "
+            f"{one['n_sharing']:,} of them share a 31-mer with train, {one['n_seen']:,} were seen "
+            f"by the package's model. Seeds {', '.join(map(str, one['seeds']))}.",
+            "",
+            "| row | all test windows | apart | unseen | weights | seconds |",
+            "| --- | --- | --- | --- | --- | --- |",
+        ]
+        if one["twins"]:
+            twin = figure(one["twins"], name)
+            lines.append(f"| the opposite of the twin in train | {twin} | - | - | 0 | 0 |")
+        for label, entry in one["all"].items():
+            cost = one["costs"][label]
+            whole = "-" if label in trained else figure(entry, name)
+            apart = "-" if label in trained else figure(one["apart"].get(label), name)
+            lines.append(
+                f"| {label} | {whole} | {apart} | {figure(one['unseen'].get(label), name)} | "
+                f"{cost['weights']:,.0f} | {cost['seconds']:,.0f} |"
+            )
+        for label, value in PUBLISHED[name].items():
+            lines.append(f"| *{label}, published* | {value:g} | - | - | - | - |")
+        lines += ["", *(f"- {line}" for line in one["verdict"][:3]), ""]
+    lines += [*_SOURCES, ""]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Make the sets, compare the models, write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="with gue/ and fastsk/ as they are handed out")
+    parser.add_argument("--out", type=Path, required=True, help="datasets, runs and figures")
+    parser.add_argument("--sets", nargs="+", default=list(PUBLISHED), choices=list(PUBLISHED))
+    parser.add_argument(
+        "--models", default="jaspar,gkm-all,cnn,default:none,wavelets:none,default:factors"
+    )
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--page", type=Path, help="the page to write, of all sets in --out")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    with TerminalProgress() as on_event:
+        for name in options.sets:
+            data = made(options.folder, name, options.out / "data" / name, on_event)
+            models = options.models.split(",")
+            found = of_set(data, options.out / name, models, options.seeds, on_event)
+            path = options.out / f"{name}.json"
+            path.write_text(json.dumps(found, indent=2) + "\n")
+            for label, entry in found["all"].items():
+                print(f"{name:<8} {label:<18} {figure(entry, name)}", flush=True)
+    if options.page is not None:
+        files = [options.out / f"{name}.json" for name in PUBLISHED]
+        there = {f.stem: json.loads(f.read_text()) for f in files if f.is_file()}
+        seeds = " ".join(map(str, options.seeds))
+        command = (
+            f"python benchmarks/published.py PUBLISHED --out published --models {options.models} "
+            f"--seeds {seeds} --page docs/published.md"
+        )
+        options.page.write_text(page(there, command))
+
+
+if __name__ == "__main__":
+    main()
