@@ -15,6 +15,7 @@ Modules without a test file of their name, and the file that tests them:
 - `scalogram`: test_run.py
 - `scratch`: test_frames.py
 - `settings`: ../cli/test_commands.py
+- `studyplan`: test_study.py
 - `training`: test_run.py
 - `windows`: ../datasets/test_splitfiles.py
 """

@@ -20,6 +20,7 @@ Modules without a test file of their name, and the file that tests them:
 - `predict`: test_commands.py
 - `recipes`: test_commands.py
 - `report`: ../report/test_run_page.py
+- `run`: ../api/test_study.py
 - `scalogram`: ../wavelets/test_scalograms.py
 - `scan`: ../scan/test_genome.py
 - `train`: test_commands.py

@@ -11,6 +11,7 @@ Modules without a test file of their name, and the file that tests them:
 - `html`: test_run_page.py
 - `pictures`: ../explain/test_run.py
 - `plots`: test_run_page.py
+- `study_parts`: ../api/test_study.py
 - `text`: ../cli/test_commands.py
 - `tuning_page`: ../tune/test_search.py
 """

@@ -73,8 +73,12 @@ def test_the_page_holds_the_numbers_and_needs_nothing_else(scored):
     page = Page(html)
     for name in ("auroc", "auprc", "mcc"):
         assert f"{metrics[name]['value']:.4f}" in page.text
-    assert len(page.sources) == 4 + 2 + 6
-    assert all(source.startswith("data:image/png;base64,") for source in page.sources)
+    pictures = [source for source in page.sources if not source.startswith("#")]
+    assert len(pictures) == 4 + 2 + 6
+    assert all(source.startswith("data:image/png;base64,") for source in pictures)
+    links = {source[1:] for source in page.sources if source.startswith("#")}
+    assert links <= set(re.findall(r'id="([a-z]+)"', html))
+    assert f"AUROC) of {metrics['auroc']['value']:.3f}" in " ".join(page.text.split())
     assert "script" not in page.tags
     assert "300 windows of the test split, 150 of them bound" in " ".join(page.text.split())
     assert "://" not in re.sub(r"data:image/png;base64,[^\"]*", "", html)
@@ -94,7 +98,8 @@ def test_what_comes_from_files_is_escaped(scored):
 @pytest.mark.slow
 def test_the_page_warns(scored):
     run, data, _ = scored
-    assess(run, data, "train", device="cpu")
+    shutil.rmtree(only_result(run, EVALUATIONS))
+    assess(run, data, "valid", device="cpu")
     stored = json.loads((run / "run.json").read_text())
     stored["training"]["shuffle_labels"] = True
     (run / "run.json").write_text(json.dumps(stored))

@@ -31,6 +31,9 @@ from wavebind.cli import (
     tune,
     variants,
 )
+from wavebind.cli import (
+    run as run_command,
+)
 from wavebind.cli.console import note
 from wavebind.cli.options import MOVED
 from wavebind.core.errors import Interrupted, UsageError, WavebindError
@@ -70,6 +73,7 @@ def _root(
 
 for _module in (
     demo,
+    run_command,
     fetch,
     dataset,
     audit,

@@ -43,8 +43,17 @@ from wavebind.report.plots import (
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+from wavebind.evaluate.compare import read_comparison
+from wavebind.report.study_parts import (
+    StudyParts,
+    compared_rows,
+    count_sites,
+    in_short,
+    methods_paragraph,
+    variant_rows,
+)
 
-__all__ = ["write_report"]
+__all__ = ["StudyParts", "write_report"]
 
 MAX_EXAMPLES = 6
 MAX_MOTIFS = 8
@@ -57,6 +66,7 @@ def write_report(
     *,
     page: Path | None = None,
     evaluation: str | None = None,
+    study: StudyParts | None = None,
     force: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Path:
@@ -74,6 +84,8 @@ def write_report(
     evaluation : str, optional
         Name of the folder in ``evaluations`` that the page is about; see
         :func:`wavebind.report.choice.choose_evaluation`.
+    study : StudyParts, optional
+        What else a study has found, for the same page.
     force : bool
         Whether a page about another evaluation, or another file, is replaced.
     progress : callable, optional
@@ -107,8 +119,15 @@ def write_report(
 
     checks = choose_result(run, CHECKS, chosen)
     motifs = choose_result(run, MOTIFS, chosen, METHODS)
+    comparison = None if study is None else read_comparison(study.comparison)
     html = render_page(
         "report.html",
+        in_short=in_short(metrics, comparison, None if motifs is None else motifs.found),
+        comparison=None if comparison is None else compared_rows(comparison),
+        variants=None if study is None else variant_rows(study.variants),
+        sites=None if study is None else count_sites(study.sites),
+        commands=() if study is None else study.commands,
+        methods=methods_paragraph(card, metrics, data.description, comparison),
         title=_title(card, chosen),
         made_from=_made_from(chosen),
         trained_on=str(card.data.get("path", "not known")),
