@@ -85,6 +85,10 @@ def test_links_and_modules_in_the_documents_exist(path: Path) -> None:
     assert not missing
 
 
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 80
+
+
 def test_no_sentence_of_the_readme_is_long() -> None:
     assert not long_sentences((ROOT / "README.md").read_text(encoding="utf-8"))
 
