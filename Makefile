@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: demo test test-all lint bench clean
+.PHONY: demo test test-all lint docs bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/wavebind demo --out $(OUT) --force
@@ -24,6 +24,9 @@ lint: $(VENV)/.installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 bench: $(VENV)/.installed-test
 	$(BIN)/python benchmarks/scalograms.py
 
@@ -36,6 +39,10 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
 	$(PIP) install -q -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed $(SOURCES)
+	$(PIP) install -q -c constraints.txt -e '.[docs]'
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/bin/python $(SOURCES)

@@ -1,6 +1,6 @@
 """Write docs/tutorials/first_run.ipynb, executed.
 
-    pip install -c constraints.txt '.[docs]'
+    pip install -c constraints.txt '.[notebook]'
     python scripts/make_notebook.py
 
 The cells are those of tests/api/test_notebook.py: what the notebook shows is what the tests run.

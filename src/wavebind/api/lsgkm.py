@@ -17,6 +17,8 @@ def import_model(
 ) -> str:
     """Make a run of a model of LS-GKM.
 
+    Raises what :func:`wavebind.models.lsgkm.import_lsgkm` does.
+
     Parameters
     ----------
     model : path
@@ -33,8 +35,6 @@ def import_model(
     -------
     str
         What was read, in a sentence.
-
-    Raises what :func:`wavebind.models.lsgkm.import_lsgkm` does.
     """
     folder = import_lsgkm(Path(model), Path(out), length, force=force)
     card = load_model(RunDir(folder).model)[1]

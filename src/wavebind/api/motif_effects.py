@@ -38,6 +38,8 @@ def marginalize(
 ) -> MotifEffect:
     """Set a motif into backgrounds: the mean change of the logit, beside shuffles of the motif.
 
+    Raises what :func:`wavebind.explain.motif_effects.insert_motif` does.
+
     Parameters
     ----------
     run : path
@@ -48,8 +50,6 @@ def marginalize(
     on_event : callable
     **options
         Of :class:`wavebind.explain.motif_effects.EffectOptions`.
-
-    Raises what :func:`wavebind.explain.motif_effects.insert_motif` does.
     """
     return insert_motif(
         Path(run), opened_dataset(data), motif, EffectOptions(**options),

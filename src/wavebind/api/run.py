@@ -157,6 +157,8 @@ class Run:
     ) -> Metrics:
         """Score the run on one split, and keep metrics and scores in the run.
 
+        Raises what :func:`wavebind.evaluate.assess.assess` does.
+
         They lie in ``evaluations/NAME-SPLIT``; see :attr:`Metrics.folder`.
 
         Parameters
@@ -172,8 +174,6 @@ class Run:
         -------
         Metrics
             With 95 % intervals, beside the shortcut audit of the same windows.
-
-        Raises what :func:`wavebind.evaluate.assess.assess` does.
         """
         opened = opened_dataset(data)
         return Metrics(
@@ -223,6 +223,8 @@ class Run:
     def save_explanations(self, data: PathLike | Dataset, **options: Any) -> tuple[Explained, Path]:
         """Explain bound windows of a dataset, and keep scores and pictures in the run.
 
+        Raises what :func:`wavebind.explain.run.explain_run` does.
+
         Parameters
         ----------
         data : path or Dataset
@@ -239,8 +241,6 @@ class Run:
         -------
         tuple of Explained and pathlib.Path
             What was found, and the folder of the run that it is kept in.
-
-        Raises what :func:`wavebind.explain.run.explain_run` does.
         """
         return explanations.save(self.path, self.length, data, device=self.device, **options)
 
@@ -281,6 +281,8 @@ class Run:
     ) -> list[LearnedMotif]:
         """Find the motifs that the network has learnt, and keep them in the run.
 
+        Raises what :func:`wavebind.explain.learned_motifs.find_motifs` does.
+
         Parameters
         ----------
         data : path or Dataset
@@ -294,8 +296,6 @@ class Run:
         target : str, optional
         force : bool
             Whether motifs of the same windows with other options are replaced.
-
-        Raises what :func:`wavebind.explain.learned_motifs.find_motifs` does.
         """
         return explanations.learnt_motifs(
             self.path,
@@ -367,6 +367,8 @@ class Run:
     ) -> Path:
         """Write one HTML page about the run, which must have been evaluated.
 
+        Raises what :func:`wavebind.report.run_page.write_report` does.
+
         Parameters
         ----------
         page : path, optional
@@ -375,8 +377,6 @@ class Run:
             The one of several that the page is about: the name of its folder in ``evaluations``.
         force : bool
             Whether a page about another evaluation, or another file, is replaced.
-
-        Raises what :func:`wavebind.report.run_page.write_report` does.
         """
         chosen = choose_evaluation(self.path, self.card, evaluation)
         on_event(Message(f"the page is about {chosen.words()}"))
