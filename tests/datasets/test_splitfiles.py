@@ -119,9 +119,9 @@ def test_test_windows_are_kept_whatever_train_holds(tmp_path, cli):
     assert sum(data.description["dropped"].values()) == 2
 
 
-def test_metrics_without_the_windows_that_are_in_train(tmp_path, trained, cli):
+def test_metrics_without_the_windows_that_are_in_train(tmp_path, run_copy, cli):
     """Every metric again, on the windows that share no 40-mer, equals that of those alone."""
-    run, _ = trained
+    run, _ = run_copy
     rows = planted_rows(150)
     parts = {p: [(r[5], r[3]) for r in rows if r[4] == p] for p in ("train", "valid", "test")}
     mixed = [*parts["test"][:80], *parts["train"][:20]]
