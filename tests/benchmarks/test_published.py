@@ -32,6 +32,7 @@ def folder(tmp_path):
     return tmp_path / "sets"
 
 
+@pytest.mark.slow
 def test_figures_and_page(folder, tmp_path):
     out = call(
         "published.py", folder, "--out", tmp_path / "out", "--sets", "tf_0", "TP53", "--models",

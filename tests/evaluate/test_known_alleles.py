@@ -55,6 +55,7 @@ def files(tmp_path: Path, alleles, run_copy) -> tuple[Path, Path, Path]:
     return run, tmp_path / "g.fa", tmp_path / "v.vcf"
 
 
+@pytest.mark.slow
 def test_a_run_a_matrix_and_gapped_kmers_on_the_same_alleles(files, alleles, tmp_path, cli):
     run, genome, vcf = files
     code, out, err = cli(
@@ -92,7 +93,7 @@ def test_a_run_a_matrix_and_gapped_kmers_on_the_same_alleles(files, alleles, tmp
     assert again.splitlines()[1:5] == out.splitlines()[1:5]
 
 
-def test_without_the_training_windows_there_is_a_note(files, tmp_path, cli):
+def test_without_the_training_windows_there_is_a_note(files, alleles, tmp_path, cli):
     run, genome, vcf = files
     model, card = load_model(run / "model.safetensors")
     save_model(run / "model.safetensors", model, replace(card, data={"path": "/nowhere"}))
@@ -103,6 +104,14 @@ def test_without_the_training_windows_there_is_a_note(files, tmp_path, cli):
     assert code == 0, err
     assert "no gapped k-mer machine stands beside the run: its training windows are not at" in out
     assert "matrix MA0139.1" in out
+    assert "80 alleles measured and scored, 40 with more binding on ALT" in out
+    header, *lines = (tmp_path / "s.tsv").read_text().splitlines()
+    rows = [dict(zip(header.split("\t"), line.split("\t"), strict=True)) for line in lines]
+    scores = [float(row["difference"]) for row in rows]
+    truth = np.array([value for *_, value in alleles[1]])
+    found = json.loads((tmp_path / "s.tsv.truth.json").read_text())["accuracy"]["this run"]
+    assert found["direction"]["value"] == pytest.approx(roc_auc_score(truth > 0, scores))
+    assert found["correlation"]["value"] == pytest.approx(spearmanr(truth, scores)[0])
 
 
 @pytest.mark.parametrize(

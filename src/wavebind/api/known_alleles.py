@@ -24,6 +24,7 @@ from wavebind.evaluate.known_alleles import (
     KnownAlleles,
     allele_accuracy,
     read_truth,
+    require_both,
     truth_of,
 )
 from wavebind.genome.vcf import info_values, read_records
@@ -134,6 +135,10 @@ def score_known_alleles(
                 )
             key, vcf = _KEY, variants_file(variants, scratch, {_KEY: variants[truth].tolist()})
         measured = read_truth(Path(str(vcf)), key)
+        places = list(measured)
+        scale = truth_of(np.array([measured[place] for place in places]))
+        # Before anything is trained or scored.
+        require_both(scale.values)
         data, notes = _training_windows(folder)
         own_motif = motif
         if data is not None and motif is None:
@@ -142,7 +147,6 @@ def score_known_alleles(
             Path(run), Path(str(vcf)), genome, out=out, motif=motif, device=device,
             on_event=on_event, **options,
         )  # fmt: skip
-        places = list(measured)
         scores = {"this run": _differences(Path(out), places)[0]}
         plain = {k: v for k, v in options.items() if k in ("workers", "haplotypes", "sample")}
         rival = Path(run) if data is None else _machine(Path(run), folder, data, on_event)
@@ -163,10 +167,8 @@ def score_known_alleles(
                 scores["gapped k-mers"] = machine
         if own_motif is None:
             notes = (*notes, "no matrix was named (--motif), so that none stands beside it")
-        accuracy = allele_accuracy(
-            scores, found := truth_of(np.array([measured[p] for p in places]))
-        )
-    result = KnownAlleles(found.scale, accuracy, notes)
+        accuracy = allele_accuracy(scores, scale)
+    result = KnownAlleles(scale.scale, accuracy, notes)
     place = Path(f"{out}.truth.json")
     write_json(place, {"truth": truth, **to_dict(result)})
     on_event(Message(f"written: {place}"))

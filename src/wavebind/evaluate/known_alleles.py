@@ -24,6 +24,7 @@ __all__ = [
     "Truth",
     "allele_accuracy",
     "read_truth",
+    "require_both",
     "truth_of",
 ]
 
@@ -160,6 +161,29 @@ def truth_of(values: NDArray[np.float64]) -> Truth:
     return Truth(logs, "ratios of ALT to REF, above 1 where ALT binds more")
 
 
+def require_both(values: NDArray[np.float64], what: str = "measured alleles") -> int:
+    """Raise an :class:`InputError` unless enough alleles bind more with ALT, and enough less.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        ``float64``, shape ``(allele,)``: above 0 where ALT binds more.
+    what : str
+        How the message names them.
+
+    Returns
+    -------
+    int
+        Those that bind more.
+    """
+    more, less = int((values > 0).sum()), int((values < 0).sum())
+    if min(more, less) < LEAST:
+        raise InputError(
+            f"{more:,} {what} bind more with ALT and {less:,} less; a verdict needs {LEAST} of each"
+        )
+    return more
+
+
 def allele_accuracy(
     scores: Mapping[str, NDArray[np.float64]], truth: Truth, seed: int = 0
 ) -> dict[str, AlleleAccuracy]:
@@ -183,12 +207,7 @@ def allele_accuracy(
     for values in scores.values():
         known &= np.isfinite(values)
     measured = truth.values[known]
-    more, less = int((measured > 0).sum()), int((measured < 0).sum())
-    if min(more, less) < LEAST:
-        raise InputError(
-            f"{more:,} measured and scored alleles bind more with ALT and {less:,} less; a verdict "
-            f"needs {LEAST} of each"
-        )
+    more = require_both(measured, "measured and scored alleles")
     directed = measured != 0
     found = {}
     for name, values in scores.items():
