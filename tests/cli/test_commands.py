@@ -355,3 +355,16 @@ def test_the_auroc_against_each_background(cli, run_copy, tmp_path):
         assert f"(against {kind} windows alone)" in out
     assert cli("report", run_copy[0])[0] == 0
     assert "Against each background" in (run_copy[0] / "report.html").read_text()
+
+
+def test_commands_say_what_comes_next(tmp_path, table, run_copy, cli):
+    """On stderr, and the command that is named exists with these arguments."""
+    _, out, err = cli("dataset", table, "--out", tmp_path / "d")
+    assert f"next: wavebind train {tmp_path / 'd'} --out {tmp_path / 'd'}-run" in err
+    assert "next:" not in out
+    run, data = run_copy
+    _, out, err = cli("evaluate", run, data)
+    assert f"next: wavebind motifs {run} {data}" in err
+    _, out, err = cli("explain", run, data, "--n", 1, "--set", "n_mean=2", "--method", "occlusion")
+    assert f"next: wavebind report {run}" in err
+    assert "next:" not in out

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from wavebind.core.events import Event
 
-__all__ = ["TerminalProgress", "note", "progress_words"]
+__all__ = ["TerminalProgress", "next_step", "note", "progress_words"]
 
 #: Seconds between two lines about progress where stderr is no terminal.
 _EVERY = 60.0
@@ -22,6 +22,19 @@ _EVERY = 60.0
 def note(text: str) -> None:
     """Say something to the person at the terminal, on stderr."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def next_step(*words: object) -> None:
+    """Say, on stderr, which command usually comes next.
+
+    Parameters
+    ----------
+    *words
+        Of the command, without ``wavebind``.
+    """
+    import shlex
+
+    note(f"next: {shlex.join(['wavebind', *map(str, words)])}")
 
 
 class TerminalProgress:

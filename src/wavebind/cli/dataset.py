@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wavebind.cli.console import TerminalProgress
+from wavebind.cli.console import TerminalProgress, next_step
 from wavebind.cli.options import Force, Out, Set, ShowSettings
 
 __all__ = ["register"]
@@ -119,3 +119,4 @@ def dataset(
     if data is not None:
         typer.echo(audited_table(data))
         typer.echo(f"written: {out}")
+        next_step("train", out, "--out", f"{out}-run")

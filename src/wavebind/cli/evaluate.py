@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from wavebind.cli.console import TerminalProgress
+from wavebind.cli.console import TerminalProgress, next_step
 from wavebind.cli.options import (
     DataArgument,
     Device,
@@ -43,3 +43,4 @@ def evaluate(
         )
     typer.echo(repr(metrics))
     typer.echo(f"written: {metrics.folder}")
+    next_step("motifs", run, data)

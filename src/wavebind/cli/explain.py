@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wavebind.cli.console import TerminalProgress
+from wavebind.cli.console import TerminalProgress, next_step
 from wavebind.cli.options import (
     Device,
     Force,
@@ -156,3 +156,4 @@ def explain(
             text = explained_text(explained)
     typer.echo(text)
     typer.echo(f"written: {folder}")
+    next_step("report", run)

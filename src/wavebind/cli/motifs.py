@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wavebind.cli.console import TerminalProgress
+from wavebind.cli.console import TerminalProgress, next_step
 from wavebind.cli.options import (
     DataArgument,
     Device,
@@ -60,3 +60,4 @@ def motifs(
             on_event=on_event,
         )
     typer.echo(motifs_table([motif.found for motif in found]))
+    next_step("explain", run, data)

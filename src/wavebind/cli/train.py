@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wavebind.cli.console import TerminalProgress
+from wavebind.cli.console import TerminalProgress, next_step
 from wavebind.cli.options import (
     DataArgument,
     Device,
@@ -94,3 +94,4 @@ def train(
         # Of several processes, the first one says how it went.
         typer.echo(kept_words(run.card))
         typer.echo(f"written: {out}")
+        next_step("evaluate", out, data)
