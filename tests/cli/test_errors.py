@@ -214,3 +214,16 @@ def test_too_many_panels_and_letters_that_are_not(cli, tmp_path):
         cli("scalogram", "HELLOWORLD", "--out", tmp_path / "p.png"), "letters are not nucleotides"
     )
     check(cli("scalogram", "no/such.fa", "--out", tmp_path / "p.png"), "no such file")
+
+
+@pytest.mark.parametrize(
+    ("command", "again"),
+    [("train", "wavebind train d --out r --resume"), ("run", "wavebind run d --out r")],
+)
+def test_what_goes_on_is_named_with_options_that_the_command_has(capsys, command, again):
+    from wavebind.cli.main import _stopped
+    from wavebind.core.errors import Interrupted
+
+    stopped = Interrupted("two epochs are kept", "--resume")
+    assert _stopped(stopped, [command, "d", "--out", "r"]) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == f"go on with: {again}"

@@ -148,7 +148,7 @@ def _stopped(interrupt: KeyboardInterrupt, arguments: list[str]) -> int:
     """Say what was kept of work that was stopped, and how to go on."""
     if isinstance(interrupt, Interrupted):
         again = [*arguments]
-        if interrupt.option and interrupt.option not in again:
+        if interrupt.option and interrupt.option not in again and _has(again, interrupt.option):
             # What goes on is not to be begun anew.
             again = [word for word in again if word != "--force"] + [interrupt.option]
         note(f"wavebind: stopped; {interrupt.kept}")
@@ -156,6 +156,12 @@ def _stopped(interrupt: KeyboardInterrupt, arguments: list[str]) -> int:
     else:
         note("wavebind: stopped; nothing was written")
     return 130
+
+
+def _has(arguments: list[str], option: str) -> bool:
+    """Whether a command has an option; a study goes on by itself, and has none for it."""
+    found = getattr(typer.main.get_command(app), "commands", {}).get(arguments[0])
+    return found is not None and any(option in parameter.opts for parameter in found.params)
 
 
 def _moved(arguments: list[str]) -> str:
