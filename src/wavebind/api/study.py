@@ -54,7 +54,7 @@ class Step:
     command: tuple[str, ...]
     minutes: float
     result: Path
-    do: Callable[[OnEvent], None] = field(repr=False)
+    do: Callable[[OnEvent], object] = field(repr=False)
 
     @property
     def line(self) -> str:
@@ -148,7 +148,7 @@ def plan_study(
             ),
             0.3 + choices.n_peaks / 20_000,
             data / "audit.json",
-            lambda say: _made(
+            lambda say: (
                 make_dataset(
                     peaks=peaks, genome=genome, background=background, accessible=accessible,
                     settings=settings, seed=seed, out=data, force=data.exists(), on_event=say,
@@ -170,7 +170,7 @@ def plan_study(
             ("wavebind", "evaluate", str(run), str(data), "--device", device),
             0.5,
             run / "evaluations" / "data-test" / EVALUATIONS.marker,
-            lambda say: _made(Run(run, device).evaluate(data, on_event=say)),
+            lambda say: Run(run, device).evaluate(data, on_event=say),
         ),
         Step(
             "compare",
@@ -179,7 +179,7 @@ def plan_study(
              str(folder / "compare")),
             1 + choices.n_peaks / 2_000,
             folder / "compare" / "comparison.json",
-            lambda say: _made(compare(data, _BASELINES, folder / "compare", on_event=say)),
+            lambda say: compare(data, _BASELINES, folder / "compare", on_event=say),
         ),
         Step(
             "motifs",
@@ -187,7 +187,7 @@ def plan_study(
             ("wavebind", "motifs", str(run), str(data), "--device", device),
             2,
             run / "motifs" / "ig" / "data-test" / MOTIFS.marker,
-            lambda say: _made(Run(run, device).motifs(data, on_event=say)),
+            lambda say: Run(run, device).motifs(data, on_event=say),
         ),
         Step(
             "explain",
@@ -196,7 +196,7 @@ def plan_study(
              device),
             1.5,
             run / "explanations" / "ig" / "data-test" / EXPLANATIONS.marker,
-            lambda say: _made(Run(run, device).save_explanations(data, n=_EXPLAINED, on_event=say)),
+            lambda say: Run(run, device).save_explanations(data, n=_EXPLAINED, on_event=say),
         ),
     ]  # fmt: skip
     if variants is not None:
@@ -209,7 +209,7 @@ def plan_study(
                  str(scored), "--device", device),
                 0.5 + count_alleles(Path(variants)) / 15_000,
                 scored,
-                lambda say: _made(
+                lambda say: (
                     Run(run, device).score_variants(variants, genome, out=scored, on_event=say)
                 ),
             )
@@ -224,7 +224,7 @@ def plan_study(
                  str(sites), "--device", device),
                 1 + choices.n_bases / 25e6,
                 sites,
-                lambda say: _made(
+                lambda say: (
                     Run(run, device).scan(genome, out=track, peaks=sites, on_event=say)
                 ),
             )
@@ -337,7 +337,3 @@ def _train(data: Path, run: Path, seed: int, device: str, say: OnEvent) -> None:
         train(open_dataset(data), run, resume=True, device=device, on_event=say)
     else:
         train(open_dataset(data), run, seed=seed, device=device, on_event=say)
-
-
-def _made(_: object) -> None:
-    """What a step returns is read from its files."""

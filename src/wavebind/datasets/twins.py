@@ -128,7 +128,7 @@ def find_twins(data: Dataset, part: str, rng: np.random.Generator) -> Twins | No
         n_in_train = int((opposite > 0).sum()) if crossed else 0
         mcc = None
         if n_in_train:
-            mcc = evaluate(labels, twin_calls(data, part, kept), 0.5, rng, _N_RESAMPLES)["mcc"]
+            mcc = evaluate(labels, _opposite(in_train), 0.5, rng, _N_RESAMPLES)["mcc"]
         return Twins(
             kept=kept,
             n_windows=len(mine),
@@ -159,6 +159,11 @@ def twin_calls(data: Dataset, part: str, kept: str = "dinucleotides") -> NDArray
     """
     group = _groups(data, kept)
     in_train = _counts(data, group)[group[data.indices(part)], 0]
+    return _opposite(in_train)
+
+
+def _opposite(in_train: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Calls from the unbound and bound training windows of each window's composition."""
     calls: NDArray[np.float64] = np.sign(in_train[:, 0] - in_train[:, 1]).astype(np.float64)
     return calls
 

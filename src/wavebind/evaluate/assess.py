@@ -233,7 +233,9 @@ def _assess_one(
         "calibration_floor": to_dict(calibration_floor(scores, rng.spawn(1)[0]))
         if probabilities
         else None,
-        "without_shared": _without_shared(data, part, labels, scores, threshold, stream),
+        "without_shared": _without_shared(data, part, labels, scores, threshold, stream)
+        if audited["leakage"] and audited["leakage"]["n_sharing"]
+        else None,
         "auroc_by_background": _by_background(data, data.indices(part), labels, scores, rng),
         **{key: audited[key] for key in _AUDITED},
     }
@@ -248,10 +250,8 @@ def _without_shared(
     rng: np.random.Generator,
 ) -> dict[str, Any] | None:
     """Every metric of the windows that share no long k-mer with a training window."""
-    if part == "train":
-        return None
     kept = ~share_a_kmer(data, part)
-    if kept.all() or not 0 < labels[kept].sum() < kept.sum():
+    if not 0 < labels[kept].sum() < kept.sum():
         return None
     return {
         "k": min(SHARED_K, data.length),
