@@ -141,6 +141,22 @@ def test_what_cannot_be_measured(files, alleles, tmp_path, cli, monkeypatch, arg
 
 
 @pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--shard", "1/2"], "--truth needs all alleles at once; leave out --shard"),
+        (["--target", "all"], "--truth is for one output; choose one with --target NAME"),
+        (["--out", "/dev/stdout"], "is a device or a pipe, and --truth reads the scores again"),
+    ],
+)
+def test_what_leaves_no_scores_to_read(files, tmp_path, cli, options, message):
+    out = [] if "--out" in options else ["--out", tmp_path / "o.tsv"]
+    code, _, err = cli(
+        "variants", files[0], files[2], "--genome", files[1], "--truth", "LR", *out, *options
+    )
+    assert (code, message in " ".join(err.split())) == (2, True), err
+
+
+@pytest.mark.parametrize(
     ("values", "expected", "words"),
     [
         ([-1.0, 0, 2], [-1, 0, 2], "log ratios"),

@@ -149,6 +149,11 @@ def test_unknown_bases_are_read_as_a(tmp_path, cli):
     with_n = QUERIES[0][:10] + "N" + QUERIES[0][11:]
     expected = naive_score("gkm_esttrunc", with_n.replace("N", "A"))
     assert scores(cli, tmp_path / "run", tmp_path, [with_n]) == pytest.approx([expected], rel=2e-5)
+    _, _, err = cli("predict", tmp_path / "run", tmp_path / "q.fa")
+    assert "1 unknown bases are read as A, as LS-GKM does" in err
+    vectors = [VECTORS[0].replace("A", "N", 2), *VECTORS[1:]]
+    words = import_model(write(tmp_path, text(vectors=vectors)), tmp_path / "other")
+    assert "2 letters that are no base are read as A" in words
 
 
 def test_scores_of_ls_gkm_itself(shared_data, tmp_path, cli):

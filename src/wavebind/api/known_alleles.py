@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +12,16 @@ from numpy.typing import NDArray
 from wavebind.api import genome as on_genome
 from wavebind.api.frames import PathLike, variants_file
 from wavebind.api.scratch import scratch_folder
-from wavebind.core.errors import InputError
+from wavebind.api.settings import GivenSettings
+from wavebind.core.errors import InputError, UsageError
 from wavebind.core.events import Message, OnEvent, ignore
+from wavebind.core.filekinds import is_device
 from wavebind.core.files import read_lines
 from wavebind.core.jsonfiles import write_json
 from wavebind.core.settings import to_dict
-from wavebind.datasets.dataset import Dataset, balanced_sample, open_dataset
+from wavebind.datasets.dataset import Dataset, open_dataset
 from wavebind.evaluate.baselines.gkmall import GkmAll
+from wavebind.evaluate.baselines.matrices import JasparMatrix
 from wavebind.evaluate.known_alleles import (
     KnownAlleles,
     allele_accuracy,
@@ -31,7 +33,7 @@ from wavebind.genome.vcf import info_values, read_records
 from wavebind.models import load_model
 from wavebind.models.lsgkm import write_machine
 from wavebind.models.rundir import RunDir
-from wavebind.motifs.jaspar import choose_motif
+from wavebind.models.targets import ALL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["read_allele_table", "score_known_alleles"]
 
 _KEY = "WB_TRUTH"
+#: Settings that a run and what it is compared with have in common.
+_SHARED = ("haplotypes", "sample", "step", "max_allele", "dask")
 _Place = tuple[str, int, str, str]
 
 
@@ -121,6 +125,7 @@ def score_known_alleles(
     InputError
         If the measurement is not there, or too few alleles have one.
     """
+    _refuse(options, Path(out))
     if isinstance(variants, str | Path):
         table = read_allele_table(Path(variants))
         variants = Path(variants) if table is None else table
@@ -142,14 +147,17 @@ def score_known_alleles(
         data, notes = _training_windows(folder)
         own_motif = motif
         if data is not None and motif is None:
-            own_motif = _best_matrix(data, on_event)
+            matrix = JasparMatrix()
+            matrix.fit(data, scratch, 0, on_event)
+            own_motif = matrix.motif.identifier
         on_genome.variants(
             Path(run), Path(str(vcf)), genome, out=out, motif=motif, device=device,
             on_event=on_event, **options,
         )  # fmt: skip
         scores = {"this run": _differences(Path(out), places)[0]}
         plain = {k: v for k, v in options.items() if k in ("workers", "haplotypes", "sample")}
-        rival = Path(run) if data is None else _machine(Path(run), folder, data, on_event)
+        plain["settings"] = _of_alleles(options.get("settings") or ())
+        rival = Path(run) if data is None else _machine(Path(run), data, on_event)
         if data is not None or motif is not None:
             beside = scratch / "beside.tsv"
             if data is None:
@@ -192,19 +200,31 @@ def _training_windows(folder: RunDir) -> tuple[Dataset | None, tuple[str, ...]]:
     return None, (f"no gapped k-mer machine stands beside the run: {why}",)
 
 
-def _best_matrix(data: Dataset, on_event: OnEvent) -> str:
-    on_event(Message("trying the matrices of JASPAR on training windows"))
-    sample = partial(balanced_sample, data, np.random.default_rng(0))
-    codes = np.asarray(data.codes[data.indices("train")])
-    return choose_motif(sample, codes)[0].identifier
+def _refuse(options: Mapping[str, Any], out: Path) -> None:
+    """Raise a :class:`UsageError` for what leaves no scores of single alleles to read."""
+    if options.get("shard") is not None:
+        raise UsageError("--truth needs all alleles at once; leave out --shard")
+    if options.get("target") == ALL:
+        raise UsageError("--truth is for one output; choose one with --target NAME")
+    if is_device(out):
+        raise UsageError(f"{out}: is a device or a pipe, and --truth reads the scores again")
 
 
-def _machine(run: Path, folder: RunDir, data: Dataset, on_event: OnEvent) -> Path:
+def _of_alleles(settings: GivenSettings) -> dict[str, Any]:
+    """Of the settings those that decide which alleles are scored, and in which surroundings."""
+    pairs = (
+        settings.items()
+        if isinstance(settings, Mapping)
+        else (entry.split("=", 1) for entry in settings)
+    )
+    return {name: value for name, value in pairs if name in _SHARED}
+
+
+def _machine(run: Path, data: Dataset, on_event: OnEvent) -> Path:
     """A gapped k-mer machine trained on the run's windows; made once."""
     place = run / "gkm"
     if (place / "model.safetensors").is_file():
         return place
-    del folder
     on_event(Message("training a gapped k-mer machine on the run's windows, once"))
     machine = GkmAll()
     with scratch_folder() as scratch:

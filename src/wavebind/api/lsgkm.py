@@ -38,9 +38,10 @@ def import_model(
     """
     folder = import_lsgkm(Path(model), Path(out), length, force=force)
     card = load_model(RunDir(folder).model)[1]
-    kernel = card.training["lsgkm"]
+    kernel, n_unknown = card.training["lsgkm"], card.training["n_unknown"]
     return (
         f"{folder}: gapped k-mer machine of LS-GKM, L {kernel['l']}, k {kernel['k']}, d "
         f"{kernel['d']}, {card.training['n_vectors']:,} support vectors; windows of "
         f"{card.model.length} bp where a genome is gone along"
+        + (f"; {n_unknown:,} letters that are no base are read as A" if n_unknown else "")
     )

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -266,29 +267,48 @@ def import_lsgkm(path: Path, out: Path, length: int | None = None, *, force: boo
     """
     found = read_lsgkm(path)
     window = length or found.usual_length
-    network = _network(found, window)
-    model = Classifier(network)
-    backbone = model.backbone
-    if not isinstance(backbone, Gkm):
-        raise TypeError("the backbone is no gapped k-mer machine")
-    _fill(backbone, found)
     data = {"path": str(path.resolve()), "sha256": sha256(path)}
+    training = {
+        "lsgkm": to_dict(found.config),
+        "n_vectors": len(found.vectors),
+        "n_unknown": found.n_unknown,
+    }
+    network = _network(found, window)
+    _write_run(out, network, lambda m: _fill(m, found), data, training, force=force)
+    return out
+
+
+def _write_run(
+    out: Path,
+    config: ModelConfig,
+    fill: Callable[[Gkm], None],
+    data: Mapping[str, str],
+    training: dict[str, Any],
+    *,
+    force: bool = False,
+) -> None:
+    """A run of a machine whose numbers `fill` sets."""
+    model = Classifier(config)
+    machine = model.backbone
+    if not isinstance(machine, Gkm):
+        raise TypeError("the backbone is no gapped k-mer machine")
+    with torch.no_grad():
+        fill(machine)
     card = ModelCard(
         model=model.config,
         thresholds=(0.0,),
         seed=0,
         epoch=0,
-        data=data,
-        training={"lsgkm": to_dict(found.config), "n_vectors": len(found.vectors)},
+        data=dict(data),
+        training=training,
         calibration=(PlattScaling(link="identity"),),
     )
     with replace_dir(out, overwrite=force, marker="run.json") as folder:
         save_model(folder / "model.safetensors", model, card)
         write_json(
             folder / "run.json",
-            {"imported": data, "model": to_dict(model.config), "versions": versions()},
+            {"made_from": dict(data), "model": to_dict(model.config), "versions": versions()},
         )
-    return out
 
 
 def write_machine(
@@ -311,24 +331,12 @@ def write_machine(
     config = ModelConfig(
         length, scalogram=ScalogramConfig(encoding="onehot"), backbone="gkm", front="signal"
     )
-    model = Classifier(config)
-    machine = model.backbone
-    if not isinstance(machine, Gkm):
-        raise TypeError("the backbone is no gapped k-mer machine")
-    with torch.no_grad():
+
+    def fill(machine: Gkm) -> None:
         machine.table.copy_(torch.from_numpy(table.astype(np.float32)))
         machine.bias.fill_(bias)
-    card = ModelCard(
-        model=model.config,
-        thresholds=(0.0,),
-        seed=0,
-        epoch=0,
-        data=dict(data),
-        calibration=(PlattScaling(link="identity"),),
-    )
-    with replace_dir(out, marker="run.json") as folder:
-        save_model(folder / "model.safetensors", model, card)
-        write_json(folder / "run.json", {"model": to_dict(model.config), "versions": versions()})
+
+    _write_run(out, config, fill, data, {})
 
 
 def _network(found: LsGkmModel, length: int) -> ModelConfig:
@@ -358,18 +366,17 @@ def _fill(machine: Gkm, found: LsGkmModel) -> None:
         of_length = kernel.norms(mine, machine.place_weights(mine.shape[1]))
         for i, one, norm in zip(rows, mine, of_length, strict=True):
             words[i], norms[i] = one, norm
-    with torch.no_grad():
-        machine.bias.fill_(-found.rho)
-        if found.config.gamma > 0:
-            machine.lmers.copy_(torch.from_numpy(np.concatenate(words)))
-            machine.sizes.copy_(torch.tensor([len(w) for w in words], dtype=torch.int32))
-            machine.norms.copy_(torch.from_numpy(norms))
-            machine.coefficients.copy_(torch.from_numpy(found.coefficients))
-            return
-        weights = []
-        for one, norm, coefficient in zip(words, norms, found.coefficients, strict=True):
-            places = machine.place_weights(len(one))
-            weight = np.ones(len(one)) if places is None else places
-            weights.append(weight * (coefficient / norm))
-        table = kernel.smoothed(kernel.counts(np.concatenate(words), np.concatenate(weights)))
-        machine.table.copy_(torch.from_numpy(table.astype(np.float32)))
+    machine.bias.fill_(-found.rho)
+    if found.config.gamma > 0:
+        machine.lmers.copy_(torch.from_numpy(np.concatenate(words)))
+        machine.sizes.copy_(torch.tensor([len(w) for w in words], dtype=torch.int32))
+        machine.norms.copy_(torch.from_numpy(norms))
+        machine.coefficients.copy_(torch.from_numpy(found.coefficients))
+        return
+    weights = []
+    for one, norm, coefficient in zip(words, norms, found.coefficients, strict=True):
+        places = machine.place_weights(len(one))
+        weight = np.ones(len(one)) if places is None else places
+        weights.append(weight * (coefficient / norm))
+    table = kernel.smoothed(kernel.counts(np.concatenate(words), np.concatenate(weights)))
+    machine.table.copy_(torch.from_numpy(table.astype(np.float32)))

@@ -104,7 +104,7 @@ def score_fasta(
     if target is not None or longer == "best":
         model, card = one_target(model, card, target)
     if card.quantity == "score" and longer is None and genome is None:
-        return _score_whole(model, fasta, stream, progress)
+        return _score_whole(model, fasta, stream, note, progress)
     scorer = StretchScorer(model, bf16=precision == "auto")
     if prevalence is not None:
         card = card.at_prevalence(prevalence)
@@ -143,13 +143,17 @@ def score_fasta(
 
 
 def _score_whole(
-    model: Classifier, fasta: Path, stream: TextIO, progress: Callable[[int], None] | None
+    model: Classifier,
+    fasta: Path,
+    stream: TextIO,
+    note: Callable[[str], None] | None,
+    progress: Callable[[int], None] | None,
 ) -> FastaSummary:
     """Scores of whole records of any length, by a gapped k-mer machine."""
     machine = model.backbone
     if not isinstance(machine, Gkm):
         raise TypeError("only a gapped k-mer machine scores records of any length")
-    n_records = 0
+    n_records = n_unknown = 0
     with tempfile.TemporaryFile("w+", encoding="utf-8") as table:
         table.write("name\tscore\n")
         for chunk in _chunks(read_fasta(fasta)):
@@ -161,6 +165,7 @@ def _score_whole(
                         f"the words of this model have {machine.config.l} (L), so give longer ones"
                     )
                 by_length.setdefault(len(record.codes), []).append(i)
+                n_unknown += int((record.codes == UNKNOWN).sum())
             scores = np.empty(len(chunk))
             for rows in by_length.values():
                 scores[rows] = machine.scores(np.stack([chunk[i].codes for i in rows]))
@@ -171,6 +176,8 @@ def _score_whole(
                 progress(len(chunk))
         table.seek(0)
         shutil.copyfileobj(table, stream)
+    if n_unknown and note:
+        note(f"{n_unknown:,} unknown bases are read as A, as LS-GKM does")
     return FastaSummary(n_records, 0)
 
 
