@@ -115,7 +115,7 @@ def test_steps_that_are_done_are_passed_over(files, tmp_path, monkeypatch):
         return replace(step, do=do)
 
     study = replace(study, steps=tuple(fake(step) for step in study.steps))
-    monkeypatch.setattr("wavebind.api.study._page", lambda study: study.page)
+    monkeypatch.setattr("wavebind.api.study._page", lambda study, _: study.page)
     first = study.steps[1].result
     first.parent.mkdir(parents=True)
     first.write_text("x")
@@ -135,7 +135,7 @@ def test_steps_that_are_done_are_passed_over(files, tmp_path, monkeypatch):
 
 
 def test_open_chromatin_later_is_another_study(files, tmp_path, monkeypatch):
-    monkeypatch.setattr("wavebind.api.study._page", lambda study: study.page)
+    monkeypatch.setattr("wavebind.api.study._page", lambda study, _: study.page)
     study = replace(planned(files, tmp_path / "study"), steps=())
     run_study(study)
     (tmp_path / "open.bed").write_text("chr1\t0\t5000\n")

@@ -195,4 +195,4 @@ def test_a_picture_for_people_is_not_called_what_the_network_saw(front, said):
     figure = draw_explanation("w", codes, np.zeros((n, LENGTH), np.float32),
                               np.arange(LENGTH, dtype=np.float32), config, 0.5)  # fmt: skip
     title = figure.axes[0].get_title(loc="left")
-    assert ("a picture for people; this network reads the bases themselves" in title) == said
+    assert ("a picture for people: this network reads the bases themselves" in title) == said

@@ -10,13 +10,8 @@ from wavebind.core.errors import InputError
 from wavebind.wavelets import scalograms
 from wavebind.wavelets.filters import Wavelet, filter_bank, log_periods
 from wavebind.wavelets.operators import padded_length, wavelet_operator
-from wavebind.wavelets.scalograms import (
-    Scalogram,
-    ScalogramConfig,
-    ScalogramPyramid,
-    cone_of_influence,
-    wavelet_picture,
-)
+from wavebind.wavelets.planes import cone_of_influence, wavelet_picture
+from wavebind.wavelets.scalograms import Scalogram, ScalogramConfig, ScalogramPyramid
 
 LENGTH = 60
 CONFIG = ScalogramConfig(wavelet=Wavelet(beta=6.0), n_scales=10, norm="l1")

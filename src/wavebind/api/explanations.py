@@ -26,6 +26,7 @@ from wavebind.explain.verdicts import N_CHECKED, check_explanations
 from wavebind.models.prediction import load_selected
 from wavebind.report.films import write_films
 from wavebind.report.pictures import write_logos, write_pictures
+from wavebind.report.plots import PICTURE_KINDS
 
 __all__ = ["check", "explain", "save"]
 
@@ -104,7 +105,15 @@ def save(
         progress=advancing(on_event, "explaining windows", size),
     )
     found = len(explained.names)
-    write_pictures(folder, explained, config, advancing(on_event, "drawing", found))
+    known = isinstance(data, Dataset) or Path(data).is_dir()
+    write_pictures(
+        folder,
+        explained,
+        config,
+        kind=chosen.format,
+        threshold=load_selected(run, "cpu", target)[1].thresholds[0] if known else None,
+        progress=advancing(on_event, "drawing", found),
+    )
     if found < n:
         on_event(Message(f"the {split} split has only {found} bound windows; all are explained"))
     if chosen.film:
@@ -181,16 +190,19 @@ def learnt_motifs(
     run: Path,
     data: PathLike | Dataset,
     *,
-    method: str | None,
-    split: str,
-    n: int | None,
-    seed: int,
-    target: str | None,
-    force: bool,
-    device: str,
-    on_event: OnEvent,
+    method: str | None = None,
+    split: str = "test",
+    n: int | None = None,
+    seed: int = 0,
+    target: str | None = None,
+    force: bool = False,
+    device: str = "auto",
+    format: str = "png",  # noqa: A002 - what the command calls it
+    on_event: OnEvent = ignore,
 ) -> list[LearnedMotif]:
     """See :meth:`wavebind.api.run.Run.motifs`."""
+    if format not in PICTURE_KINDS:
+        raise UsageError(f"--format is one of {', '.join(PICTURE_KINDS)}; found {format!r}")
     found, folder = find_motifs(
         run,
         opened_dataset(data),
@@ -204,6 +216,6 @@ def learnt_motifs(
         progress=advancing(on_event, "explaining windows", None),
         clustering=lambda: on_event(Message("clustering; this has no progress to show")),
     )
-    write_logos(folder, found)
+    write_logos(folder, found, format)
     on_event(Message(f"written: {folder}"))
     return [LearnedMotif(one) for one in found]

@@ -267,18 +267,7 @@ class Run:
         """The scalogram of a sequence's letters, with the transform of the run's recipe."""
         return scalogram(window, self.card.model.scalogram)
 
-    def motifs(
-        self,
-        data: PathLike | Dataset,
-        *,
-        method: str | None = None,
-        split: str = "test",
-        n: int | None = None,
-        seed: int = 0,
-        target: str | None = None,
-        force: bool = False,
-        on_event: OnEvent = ignore,
-    ) -> list[LearnedMotif]:
+    def motifs(self, data: PathLike | Dataset, **options: Any) -> list[LearnedMotif]:
         """Find the motifs that the network has learnt, and keep them in the run.
 
         Raises what :func:`wavebind.explain.learned_motifs.find_motifs` does.
@@ -286,29 +275,17 @@ class Run:
         Parameters
         ----------
         data : path or Dataset
-        method : {"ig", "ism"}, optional
-        split : {"train", "valid", "test"}
-            Whose bound windows are explained.
-        n : int, optional
-            At most so many of them; 5,000 by default.
-        seed : int
-            Decides which, if there are more.
-        target : str, optional
-        force : bool
-            Whether motifs of the same windows with other options are replaced.
+        **options
+            ``method`` (``"ig"`` or ``"ism"``), ``split`` (whose bound windows are explained), ``n``
+            (at most so many of them; 5,000 by default), ``seed`` (decides which, if there are
+            more), ``target``, ``force``, ``format`` (of the logos: png, svg or pdf) and
+            ``on_event``.
+
+        Returns
+        -------
+        list of LearnedMotif
         """
-        return explanations.learnt_motifs(
-            self.path,
-            data,
-            method=method,
-            split=split,
-            n=n,
-            seed=seed,
-            target=target,
-            force=force,
-            device=self.device,
-            on_event=on_event,
-        )
+        return explanations.learnt_motifs(self.path, data, device=self.device, **options)
 
     def scan(self, genome: PathLike, **options: Any) -> pd.DataFrame | None:
         """Score a genome: probabilities along it, and called sites.

@@ -17,10 +17,11 @@ from wavebind.core.events import OnEvent, ignore
 from wavebind.core.files import replace_file, require_new
 from wavebind.core.settings import with_values
 from wavebind.genome.sequences import Codes, read_fasta, to_codes
-from wavebind.report.plots import draw_scalograms, to_gif, to_png
+from wavebind.report.plots import PICTURE_KINDS, draw_scalograms, to_gif, to_image, to_png
 from wavebind.training.recipes import load_recipe
 from wavebind.wavelets.filters import Wavelet
-from wavebind.wavelets.scalograms import Scalogram, ScalogramConfig, wavelet_picture
+from wavebind.wavelets.planes import wavelet_picture
+from wavebind.wavelets.scalograms import Scalogram, ScalogramConfig
 
 __all__ = ["draw_scalogram", "scalogram", "scalogram_settings"]
 
@@ -86,7 +87,7 @@ def draw_scalogram(
     sequence : str or path
         Letters, or a FASTA file.
     out : path
-        A grid where it ends in ``.png``, a film where it ends in ``.gif``.
+        A grid where it ends in ``.png``, ``.svg`` or ``.pdf``, a film where it ends in ``.gif``.
     show : str
         ``modulus``, ``power``, ``real``, ``imag``, ``phase``, or ``squeezed``, the synchrosqueezed
         modulus.
@@ -109,22 +110,28 @@ def draw_scalogram(
     """
     path = Path(out)
     ending = path.suffix.lower()
-    if ending not in (".png", ".gif"):
-        raise UsageError(f"--out {out}: end the name with .png, or with .gif for a film")
+    kind = ending.removeprefix(".")
+    if kind not in (*PICTURE_KINDS, "gif"):
+        raise UsageError(
+            f"--out {out}: end the name with .png, .svg or .pdf, or with .gif for a film"
+        )
     if show not in SHOWN:
         raise UsageError(f"--show is one of {', '.join(SHOWN)}; found {show!r}")
     require_new(path, force)
     windows = _windows(str(sequence))
     config = scalogram_settings(recipe, settings)
+    image = None if recipe is None else load_recipe(recipe).image
+    colours = "viridis" if image is None else image.colours
     advance = advancing(on_event, "drawing", len(windows))
-    if ending == ".gif":
+    if kind == "gif":
         frames = []
         for window in windows:
-            frames.append(to_png(draw_scalograms([window], config, show)))  # type: ignore[arg-type]
+            frames.append(to_png(draw_scalograms([window], config, show, colours=colours)))  # type: ignore[arg-type]
             advance(1)
         picture = to_gif(frames)
     else:
-        picture = to_png(draw_scalograms(windows, config, show, columns=columns))  # type: ignore[arg-type]
+        figure = draw_scalograms(windows, config, show, columns=columns, colours=colours)  # type: ignore[arg-type]
+        picture = to_image(figure, kind)
     with replace_file(path) as temporary:
         temporary.write_bytes(picture)
     return path

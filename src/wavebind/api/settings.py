@@ -125,6 +125,8 @@ class ExplainSettings(Settings):
         With --insert and --pair: unbound windows, or bound ones with their dinucleotides shuffled.
     length : int or None
         Window length in base pairs, of a model of LS-GKM; another model has its own.
+    format : {"png", "svg", "pdf"}
+        Kind of picture; a svg or pdf stays sharp at any size.
     """
 
     seed: Annotated[int, Field(ge=0)] = 0
@@ -138,6 +140,7 @@ class ExplainSettings(Settings):
     signal: str | None = None
     background: Literal["unbound", "shuffled"] = "unbound"
     length: Annotated[int, Field(ge=16)] | None = None
+    format: Literal["png", "svg", "pdf"] = "png"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 from wavebind.api.comparison import compare
 from wavebind.api.dataset import make_dataset
 from wavebind.api.frames import PathLike
+from wavebind.api.progress import advancing
 from wavebind.api.run import Run
 from wavebind.api.studyplan import Choices, choose, count_alleles, duration
 from wavebind.api.training import train
@@ -20,14 +21,22 @@ from wavebind.core.files import replace_file, sha256
 from wavebind.core.jsonfiles import read_json, write_json
 from wavebind.core.versions import version
 from wavebind.datasets.dataset import open_dataset
+from wavebind.explain.allele_views import view_alleles
+from wavebind.genome.genomes import open_genome
+from wavebind.models import load_model
 from wavebind.models.results import EVALUATIONS, EXPLANATIONS, MOTIFS
-from wavebind.report.run_page import StudyParts, write_report
+from wavebind.models.rundir import RunDir
+from wavebind.report.genome_view import GenomeFiles, view_genome
+from wavebind.report.run_page import write_report
+from wavebind.report.study_parts import StudyParts, variant_rows
 
 __all__ = ["Step", "Study", "plan_study", "run_study"]
 
 #: What the run is compared with.
 _BASELINES = ("jaspar", "gkm-all")
 _EXPLAINED = 12
+#: Variants whose alleles are drawn.
+_N_ALLELES = 6
 
 
 @dataclass(frozen=True)
@@ -292,19 +301,43 @@ def run_study(study: Study, *, force: bool = False, on_event: OnEvent = ignore) 
         else:
             on_event(Message(f"{head}: {step.line}"))
             step.do(on_event)
-    return _page(study)
+    return _page(study, on_event)
 
 
-def _page(study: Study) -> Path:
+def _page(study: Study, on_event: OnEvent = ignore) -> Path:
     """The page of the run, with what the other steps found."""
     folder = study.folder
-    parts = StudyParts(
-        comparison=folder / "compare",
-        variants=_there(folder / "variants.tsv"),
-        sites=_there(folder / "sites.narrowPeak"),
-        commands=tuple(step.line for step in study.steps),
+    variants, sites = _there(folder / "variants.tsv"), _there(folder / "sites.narrowPeak")
+    found = variant_rows(variants)
+    rows = [] if found is None else found["rows"]
+    model, card = load_model(RunDir(folder / "run").require_model().model)
+    with open_genome(Path(study.inputs["genome"])) as genome:
+        along = GenomeFiles(
+            genome, Path(study.inputs["peaks"]), sites, _there(folder / "scores.bw")
+        )
+        parts = StudyParts(
+            comparison=folder / "compare",
+            variants=variants,
+            sites=sites,
+            commands=tuple(step.line for step in study.steps),
+            alleles=tuple(
+                view_alleles(
+                    model,
+                    card,
+                    genome,
+                    rows[:_N_ALLELES],
+                    advancing(on_event, "explaining alleles", min(len(rows), _N_ALLELES)),
+                )
+            ),
+            genome_view=view_genome(along, rows),
+        )
+    return write_report(
+        folder / "run",
+        page=study.page,
+        study=parts,
+        force=True,
+        progress=advancing(on_event, "drawing", None),
     )
-    return write_report(folder / "run", page=study.page, study=parts, force=True)
 
 
 def _there(path: Path) -> Path | None:

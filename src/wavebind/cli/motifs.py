@@ -11,6 +11,7 @@ from wavebind.cli.options import (
     DataArgument,
     Device,
     Force,
+    Format,
     RunArgument,
     Split,
     Target,
@@ -41,6 +42,7 @@ def motifs(
     ] = 0,
     target: Target = None,
     force: Force = False,
+    format: Format = "png",  # noqa: A002 - the name of the option
     device: Device = "auto",
     _threads: Threads = None,
 ) -> None:
@@ -57,6 +59,7 @@ def motifs(
             seed=seed,
             target=target,
             force=force,
+            format=format,
             on_event=on_event,
         )
     typer.echo(motifs_table([motif.found for motif in found]))

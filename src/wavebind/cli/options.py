@@ -19,6 +19,7 @@ __all__ = [
     "DataArgument",
     "Device",
     "Force",
+    "Format",
     "HiddenThreads",
     "Length",
     "Out",
@@ -82,6 +83,12 @@ Target = Annotated[
     ),
 ]
 #: Not shown: few have such a model, and 'wavebind models --help' speaks of it.
+Format = Annotated[
+    str,
+    typer.Option(
+        "--format", help="Kind of picture: png, or svg and pdf, which stay sharp at any size."
+    ),
+]
 Length = Annotated[
     int | None,
     typer.Option(

@@ -47,7 +47,7 @@ def scalogram(
 ) -> None:
     """Draw the scalogram of a sequence, with axes in base pairs and period.
 
-    Several sequences become a grid (.png), or one after the other a film (.gif).
+    Several sequences become a grid (.png, .svg, .pdf), or one after the other a film (.gif).
     """
     from wavebind.api.scalogram import draw_scalogram
 

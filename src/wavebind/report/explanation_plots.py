@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wavebind.explain.gradcam import KINDS
 from wavebind.genome.sequences import Codes, to_letters
 from wavebind.motifs.pwms import Motif
 from wavebind.report.plots import (
@@ -16,8 +17,9 @@ from wavebind.report.plots import (
     draw_cone,
     draw_plane,
     new_figure,
+    transform_words,
 )
-from wavebind.wavelets.scalograms import wavelet_picture
+from wavebind.wavelets.planes import wavelet_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,6 +34,11 @@ Scores = NDArray[np.floating[Any]]
 
 #: Bases of the enlarged stretch of a picture.
 ZOOM = 44
+#: What the score of a base is, by the kind of method.
+SCORE_WORDS = {
+    "map": "evidence\nof each base",
+    "base": "contribution of\neach base (log-odds)",
+}
 
 
 def draw_logo(axes: Axes, heights: Scores, start: int = 0) -> None:
@@ -74,7 +81,7 @@ def draw_motif(motif: Motif, contributions: Scores, title: str) -> Figure:
     information.set_ylabel("bits")
     information.set_title(title, fontsize=9, loc="left")
     draw_logo(scores, contributions)
-    scores.set_ylabel("mean score")
+    scores.set_ylabel("mean contribution\n(log-odds)")
     scores.set_xlabel("position (bp)")
     return figure
 
@@ -89,6 +96,7 @@ def draw_explanation(
     *,
     start: int = 0,
     method: str = "gradcam",
+    missed: bool = False,
 ) -> Figure:
     """One window: its scalogram, the map over it, the score of each base, and the best stretch.
 
@@ -111,6 +119,8 @@ def draw_explanation(
         Coordinate of the first base.
     method : str
         Where the scores of the bases come from, for the label.
+    missed : bool
+        Whether the window is bound and the model calls it unbound, which the title then says.
     """
     figure = new_figure(9, 7.6)
     rows = figure.subplots(4, 1, gridspec_kw={"height_ratios": [3, 3, 1.5, 1.7]})
@@ -118,24 +128,29 @@ def draw_explanation(
     wavelets = config.scalogram
     periods = wavelets.periods(len(codes))
     picture = wavelet_picture(wavelets, codes, "modulus")
-    draw_plane(scalogram, picture, periods, start=start)
+    mesh = draw_plane(scalogram, picture, periods, start=start)
+    figure.colorbar(mesh, ax=scalogram, label="modulus\n(units of the signal)", pad=0.01)
     draw_cone(scalogram, wavelets, len(codes), start)
-    title = f"{name}   P(bound) = {probability:.3f}"
+    title = f"{name}   probability of binding {probability:.3f}"
+    if missed:
+        title += "   WRONG: bound, and called unbound"
+    title += f"\nscalogram: {transform_words(wavelets)}"
     if config.front_name == "signal":
-        title += "\nscalogram: a picture for people; this network reads the bases themselves"
-    scalogram.set_title(title, fontsize=10, loc="left")
+        title += "; a picture for people: this network reads the bases themselves"
+    scalogram.set_title(title, fontsize=10, loc="left", color="#b3261e" if missed else "black")
     # In grey, so that colour is the map's alone.
     draw_plane(overlay, picture, periods, start=start, cmap="gray")
     rgba = _inferno(cam)
     _image_over(overlay, rgba, periods, start)
-    overlay.set_title("map of class 1 over the scalogram", fontsize=9, loc="left")
+    figure.colorbar(_scale("inferno"), ax=overlay, label="evidence\n(1: the most)", pad=0.01)
+    overlay.set_title("evidence for binding, over the scalogram in grey", fontsize=9, loc="left")
     letters = to_letters(codes)
     position = start + np.arange(len(codes))
     for letter, colour in COLOURS.items():
         here = np.array([c == letter for c in letters])
         if here.any():
             bases.bar(position[here], base_scores[here], width=1.0, color=colour, label=letter)
-    bases.set_ylabel(f"{method}\na base")
+    bases.set_ylabel(SCORE_WORDS["map" if method in KINDS else "base"])
     bases.legend(ncols=5, fontsize=7, loc="upper right", frameon=False, handlelength=0.8)
     low, high = float(min(base_scores.min(), 0)), float(max(base_scores.max(), 1e-6))
     bases.set_ylim(1.1 * low, high * 1.35)
@@ -158,6 +173,13 @@ def draw_explanation(
     zoom.set_ylabel("best stretch")
     zoom.set_xlabel("position (bp)" if start == 0 else "coordinate (bp, 0-based)")
     return figure
+
+
+def _scale(name: str) -> Any:
+    """What a bar of colours from 0 to 1 is made of."""
+    from matplotlib.cm import ScalarMappable
+
+    return ScalarMappable(cmap=name)
 
 
 def _inferno(cam: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -191,11 +213,11 @@ def draw_mean_map(
     plane, line = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 1.4]})
     start = -(mean_map.shape[1] // 2)
     mesh = draw_plane(plane, mean_map, periods, start=start, cmap="inferno", limits=(0, None))
-    figure.colorbar(mesh, ax=plane, label="mean map", pad=0.01)
+    figure.colorbar(mesh, ax=plane, label="mean evidence for binding", pad=0.01)
     plane.set_title(f"mean of {n_windows:,} bound windows", fontsize=10, loc="left")
     line.plot(start + np.arange(len(profile)), profile, color=BLUE)
     line.set_ylim(min(0, 1.1 * float(profile.min())), None)
-    line.set_ylabel(f"mean {method}")
+    line.set_ylabel("mean " + SCORE_WORDS["map" if method in KINDS else "base"], fontsize=8)
     line.set_xlabel("position from the middle of the window (bp)")
     return figure
 
@@ -228,7 +250,9 @@ def draw_profiles(profiles: Scores, logits: Floats, method: str, title: str = ""
         vmax=top,
         extent=(start - 0.5, start + profiles.shape[1] - 0.5, len(profiles), 0),
     )
-    figure.colorbar(mesh, ax=heat, label=f"{method} a base", pad=0.01)
+    figure.colorbar(
+        mesh, ax=heat, label=SCORE_WORDS["map" if method in KINDS else "base"], pad=0.01
+    )
     heat.set_ylabel("bound windows, best first")
     heat.set_title(title or f"{len(profiles):,} bound windows", fontsize=10, loc="left")
     line.plot(start + np.arange(profiles.shape[1]), profiles.mean(axis=0), color=BLUE)

@@ -16,7 +16,7 @@ from wavebind.report.explanation_plots import (
     draw_motif,
     draw_profiles,
 )
-from wavebind.report.plots import to_png
+from wavebind.report.plots import to_image
 
 __all__ = ["write_logos", "write_pictures"]
 
@@ -25,9 +25,25 @@ def write_pictures(
     folder: Path,
     explained: Explained,
     config: ModelConfig,
+    *,
+    kind: str = "png",
+    threshold: float | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> list[Path]:
-    """Draw each explained window, the mean map and all profiles, as PNG files in a folder."""
+    """Draw each explained window, the mean map and all profiles, as files in a folder.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    explained : Explained
+    config : ModelConfig
+    kind : {"png", "svg", "pdf"}
+    threshold : float, optional
+        Where all windows are known to be bound: the probability below which the model is wrong
+        about one, which its picture then says.
+    progress : callable, optional
+        Called with 1 for every window.
+    """
     written = []
     for i, name in enumerate(explained.names):
         figure = draw_explanation(
@@ -39,10 +55,11 @@ def write_pictures(
             float(explained.probability[i]),
             start=max(int(explained.start[i]), 0),
             method=explained.method,
+            missed=threshold is not None and float(explained.probability[i]) < threshold,
         )
-        written.append(folder / f"{file_name(i, name)}.png")
+        written.append(folder / f"{file_name(i, name)}.{kind}")
         with replace_file(written[-1]) as temporary:
-            temporary.write_bytes(to_png(figure))
+            temporary.write_bytes(to_image(figure, kind))
         if progress:
             progress(1)
     means = {
@@ -56,14 +73,21 @@ def write_pictures(
         "profiles": draw_profiles(explained.profiles, explained.profile_logits, explained.method),
     }
     for name, figure in means.items():
-        written.append(folder / f"{name}.png")
+        written.append(folder / f"{name}.{kind}")
         with replace_file(written[-1]) as temporary:
-            temporary.write_bytes(to_png(figure))
+            temporary.write_bytes(to_image(figure, kind))
     return written
 
 
-def write_logos(folder: Path, motifs: Sequence[FoundMotif]) -> list[Path]:
-    """Draw each motif that :func:`wavebind.explain.learned_motifs.find_motifs` found, as PNG."""
+def write_logos(folder: Path, motifs: Sequence[FoundMotif], kind: str = "png") -> list[Path]:
+    """Draw each motif that :func:`wavebind.explain.learned_motifs.find_motifs` found.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    motifs : sequence of FoundMotif
+    kind : {"png", "svg", "pdf"}
+    """
     written = []
     for found in motifs:
         best = found.matches[0]
@@ -72,7 +96,8 @@ def write_logos(folder: Path, motifs: Sequence[FoundMotif]) -> list[Path]:
             f"{found.motif.identifier}: {words}; {found.n_sites:,} sites in {found.share:.0%} of "
             f"the windows"
         )
-        written.append(folder / f"{found.motif.identifier}.png")
+        written.append(folder / f"{found.motif.identifier}.{kind}")
+        figure = draw_motif(found.motif, found.contributions, title)
         with replace_file(written[-1]) as temporary:
-            temporary.write_bytes(to_png(draw_motif(found.motif, found.contributions, title)))
+            temporary.write_bytes(to_image(figure, kind))
     return written

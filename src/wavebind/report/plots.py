@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from wavebind.genome.sequences import Codes, to_letters
 from wavebind.metrics.binary import Curves
 from wavebind.metrics.reliability import ReliabilityCurve
-from wavebind.wavelets.scalograms import Output, ScalogramConfig, cone_of_influence, wavelet_picture
+from wavebind.wavelets.planes import cone_of_influence, wavelet_picture
+from wavebind.wavelets.scalograms import Output, ScalogramConfig
 from wavebind.wavelets.synchrosqueezing import squeezed_picture
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BLUE",
     "COLOURS",
+    "PICTURE_KINDS",
     "cell_edges",
     "draw_calibration",
     "draw_cone",
@@ -34,7 +36,9 @@ __all__ = [
     "draw_scalograms",
     "new_figure",
     "to_gif",
+    "to_image",
     "to_png",
+    "transform_words",
 ]
 
 Floats = NDArray[np.float64]
@@ -42,7 +46,18 @@ Floats = NDArray[np.float64]
 #: Letters are written along the axis of windows up to this length.
 MAX_LETTERS = 80
 COLOURS = {"A": "#2a9d4a", "C": "#2f6fd0", "G": "#e08a00", "T": "#d03a3a", "N": "#888888"}
+#: What a figure can be written as.
+PICTURE_KINDS = ("png", "svg", "pdf")
 BLUE, GREY = "#2f6fd0", "#8a8a8a"
+#: Of each output what it is called, and its unit.
+_QUANTITIES = {
+    "modulus": ("modulus", "units of the signal"),
+    "power": ("power", "units of the signal, squared"),
+    "real": ("real part", "units of the signal"),
+    "imag": ("imaginary part", "units of the signal"),
+    "phase": ("phase", "radians"),
+    "squeezed": ("synchrosqueezed modulus", "units of the signal"),
+}
 
 
 def new_figure(width: float, height: float, **kwargs: Any) -> Figure:
@@ -54,8 +69,24 @@ def new_figure(width: float, height: float, **kwargs: Any) -> Figure:
 
 def to_png(figure: Figure, dpi: int = 110) -> bytes:
     """A figure as the bytes of a PNG file."""
+    return to_image(figure, "png", dpi)
+
+
+def to_image(figure: Figure, kind: str, dpi: int = 110) -> bytes:
+    """A figure as the bytes of a file.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    kind : {"png", "svg", "pdf"}
+        In the two drawings letters stay text, and planes are pictures within.
+    dpi : int
+    """
+    import matplotlib as mpl
+
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
+    with mpl.rc_context({"svg.fonttype": "none", "pdf.fonttype": 42}):
+        figure.savefig(buffer, format=kind, dpi=dpi)
     return buffer.getvalue()
 
 
@@ -75,7 +106,7 @@ def draw_plane(
     periods: Floats,
     *,
     start: int = 0,
-    cmap: str = "turbo",
+    cmap: str = "viridis",
     limits: tuple[float | None, float | None] = (None, None),
 ) -> Any:
     """Draw a (scale, position) array with the period on a logarithmic axis, finest on top."""
@@ -138,13 +169,20 @@ def to_gif(pictures: list[bytes], seconds: float = 1.0) -> bytes:
     return buffer.getvalue()
 
 
+def transform_words(config: ScalogramConfig) -> str:
+    """Encoding and wavelet, as a title names them."""
+    name = config.encoding if isinstance(config.encoding, str) else "of one's own"
+    return f"encoding {name}, {config.wavelet.words}"
+
+
 def draw_scalograms(
     windows: list[tuple[str, Codes]],
     config: ScalogramConfig,
     output: Output | Literal["squeezed"] = "modulus",
     columns: int = 1,
+    colours: str = "viridis",
 ) -> Figure:
-    """Scalograms of one or several sequences, in a grid.
+    """Scalograms of one or several sequences, in a grid with one scale of colours.
 
     Parameters
     ----------
@@ -158,33 +196,36 @@ def draw_scalograms(
         modulus after synchrosqueezing, with the norm l1.
     columns : int
         Panels side by side.
+    colours : str
+        A map of matplotlib for sizes. Phases take a cyclic one, signed parts one with white at 0.
     """
     columns = min(columns, len(windows))
     rows = -(-len(windows) // columns)
-    figure = new_figure(9 * columns**0.5, 3.0 * rows + 0.2)
+    figure = new_figure(9 * columns**0.5, 3.0 * rows + 0.4)
+    figure.suptitle(transform_words(config), fontsize=10)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in panels[len(windows) :]:
         axes.axis("off")
-    for axes, (name, codes) in zip(panels, windows, strict=False):
-        if output == "squeezed":
-            picture = squeezed_picture(config, codes)
-        else:
-            picture = wavelet_picture(config, codes, output)
-        signed = output in ("real", "imag", "phase")
-        top = float(np.abs(picture).max()) or 1.0
-        mesh = draw_plane(
-            axes,
-            picture,
-            config.periods(len(codes)),
-            cmap="RdBu_r" if signed else "turbo",
-            limits=(-top, top) if signed else (0.0, top),
-        )
+    pictures = [
+        squeezed_picture(config, codes)
+        if output == "squeezed"
+        else wavelet_picture(config, codes, output)
+        for _, codes in windows
+    ]
+    top = max(float(np.abs(picture).max()) for picture in pictures) or 1.0
+    cmap, limits = colours, (0.0, top)
+    if output == "phase":
+        cmap, limits = "twilight", (-np.pi, np.pi)
+    elif output in ("real", "imag"):
+        cmap, limits = "RdBu_r", (-top, top)
+    for axes, (name, codes), picture in zip(panels, windows, pictures, strict=False):
+        mesh = draw_plane(axes, picture, config.periods(len(codes)), cmap=cmap, limits=limits)
         draw_cone(axes, config, len(codes))
         _letters(axes, codes, 0)
         axes.set_xlabel("position (bp, from 0)")
         axes.set_title(name, fontsize=10, loc="left")
-        unit = " (radians)" if output == "phase" else ""
-        figure.colorbar(mesh, ax=axes, label=output + unit, pad=0.01)
+    quantity, unit = _QUANTITIES[output]
+    figure.colorbar(mesh, ax=list(panels), label=f"{quantity} ({unit})", pad=0.01)
     return figure
 
 

@@ -1,13 +1,14 @@
-"""One self-contained HTML page for a run: no script, no network, everything escaped."""
+"""One self-contained HTML page for a run: no network, everything that comes from files escaped."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wavebind.core.errors import InputError
 from wavebind.core.files import replace_file
@@ -16,6 +17,8 @@ from wavebind.core.versions import versions
 from wavebind.datasets.audit import WORDS
 from wavebind.datasets.dataset import open_dataset
 from wavebind.evaluate.assess import read_scores, read_values
+from wavebind.evaluate.compare import read_comparison
+from wavebind.explain.allele_views import AlleleView
 from wavebind.explain.attribution import METHODS
 from wavebind.explain.run import read_explained
 from wavebind.metrics.binary import METRICS, curves
@@ -24,6 +27,7 @@ from wavebind.models import ModelCard, load_model
 from wavebind.models.results import CHECKS, EXPLANATIONS, MOTIFS, Result
 from wavebind.models.rundir import RunDir
 from wavebind.motifs.pwms import Motif
+from wavebind.report.allele_plots import allele_values, draw_allele, shown_alleles
 from wavebind.report.choice import choose_evaluation, choose_result
 from wavebind.report.explanation_plots import (
     draw_explanation,
@@ -31,7 +35,9 @@ from wavebind.report.explanation_plots import (
     draw_motif,
     draw_profiles,
 )
-from wavebind.report.html import png_text, render_page
+from wavebind.report.genome_view import igv_script
+from wavebind.report.hover import describe_window
+from wavebind.report.html import Picture, embed, render_page, script
 from wavebind.report.plots import (
     draw_calibration,
     draw_histories,
@@ -40,10 +46,6 @@ from wavebind.report.plots import (
     draw_precision_recall,
     draw_roc,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-from wavebind.evaluate.compare import read_comparison
 from wavebind.report.study_parts import (
     StudyParts,
     compared_rows,
@@ -52,6 +54,10 @@ from wavebind.report.study_parts import (
     methods_paragraph,
     variant_rows,
 )
+from wavebind.wavelets.planes import wavelet_picture
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["StudyParts", "write_report"]
 
@@ -112,16 +118,22 @@ def write_report(
     data = open_dataset(chosen.data)
     step = progress or (lambda _: None)
 
-    def picture(figure: Figure) -> str:
-        png = png_text(figure)
+    def picture(figure: Figure, window: dict[str, Any] | None = None) -> Picture:
+        embedded = embed(figure, window)
         step(1)
-        return png
+        return embedded
 
     checks = choose_result(run, CHECKS, chosen)
     motifs = choose_result(run, MOTIFS, chosen, METHODS)
     comparison = None if study is None else read_comparison(study.comparison)
+    view = None if study is None else study.genome_view
     html = render_page(
         "report.html",
+        scripts=() if view is None else (igv_script(), script("genome.js")),
+        # igv.js reads its slices from addresses that hold them, and draws icons from memory.
+        more_sources="" if view is None else "; connect-src data: blob:",
+        genome_view=view,
+        alleles=_alleles(() if study is None else study.alleles, card, picture),
         in_short=in_short(metrics, comparison, None if motifs is None else motifs.found),
         comparison=None if comparison is None else compared_rows(comparison),
         variants=None if study is None else variant_rows(study.variants),
@@ -142,7 +154,7 @@ def write_report(
         verdict=_verdict(metrics),
         warnings=_warnings(metrics, settings, chosen),
         curves=[
-            {"png": picture(figure), "caption": caption}
+            {"picture": picture(figure), "caption": caption}
             for figure, caption in _curves(chosen, folder, card, settings)
         ],
         explanation=_explanation(run, card, chosen, picture),
@@ -225,39 +237,76 @@ def _training(run: RunDir, card: ModelCard, settings: dict[str, Any]) -> Figure:
     )
 
 
-def _motifs(result: Result, picture: Callable[[Figure], str]) -> list[dict[str, Any]]:
+def _motifs(result: Result, picture: Callable[..., Picture]) -> list[dict[str, Any]]:
     """What 'wavebind motifs' found, with a logo each."""
     rows = []
     for item in result.found["motifs"][:MAX_MOTIFS]:
         best = item["matches"][0]
         motif = Motif(str(item["motif"]), str(best["name"]), np.array(item["counts"]))
-        figure = draw_motif(motif, np.array(item["contributions"]), motif.identifier)
-        rows.append({**item, "best": best, "png": picture(figure)})
+        contributions = np.array(item["contributions"])
+        figure = draw_motif(motif, contributions, motif.identifier)
+        share = motif.probabilities(0.0)
+        rows.append({**item, "best": best, "picture": picture(figure, _letters(share))})
     return rows
 
 
+def _alleles(
+    views: Sequence[AlleleView], card: ModelCard, picture: Callable[..., Picture]
+) -> list[dict[str, Any]]:
+    """Of each variant its name and a picture of each allele and of the difference."""
+    config = card.model.scalogram
+    return [
+        {
+            "name": view.name,
+            "pictures": [
+                {
+                    "shown": shown,
+                    "picture": picture(
+                        draw_allele(view, shown, config), allele_values(view, shown, config)
+                    ),
+                }
+                for shown in shown_alleles(view)
+            ],
+        }
+        for view in views
+    ]
+
+
+def _letters(share: NDArray[np.float64]) -> dict[str, Any]:
+    """What a cursor on a logo shows: the commonest base and the share of each."""
+    rows = {f"share of {letter}": share[:, i] for i, letter in enumerate("ACGT")}
+    return describe_window(share.argmax(axis=1).astype(np.uint8), rows)
+
+
 def _explanation(
-    run: Path, card: ModelCard, evaluation: Result, picture: Callable[[Figure], str]
+    run: Path, card: ModelCard, evaluation: Result, picture: Callable[..., Picture]
 ) -> dict[str, Any] | None:
     """The pictures of an explanation of the same dataset; None where there is none."""
     chosen = choose_result(run, EXPLANATIONS, evaluation, METHODS)
     if chosen is None:
         return None
     explained = read_explained(chosen.path)
-    shown = range(min(MAX_EXAMPLES, len(explained.names)))
-    examples = [
-        draw_explanation(
+    examples = []
+    for i in range(min(MAX_EXAMPLES, len(explained.names))):
+        codes, start = explained.codes[i], max(int(explained.start[i]), 0)
+        missed = float(explained.probability[i]) < card.thresholds[0]
+        figure = draw_explanation(
             explained.names[i],
-            explained.codes[i],
+            codes,
             explained.maps[i],
             explained.base_scores[i],
             card.model,
             float(explained.probability[i]),
-            start=max(int(explained.start[i]), 0),
+            start=start,
             method=explained.method,
+            missed=missed,
         )
-        for i in shown
-    ]
+        wavelets = card.model.scalogram
+        plane = wavelet_picture(wavelets, codes), wavelets.periods(len(codes))
+        contribution = {"contribution": explained.base_scores[i]}
+        values = describe_window(codes, contribution, start=start, plane=plane)
+        name = explained.names[i]
+        examples.append({"name": name, "missed": missed, "picture": picture(figure, values)})
     mean_map = draw_mean_map(
         explained.mean_map,
         explained.mean_profile,
@@ -274,10 +323,7 @@ def _explanation(
         "n_mean": explained.n_mean,
         "mean_map": picture(mean_map),
         "profiles": picture(profiles),
-        "examples": [
-            {"name": explained.names[i], "png": picture(figure)}
-            for i, figure in zip(shown, examples, strict=True)
-        ],
+        "examples": examples,
         "signal": str(read_json(signal)["words"]) if signal.is_file() else None,
     }
 

@@ -11,6 +11,7 @@ from typing import Any
 from wavebind.core.files import read_lines
 from wavebind.core.versions import versions
 from wavebind.datasets.audit import WORDS
+from wavebind.explain.allele_views import AlleleView
 from wavebind.models import ModelCard
 
 __all__ = [
@@ -40,12 +41,18 @@ class StudyParts:
         A table of scored variants, and a narrowPeak of called sites.
     commands : tuple of str
         The steps, as commands.
+    alleles : tuple of AlleleView
+        The strongest variants, explained.
+    genome_view : dict or None
+        See :func:`wavebind.report.genome_view.view_genome`.
     """
 
     comparison: Path
     variants: Path | None = None
     sites: Path | None = None
     commands: tuple[str, ...] = ()
+    alleles: tuple[AlleleView, ...] = ()
+    genome_view: Mapping[str, Any] | None = None
 
 
 def in_short(

@@ -81,6 +81,15 @@ class Wavelet:
         """Whether the wavelet has no negative frequencies, hence complex coefficients."""
         return self.kind != "dog"
 
+    @property
+    def words(self) -> str:
+        """What it is called below a picture."""
+        if self.kind == "morse":
+            return f"Morse wavelet ({self.gamma:g}, {self.beta:g})"
+        if self.kind == "morlet":
+            return f"Morlet wavelet ({self.mu:g})"
+        return f"derivative of Gaussian ({self.order})"
+
 
 def peak_frequency(wavelet: Wavelet) -> float:
     """Angular frequency (radians) at which the mother wavelet's response is largest.

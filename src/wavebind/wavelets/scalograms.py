@@ -17,7 +17,7 @@ from torch import nn
 
 from wavebind.core.errors import InputError
 from wavebind.wavelets.encodings import EncodingChoice, encode, encoding_table, get_encoding
-from wavebind.wavelets.filters import Norm, Wavelet, frequency_periods, log_periods, time_spread
+from wavebind.wavelets.filters import Norm, Wavelet, frequency_periods, log_periods
 from wavebind.wavelets.finite import finite_positions, longest_that_fits
 from wavebind.wavelets.task import Padding
 from wavebind.wavelets.transforms import METHODS, PADDINGS, Method, choose_method, make_transform
@@ -27,9 +27,7 @@ __all__ = [
     "Scalogram",
     "ScalogramConfig",
     "ScalogramPyramid",
-    "cone_of_influence",
     "select_outputs",
-    "wavelet_picture",
 ]
 
 Output = Literal["real", "imag", "modulus", "power", "phase"]
@@ -145,55 +143,6 @@ class ScalogramConfig:
             longest = self.min_period * 2 ** ((n - 1) / self.voices)
             return log_periods(self.min_period, longest, n)
         return SPACINGS[self.spacing](self.min_period, longest, self.n_scales)
-
-
-def cone_of_influence(wavelet: Wavelet, length: int) -> NDArray[np.float64]:
-    """The longest period at each position that the edges do not reach.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``float64``, shape ``(length,)``, base pairs: the distance to the nearer edge over the
-        e-folding time of an edge in the wavelet power. For a Morlet wavelet of scale ``s`` this is
-        ``sqrt(2) s`` (Torrence & Compo 1998, table 1), twice the spread of its energy.
-    """
-    position = np.arange(length)
-    distance = np.minimum(position, length - 1 - position) + 0.5
-    folding: NDArray[np.float64] = distance / (2 * time_spread(wavelet))
-    return folding
-
-
-def wavelet_picture(
-    config: ScalogramConfig, codes: NDArray[np.uint8], output: Output = "modulus"
-) -> NDArray[np.float64]:
-    """One number a scale and base, for people to look at.
-
-    Parameters
-    ----------
-    config : ScalogramConfig
-        Its outputs and stride are passed over.
-    codes : numpy.ndarray
-        ``uint8``, shape ``(position,)``.
-    output : str
-        The modulus and the power add the powers of all signal channels; any other output is that
-        of the first channel.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``float64``, shape ``(scale, position)``, finest scale first.
-    """
-    whole = replace(config, outputs=("power" if output in ("modulus", "power") else output,))
-    if config.padding == "none":
-        whole = replace(whole, padding="zero", max_period=float(config.periods(len(codes))[-1]))
-    transform = Scalogram(replace(whole, stride=1), len(codes))
-    batch = torch.from_numpy(np.ascontiguousarray(codes))[None]
-    with torch.inference_mode():
-        planes = transform(batch)[0].double().numpy()
-    if output not in ("power", "modulus"):
-        return np.asarray(planes[0])
-    power = np.asarray(planes.sum(axis=0))
-    return power if output == "power" else np.sqrt(power)
 
 
 class Scalogram(nn.Module):
