@@ -10,6 +10,7 @@ Modules without a test file of their name, and the file that tests them:
 - `explanation_plots`: ../explain/test_run.py
 - `films`: ../explain/test_signal.py
 - `html`: test_run_page.py, test_browser.py
+- `model_card`: ../api/test_hub.py
 - `pictures`: ../explain/test_run.py
 - `plots`: test_run_page.py
 - `study_parts`: ../api/test_study.py

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from wavebind.api import explanations
 from wavebind.api import genome as on_genome
 from wavebind.api.frames import PathLike, opened_dataset, read_windows
+from wavebind.api.hub import export_hub
 from wavebind.api.predictions import labels_table, predictions
 from wavebind.api.progress import advancing, noting
 from wavebind.api.results import Explanations, LearnedMotif, Metrics, ScalogramArray
@@ -370,6 +371,12 @@ class Run:
         model, card = load_model(self._folder.model)
         export_onnx(model, card, Path(onnx))
         return Path(onnx)
+
+    def export_hub(
+        self, folder: PathLike, *, evaluation: str | None = None, force: bool = False
+    ) -> Path:
+        """Write a model folder with a card; see :func:`wavebind.api.hub.export_hub`."""
+        return export_hub(self.path, Path(folder), evaluation=evaluation, force=force)
 
 
 def load(run: PathLike, device: str = "auto") -> Run:

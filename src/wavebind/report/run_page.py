@@ -59,7 +59,7 @@ from wavebind.wavelets.planes import wavelet_picture
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["StudyParts", "write_report"]
+__all__ = ["StudyParts", "limits", "write_report"]
 
 MAX_EXAMPLES = 6
 MAX_MOTIFS = 8
@@ -152,7 +152,7 @@ def write_report(
         data=data.description,
         shortcut_words=WORDS,
         verdict=_verdict(metrics),
-        warnings=_warnings(metrics, settings, chosen),
+        warnings=limits(metrics, settings, chosen),
         curves=[
             {"picture": picture(figure), "caption": caption}
             for figure, caption in _curves(chosen, folder, card, settings)
@@ -343,7 +343,8 @@ def _verdict(metrics: dict[str, Any]) -> str:
     )
 
 
-def _warnings(metrics: dict[str, Any], settings: dict[str, Any], evaluation: Result) -> list[str]:
+def limits(metrics: dict[str, Any], settings: dict[str, Any], evaluation: Result) -> list[str]:
+    """Sentences that say for what the figures of an evaluation do not hold."""
     found = []
     if not metrics.get("trained_on_this_data", True):
         why = metrics.get("difference") or "other windows"
