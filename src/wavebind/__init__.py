@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from wavebind.api.dataset import make_dataset as make_dataset
     from wavebind.api.demo import demo as demo
     from wavebind.api.demo import demo_dataset as demo_dataset
+    from wavebind.api.demo import example as example
     from wavebind.api.motif_effects import ablate as ablate
     from wavebind.api.motif_effects import marginalize as marginalize
     from wavebind.api.motif_effects import space as space
@@ -40,7 +41,7 @@ _lazy, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "api.comparison": ["benchmark", "compare"],
         "api.dataset": ["audit_dataset", "make_dataset"],
-        "api.demo": ["demo", "demo_dataset"],
+        "api.demo": ["demo", "demo_dataset", "example"],
         "api.motif_effects": ["ablate", "marginalize", "space"],
         "api.run": ["Run", "load"],
         "api.scalogram": ["scalogram"],

@@ -12,9 +12,10 @@ from wavebind.api.training import train
 from wavebind.core.events import Message, OnEvent, ignore
 from wavebind.datasets.dataset import Dataset
 from wavebind.datasets.demo import demo_table
+from wavebind.datasets.example import ExampleFiles, write_example
 from wavebind.report.text import audited_table
 
-__all__ = ["demo", "demo_dataset"]
+__all__ = ["demo", "demo_dataset", "example"]
 
 
 def demo_dataset(
@@ -34,6 +35,11 @@ def demo_dataset(
         data = make_dataset(table, out=out, force=force, on_event=on_event)
     assert data is not None  # noqa: S101 - no share
     return data
+
+
+def example(folder: PathLike, *, seed: int = 0, force: bool = False) -> ExampleFiles:
+    """Write small files to try the commands on; see :mod:`wavebind.datasets.example`."""
+    return write_example(Path(folder), seed=seed, force=force)
 
 
 def demo(
