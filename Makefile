@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: demo test test-all lint docs bench clean
+.PHONY: demo test test-all lint docs tutorials bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/wavebind demo --out $(OUT) --force
@@ -26,6 +26,11 @@ lint: $(VENV)/.installed-test
 
 docs: $(VENV)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# Every command and every line of the tutorials, beside what the pages show.
+tutorials: $(VENV)/.installed-test
+	$(BIN)/python scripts/tutorials.py
+	$(BIN)/python -m pytest -q -m "slow or not slow" tests/api/test_notebook.py
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python benchmarks/scalograms.py

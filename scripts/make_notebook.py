@@ -1,4 +1,4 @@
-"""Write docs/tutorials/first_run.ipynb, executed.
+"""Write docs/tutorials/notebook.ipynb, executed.
 
     pip install -c constraints.txt '.[notebook]'
     python scripts/make_notebook.py
@@ -14,8 +14,8 @@ import nbformat
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).parent.parent
-SOURCE = ROOT / "docs" / "tutorials" / "first_run.py"
-TARGET = ROOT / "docs" / "tutorials" / "first_run.ipynb"
+SOURCE = ROOT / "docs" / "tutorials" / "notebook.py"
+TARGET = ROOT / "docs" / "tutorials" / "notebook.ipynb"
 
 
 def cells(text: str) -> list[nbformat.NotebookNode]:

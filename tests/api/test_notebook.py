@@ -12,7 +12,7 @@ import pytest
 
 from helpers import ROOT, metrics_of
 
-TUTORIAL = ROOT / "docs" / "tutorials" / "first_run.py"
+TUTORIAL = ROOT / "docs" / "tutorials" / "notebook.py"
 NOTEBOOK = TUTORIAL.with_suffix(".ipynb")
 
 #: What a notebook user tries first; each stands in the tutorial.

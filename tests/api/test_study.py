@@ -98,7 +98,12 @@ def test_too_few_peaks(files, tmp_path, cli):
 
 
 def test_times_in_words():
-    assert [duration(m) for m in (0.2, 12.3, 100)] == ["a minute", "12 minutes", "1.7 hours"]
+    assert [duration(m) for m in (0.2, 1.2, 12.3, 100)] == [
+        "a minute",
+        "a minute",
+        "12 minutes",
+        "1.7 hours",
+    ]
 
 
 def test_steps_that_are_done_are_passed_over(files, tmp_path, monkeypatch):
@@ -164,6 +169,9 @@ def test_from_files_to_the_page(files, tmp_path, cli):
     ):
         assert words in page, words
     assert f"written: {tmp_path / 'study' / 'report.html'}" in out
+    # The answer is on standard output as well.
+    assert re.search(r"^How well: of 80 test windows, 40 bound", out, re.M)
+    assert re.search(r"^What was learnt: CTCF", out, re.M)
     # The commands of the script are those of the command line.
     script = (tmp_path / "study" / "commands.sh").read_text()
     assert script.count("\nwavebind ") == 8

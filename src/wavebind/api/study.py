@@ -21,16 +21,19 @@ from wavebind.core.files import replace_file, sha256
 from wavebind.core.jsonfiles import read_json, write_json
 from wavebind.core.versions import version
 from wavebind.datasets.dataset import open_dataset
+from wavebind.evaluate.compare import read_comparison
 from wavebind.explain.allele_views import view_alleles
+from wavebind.explain.attribution import METHODS
 from wavebind.genome.genomes import open_genome
 from wavebind.models import load_model
 from wavebind.models.results import EVALUATIONS, EXPLANATIONS, MOTIFS
 from wavebind.models.rundir import RunDir
+from wavebind.report.choice import choose_evaluation, choose_result
 from wavebind.report.genome_view import GenomeFiles, view_genome
 from wavebind.report.run_page import write_report
-from wavebind.report.study_parts import StudyParts, variant_rows
+from wavebind.report.study_parts import StudyParts, in_short, variant_rows
 
-__all__ = ["Step", "Study", "plan_study", "run_study"]
+__all__ = ["Step", "Study", "plan_study", "run_study", "study_summary"]
 
 #: What the run is compared with.
 _BASELINES = ("jaspar", "gkm-all")
@@ -338,6 +341,16 @@ def _page(study: Study, on_event: OnEvent = ignore) -> Path:
         force=True,
         progress=advancing(on_event, "drawing", None),
     )
+
+
+def study_summary(study: Study) -> list[str]:
+    """The three sentences that the page of a study begins with."""
+    run = study.folder / "run"
+    _, card = load_model(RunDir(run).require_model().model)
+    chosen = choose_evaluation(run, card)
+    motifs = choose_result(run, MOTIFS, chosen, METHODS)
+    comparison = read_comparison(study.folder / "compare")
+    return in_short(chosen.found, comparison, None if motifs is None else motifs.found)
 
 
 def _there(path: Path) -> Path | None:

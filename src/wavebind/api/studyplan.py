@@ -143,7 +143,7 @@ def count_alleles(vcf: Path) -> int:
 
 def duration(minutes: float) -> str:
     """A time in words, no finer than is known."""
-    if minutes < 1:
+    if minutes < 1.5:
         return "a minute"
     if minutes < 90:
         return f"{minutes:.0f} minutes"

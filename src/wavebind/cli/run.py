@@ -48,7 +48,7 @@ def run(
 
     Each step's command is shown, and stands in commands.sh of the folder.
     """
-    from wavebind.api.study import plan_study, run_study
+    from wavebind.api.study import plan_study, run_study, study_summary
 
     with TerminalProgress() as on_event:
         study = plan_study(
@@ -65,4 +65,6 @@ def run(
             typer.echo(study.words)
             return
         page = run_study(study, force=force, on_event=on_event)
+    for sentence in study_summary(study):
+        typer.echo(sentence)
     typer.echo(f"written: {page.resolve()}")
