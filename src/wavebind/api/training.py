@@ -21,6 +21,12 @@ from wavebind.models.rundir import RunDir
 from wavebind.training.config import Devices, TrainingConfig
 from wavebind.training.crossfit import crossfit as fit_folds
 from wavebind.training.initial import resolve_weights
+from wavebind.training.members import (
+    SEPARATOR,
+    joint_settings,
+    settled_members,
+    train_members,
+)
 from wavebind.training.recipes import Recipe
 from wavebind.training.runjson import begun_otherwise, stored_configuration
 from wavebind.training.starting import settled_training
@@ -68,7 +74,8 @@ def train(
         the model.
     start : path, optional
         Trained weights to begin with: ``factors`` (the model of the package), a run, or ``none``.
-        By default the package's where it fits the network.
+        By default the package's where it fits the network. Of several, joined by ``+``, each begins
+        a network of its own, and their mean is the model.
     device : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     resume : bool
@@ -105,6 +112,7 @@ def train(
     if resume and force:
         raise UsageError("--resume continues a run and --force replaces it; give one of them")
     opened = opened_dataset(data)
+    members: list[TrainingConfig] = []
     if resume:
         if finished_card(path):
             on_event(Message(f"{path}: training has ended already; nothing to resume"))
@@ -117,9 +125,7 @@ def train(
             asked_network = whole.model_for(opened, None)
             asked_for = {name: whole.training[name] for name in _training_names(merged)}
             asked_for = {"start": configuration.start, **asked_for}
-            asked_network, asked, _ = settled_training(
-                asked_network, whole.training, asked_for, opened
-            )
+            asked_network, asked, _, _ = _settled(asked_network, whole.training, asked_for, opened)
             _require_stored(path, network, configuration, asked_network, asked)
         elif more:
             asked = with_values(
@@ -134,13 +140,28 @@ def train(
         whole = train_settings(recipe or "default", model, merged)
         network = whole.model_for(opened, _task(whole.task))
         asked_for = {name: whole.training[name] for name in _training_names(merged)}
-        network, configuration, words = settled_training(network, whole.training, asked_for, opened)
+        network, configuration, members, words = _settled(
+            network, whole.training, asked_for, opened
+        )
         on_event(Message(words))
-        for part in ("valid", "test") if configuration.start == "factors" else ():
+        begun = configuration.start.split(SEPARATOR)
+        for part in ("valid", "test") if "factors" in begun else ():
             seen = find_seen(opened, part)
             if seen is not None and seen.any():
                 on_event(Message(seen_words(part, seen)))
         devices = whole.devices if device == "auto" else replace(whole.devices, device=device)
+    if SEPARATOR in configuration.start:
+        joined = train_members(
+            opened,
+            path,
+            network,
+            members,
+            devices=devices,
+            resume=resume,
+            overwrite=force,
+            on_event=on_event,
+        )
+        return Run(path, device) if joined else None
     card = (fit_folds if configuration.crossfit else fit)(
         opened,
         path,
@@ -152,6 +173,17 @@ def train(
         on_event=on_event,
     )
     return None if card is None else Run(path, device)
+
+
+def _settled(
+    network: ModelConfig, recipe: Mapping[str, Any], given: Mapping[str, Any], data: Dataset
+) -> tuple[ModelConfig, TrainingConfig, list[TrainingConfig], str]:
+    """Network, settings, those of each network of a mean, and what training begins with."""
+    if SEPARATOR not in str(given.get("start", "")):
+        network, configuration, words = settled_training(network, recipe, given, data)
+        return network, configuration, [], words
+    network, members, said = settled_members(network, recipe, given, data)
+    return network, joint_settings(members), members, "; ".join(said)
 
 
 def _require_stored(

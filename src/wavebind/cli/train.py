@@ -55,7 +55,8 @@ def train(
         typer.Option(
             metavar="MODEL",
             help="Trained weights to begin with: factors (the model of the package), a run, or "
-            "none. (default: factors where it fits the network)",
+            "none. factors+none trains both and takes their mean. (default: factors where it "
+            "fits)",
         ),
     ] = None,
     device: Device = "auto",

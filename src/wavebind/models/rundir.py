@@ -55,6 +55,10 @@ class RunDir:
         """The run of one of the networks whose mean this one is; from 1."""
         return self.path / "folds" / str(number)
 
+    def member(self, number: int) -> Path:
+        """The run of one of several networks, each with a start of its own; from 1."""
+        return self.path / "members" / str(number)
+
     def require(self) -> RunDir:
         """Itself, if it is a run directory; or that of a model of the package.
 

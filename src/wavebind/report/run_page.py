@@ -221,6 +221,16 @@ def _curves(
 
 def _training(run: RunDir, card: ModelCard, settings: dict[str, Any]) -> Figure:
     """How the network learnt, or the networks of a cross-fit."""
+    members = settings.get("members", [])
+    if members:
+        return draw_histories(
+            {
+                f"begun with {Path(str(member['start'])).name}": read_json(
+                    RunDir(run.member(number)).history
+                )
+                for number, member in enumerate(members, 1)
+            }
+        )
     if not card.n_folds:
         return draw_history(read_json(run.history), card.epoch)
     folds = settings.get("folds", [])

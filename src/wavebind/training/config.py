@@ -75,7 +75,8 @@ class TrainingConfig(Settings):
         valid windows do not count, unless all have fewer.
     start : str
         Trained weights that training begins with: ``none``, ``factors`` (the model of the
-        package), a run, or ``auto`` (the package's where it fits).
+        package), a run, or ``auto`` (the package's where it fits). Several, joined by ``+``, are
+        networks of their own whose mean is the model.
     weights : str
         What a network of images begins with: ``none`` (random), ``imagenet``, ``auto`` (ImageNet's
         if they can be had, random ones otherwise), or a file of weights.

@@ -139,8 +139,9 @@ def check_start(start: str) -> None:
     InputError
         As :meth:`wavebind.models.rundir.RunDir.require_model`.
     """
-    if start not in (AUTO, NONE):
-        _folder(start)
+    for one in start.split("+"):
+        if one not in (AUTO, NONE):
+            _folder(one)
 
 
 def _folder(start: str) -> RunDir:

@@ -20,9 +20,10 @@ from wavebind.models import Classifier, load_model
 from wavebind.models.prediction import predict_logits
 from wavebind.models.rundir import RunDir
 from wavebind.training.config import TrainingConfig
+from wavebind.training.members import SEPARATOR, settled_members, train_members
 from wavebind.training.recipes import Recipe
 from wavebind.training.starting import check_start, fine_tuning, settled_training
-from wavebind.training.train import Devices, train_once
+from wavebind.training.train import Devices, finished_card, train_once
 
 __all__ = ["Network"]
 
@@ -71,14 +72,19 @@ class Network(Baseline):
         """Train; an interrupted training is continued."""
         run = RunDir(folder / "run")
         model = self.recipe.model_for(data)
-        model, config, words = settled_training(model, self.recipe.training, self.given, data)
-        config = replace(config, seed=seed)
-        on_event(Message(words))
         devices = Devices(self.device)
-        train_once(data, run.path, model, config, devices=devices, on_event=on_event)
+        if SEPARATOR in str(self.given.get("start", "")):
+            members = self._fit_members(data, run, seed, devices, on_event)
+            histories = [read_json(RunDir(run.member(n + 1)).history) for n in range(members)]
+        else:
+            model, config, words = settled_training(model, self.recipe.training, self.given, data)
+            on_event(Message(words))
+            config = replace(config, seed=seed)
+            train_once(data, run.path, model, config, devices=devices, on_event=on_event)
+            histories = [read_json(run.history)]
         self._model: Classifier
         self._model, card = load_model(run.model, resolve_device(self.device))
-        history = read_json(run.history)
+        history = [epoch for one in histories for epoch in one]
         given = (card.training.get(name, "none") for name in ("start", "weights"))
         started = next((Path(str(name)).name for name in given if name != "none"), "")
         weights = f"weights of {started}" if started else "random weights"
@@ -92,6 +98,27 @@ class Network(Baseline):
                 "seconds_an_epoch": float(np.median([e["seconds"] for e in history])),
             },
         )
+
+    def _fit_members(
+        self, data: Dataset, run: RunDir, seed: int, devices: Devices, on_event: OnEvent
+    ) -> int:
+        """Train the networks of a mean, and say how many they are."""
+        model, configs, words = settled_members(
+            self.recipe.model_for(data), self.recipe.training, self.given, data
+        )
+        on_event(Message("; ".join(words)))
+        begun = run.run_json.is_file()
+        if not (begun and finished_card(run.path)):
+            train_members(
+                data,
+                run.path,
+                model,
+                [replace(config, seed=seed) for config in configs],
+                devices=devices,
+                resume=begun,
+                on_event=on_event,
+            )
+        return len(configs)
 
     def predict(self, codes: Codes) -> NDArray[np.float64]:
         """Logits, the mean of both strands."""
