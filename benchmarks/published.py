@@ -29,6 +29,7 @@ from wavebind.datasets.dataset import Dataset, open_dataset
 from wavebind.datasets.leakage import share_a_kmer
 from wavebind.datasets.seen import find_seen
 from wavebind.datasets.twins import find_twins, twin_calls
+from wavebind.evaluate.compare_runs import Entry
 from wavebind.genome.composition import dinucleotide_frequencies
 from wavebind.metrics.binary import best_threshold
 from wavebind.metrics.paired import Scores, compare_paired
@@ -125,8 +126,38 @@ def measured(
     }
 
 
+def calibrated(one: Scores, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Logits on the scale of valid's odds."""
+    return one.calibration.slope * logits + one.calibration.intercept
+
+
+def mean_of(data: Dataset, entries: Sequence[Entry]) -> list[Scores]:
+    """The mean of the calibrated logits of several models, seed by seed.
+
+    Calibration and threshold of the mean come from valid, as those of a model do.
+    """
+    labels = data.labels[data.indices("valid")]
+    found = []
+    for seed in range(max(len(entry.scores) for entry in entries)):
+        valid, test = np.zeros(len(labels)), np.zeros(len(data.indices("test")))
+        for entry in entries:
+            # A baseline without a seed is the same for all.
+            one = entry.scores[min(seed, len(entry.scores) - 1)]
+            own = entry.valid_scores[min(seed, len(entry.scores) - 1)]
+            valid += calibrated(one, own) / len(entries)
+            test += calibrated(one, one.scores) / len(entries)
+        line = fit_calibration(labels, valid)
+        found.append(Scores(test, line, best_threshold(labels, line.probabilities(valid))))
+    return found
+
+
 def of_set(
-    data: Dataset, out: Path, models: Sequence[str], seeds: Sequence[int], on_event: OnEvent
+    data: Dataset,
+    out: Path,
+    models: Sequence[str],
+    seeds: Sequence[int],
+    on_event: OnEvent,
+    means: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Every model on one set."""
     compared = wb.compare(data, models, out, seeds=seeds, on_event=on_event).found
@@ -138,6 +169,15 @@ def of_set(
     for entry in compared.entries:
         scores[entry.label] = entry.scores
         costs[entry.label] = {"weights": entry.n_parameters, "seconds": entry.seconds}
+    by_label = {entry.label: entry for entry in compared.entries}
+    for mean in means:
+        members = [by_label[label] for label in mean.split("+")]
+        label = f"mean of {' and '.join(member.label for member in members)}"
+        scores[label] = mean_of(data, members)
+        costs[label] = {
+            "weights": sum(member.n_parameters for member in members),
+            "seconds": sum(member.seconds for member in members),
+        }
     n = len(data.indices("test"))
     apart = ~share_a_kmer(data, "test", SHARED_K)
     seen = find_seen(data, "test")
@@ -151,11 +191,7 @@ def of_set(
             "n_in_train": twins.n_in_train,
             **measured(data, scored, np.ones(n, dtype=bool))["twins"],
         }
-    trained = [
-        label
-        for label in scores
-        if ":" in label and not label.endswith(":none") and not label.startswith("jaspar:")
-    ]
+    trained = [label for label in scores if begins_with_weights(label)]
     return {
         "windows": {
             part: {
@@ -176,6 +212,13 @@ def of_set(
         "verdict": compared.audit["verdict"],
         "seeds": list(seeds),
     }
+
+
+def begins_with_weights(label: str) -> bool:
+    """Whether a row's model, or one of those whose mean it is, begins with trained weights."""
+    if label.startswith("mean of "):
+        return any(map(begins_with_weights, label.removeprefix("mean of ").split(" and ")))
+    return ":" in label and not label.endswith(":none") and not label.startswith("jaspar:")
 
 
 def figure(entry: dict[str, Any] | None, name: str, *, plain: bool = False) -> str:
@@ -243,6 +286,9 @@ def main() -> None:
     parser.add_argument(
         "--models", default="jaspar,gkm-all,cnn,default:none,wavelets:none,default:factors"
     )
+    parser.add_argument(
+        "--means", nargs="*", default=[], help="rows that are means of models, as A+B of --models"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--page", type=Path, help="the page to write, of all sets in --out")
     options = parser.parse_args()
@@ -251,7 +297,7 @@ def main() -> None:
         for name in options.sets:
             data = made(options.folder, name, options.out / "data" / name, on_event)
             models = options.models.split(",")
-            found = of_set(data, options.out / name, models, options.seeds, on_event)
+            found = of_set(data, options.out / name, models, options.seeds, on_event, options.means)
             path = options.out / f"{name}.json"
             path.write_text(json.dumps(found, indent=2) + "\n")
             for label, entry in found["all"].items():
@@ -262,7 +308,8 @@ def main() -> None:
         seeds = " ".join(map(str, options.seeds))
         command = (
             f"python benchmarks/published.py PUBLISHED --out published --models {options.models} "
-            f"--seeds {seeds} --page docs/published.md"
+            f"{'--means ' + ' '.join(options.means) + ' ' if options.means else ''}"
+            f"--seeds {seeds} --page docs/results/published.md"
         )
         options.page.write_text(page(there, command))
 

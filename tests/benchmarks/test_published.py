@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy.special import logit
 from sklearn.metrics import matthews_corrcoef, roc_auc_score
 
 from benchmark_calls import call
@@ -36,9 +37,10 @@ def folder(tmp_path):
 def test_figures_and_page(folder, tmp_path):
     out = call(
         "published.py", folder, "--out", tmp_path / "out", "--sets", "tf_0", "TP53", "--models",
-        "jaspar:MA0139.1,kmers", "--seeds", 1, "--page", tmp_path / "page.md",
+        "jaspar:MA0139.1,kmers", "--means", "jaspar:MA0139.1+kmers", "--seeds", 1, "--page",
+        tmp_path / "page.md",
     )  # fmt: skip
-    assert out.count("\n") == 6
+    assert out.count("\n") == 8
     found = json.loads((tmp_path / "out" / "tf_0.json").read_text())
     assert found["windows"]["test"] == {"bound": 61, "unbound": 61}
     assert found["n_sharing"] == 2
@@ -53,6 +55,10 @@ def test_figures_and_page(folder, tmp_path):
     data = open_dataset(tmp_path / "out" / "data" / "tf_0")
     labels = data.labels[data.indices("test")]
     assert entry["auroc"]["value"] == pytest.approx(roc_auc_score(labels, scores))
+    # The mean row: log-odds of both models' probabilities, added up.
+    both = found["all"]["mean of jaspar:MA0139.1 and kmers"]
+    joined = sum(logit(table[n].to_numpy()) for n in ("jaspar:MA0139.1", "kmers"))
+    assert both["auroc"]["value"] == pytest.approx(roc_auc_score(labels, joined))
     levels = np.unique(scores)
     possible = [matthews_corrcoef(labels, scores >= level) for level in levels]
     assert np.abs(np.array(possible) - entry["mcc"]["value"]).min() < 1e-9

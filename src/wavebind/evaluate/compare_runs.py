@@ -138,6 +138,8 @@ class Entry:
         Mean over seeds.
     scores : list of Scores
         On the reported split, one a seed.
+    valid_scores : list of numpy.ndarray
+        On valid, ``float64``, shape ``(window,)``, one a seed.
     seeds : list of int
         The seeds that were trained.
     costs : list of dict
@@ -154,6 +156,7 @@ class Entry:
     peak_memory: int
     valid_auroc: float
     scores: list[Scores]
+    valid_scores: list[NDArray[np.float64]]
     seeds: list[int] = field(default_factory=list)
     costs: list[dict[str, Any]] = field(default_factory=list)
     elsewhere: dict[str, list[NDArray[np.float64]]] = field(default_factory=dict)
@@ -197,7 +200,10 @@ def run_key(spec: ModelSpec, seed: int, train_bound: int | None = None) -> str:
     settings: dict[str, Any] = {"format": FORMAT, "spec": asdict(spec), "seed": seed}
     settings["train_bound"] = train_bound
     if isinstance(baseline, Network):
-        settings["recipe"] = to_dict(baseline.recipe)
+        # What is said about a recipe changes no model.
+        words = ("about", "source")
+        recipe = to_dict(baseline.recipe)
+        settings["recipe"] = {k: v for k, v in recipe.items() if k not in words}
         settings["training"] = baseline.described()
     text = json.dumps(settings, sort_keys=True)
     safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in spec.label)[:60]
@@ -229,7 +235,7 @@ def fit_entry(
     InputError
         If it cannot be trained, or what is stored is damaged.
     """
-    cards, scores, valid = [], [], []
+    cards, scores, valid, valid_scores = [], [], [], []
     elsewhere: dict[str, list[NDArray[np.float64]]] = {name: [] for name, _ in config.others}
     wanted = {_ELSEWHERE + name for name in elsewhere}
     for seed in _seeds(spec, config):
@@ -246,6 +252,7 @@ def fit_entry(
             found.append(stored[_ELSEWHERE + name])
         cards.append(card)
         valid.append(ranking_metrics(data.labels[data.indices("valid")], stored["valid"])[0])
+        valid_scores.append(stored["valid"])
         scores.append(_calibrated(data, stored, config.part))
     return Entry(
         label=spec.label,
@@ -256,6 +263,7 @@ def fit_entry(
         peak_memory=max(int(card["peak_memory"]) for card in cards),
         valid_auroc=float(np.mean(valid)),
         scores=scores,
+        valid_scores=valid_scores,
         seeds=list(_seeds(spec, config)),
         costs=[{name: card[name] for name in ("seconds", "peak_memory")} for card in cards],
         elsewhere=elsewhere,
