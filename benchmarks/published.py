@@ -12,13 +12,15 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -126,6 +128,34 @@ def measured(
     }
 
 
+def dev_and_test(data: Dataset) -> dict[str, dict[str, float]]:
+    """In what the valid and the test windows of a class differ: make-up.
+
+    Returns
+    -------
+    dict
+        By class the mean GC content of both, and how well dinucleotides tell a window of valid
+        from one of test: the AUROC of a logistic regression in five-fold cross-validation.
+    """
+    found = {}
+    for word, label in (("bound", 1), ("unbound", 0)):
+        rows = [data.indices(part) for part in ("valid", "test")]
+        rows = [one[data.labels[one] == label] for one in rows]
+        features = [dinucleotide_frequencies(np.asarray(data.codes[one])) for one in rows]
+        x = np.concatenate(features)
+        y = np.repeat([0, 1], [len(one) for one in features])
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+        told = cross_val_predict(
+            model, x, y, cv=StratifiedKFold(5, shuffle=True, random_state=0),
+            method="decision_function",
+        )  # fmt: skip
+        gc = [float(np.isin(data.codes[one], (1, 2)).mean()) for one in rows]
+        found[word] = {
+            "valid_gc": gc[0], "test_gc": gc[1], "auroc": float(roc_auc_score(y, told)),
+        }  # fmt: skip
+    return found
+
+
 def calibrated(one: Scores, logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Logits on the scale of valid's odds."""
     return one.calibration.slope * logits + one.calibration.intercept
@@ -148,6 +178,24 @@ def mean_of(data: Dataset, entries: Sequence[Entry]) -> list[Scores]:
             test += calibrated(one, one.scores) / len(entries)
         line = fit_calibration(labels, valid)
         found.append(Scores(test, line, best_threshold(labels, line.probabilities(valid))))
+    return found
+
+
+def valid_of_means(
+    data: Dataset, entries: Mapping[str, Entry], means: Sequence[str]
+) -> dict[str, float]:
+    """AUROC on valid of each mean, averaged over the seeds."""
+    labels = data.labels[data.indices("valid")]
+    found = {}
+    for mean in means:
+        members = [entries[label] for label in mean.split("+")]
+        n = max(len(member.scores) for member in members)
+        aurocs = []
+        for seed in range(n):
+            parts = [(m, min(seed, len(m.scores) - 1)) for m in members]
+            joined = sum(calibrated(m.scores[k], m.valid_scores[k]) for m, k in parts)
+            aurocs.append(float(roc_auc_score(labels, joined)))
+        found[f"mean of {' and '.join(m.label for m in members)}"] = float(np.mean(aurocs))
     return found
 
 
@@ -209,6 +257,11 @@ def of_set(
         "begun_with_weights": trained,
         "twins": twin,
         "costs": costs,
+        "on_valid": {
+            **{entry.label: entry.valid_auroc for entry in compared.entries},
+            **valid_of_means(data, by_label, means),
+        },
+        "dev_and_test": dev_and_test(data),
         "verdict": compared.audit["verdict"],
         "seeds": list(seeds),
     }
@@ -231,6 +284,34 @@ def figure(entry: dict[str, Any] | None, name: str, *, plain: bool = False) -> s
     if plain:
         return text
     return f"{text} ({scale * e['low']:.{digits}f}-{scale * e['high']:.{digits}f})"
+
+
+def difference(one: dict[str, Any]) -> str:
+    """In what dev and test differ, in a sentence or two."""
+    parts = [
+        f"mean GC of {word} windows {d['valid_gc']:.3f} on dev and {d['test_gc']:.3f} on test, "
+        f"told apart by dinucleotides with an AUROC of {d['auroc']:.2f}"
+        for word, d in one["dev_and_test"].items()
+    ]
+    return f"Dev beside test: {'; '.join(parts)}."
+
+
+def kernel_words(one: dict[str, Any], name: str) -> list[str]:
+    """Where gapped k-mers win: how much of that is windows that share sequence with train."""
+    metric = "mcc" if name in GUE else "auroc"
+    networks = [row for row in one["all"] if row.startswith(("default", "cnn", "mean of"))]
+    if "gkm-all" not in one["all"] or not networks:
+        return []
+    best = max(networks, key=lambda row: one["all"][row][metric]["value"])
+    ahead = one["all"]["gkm-all"][metric]["value"] - one["all"][best][metric]["value"]
+    apart = one["apart"]["gkm-all"][metric]["value"] - one["apart"][best][metric]["value"]
+    if ahead <= 0:
+        return []
+    return [
+        "",
+        f"The kernel is ahead of the best network ({best}) by {ahead:.3f} on all windows, and by "
+        f"{apart:.3f} on those that share no 31-mer with train.",
+    ]
 
 
 def page(found: dict[str, dict[str, Any]], command: str) -> str:
@@ -256,22 +337,26 @@ def page(found: dict[str, dict[str, Any]], command: str) -> str:
             f"{one['n_sharing']:,} of them share a 31-mer with train, {one['n_seen']:,} were seen "
             f"by the package's model. Seeds {', '.join(map(str, one['seeds']))}.",
             "",
-            "| row | all test windows | apart | unseen | weights | seconds |",
-            "| --- | --- | --- | --- | --- | --- |",
+            "| row | all test windows | apart | unseen | AUROC on dev | on test | weights | seconds |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- |",
         ]
         if one["twins"]:
             twin = figure(one["twins"], name)
-            lines.append(f"| the opposite of the twin in train | {twin} | - | - | 0 | 0 |")
+            lines.append(f"| the opposite of the twin in train | {twin} | - | - | - | - | 0 | 0 |")
         for label, entry in one["all"].items():
             cost = one["costs"][label]
             whole = "-" if label in trained else figure(entry, name)
             apart = "-" if label in trained else figure(one["apart"].get(label), name)
+            valid = one["on_valid"].get(label)
+            dev = "-" if valid is None else f"{valid:.3f}"
             lines.append(
                 f"| {label} | {whole} | {apart} | {figure(one['unseen'].get(label), name)} | "
-                f"{cost['weights']:,.0f} | {cost['seconds']:,.0f} |"
+                f"{dev} | {entry['auroc']['value']:.3f} | {cost['weights']:,.0f} | "
+                f"{cost['seconds']:,.0f} |"
             )
         for label, value in PUBLISHED[name].items():
-            lines.append(f"| *{label}, published* | {value:g} | - | - | - | - |")
+            lines.append(f"| *{label}, published* | {value:g} | - | - | - | - | - | - |")
+        lines += ["", difference(one), *kernel_words(one, name)]
         lines += ["", *(f"- {line}" for line in one["verdict"][:3]), ""]
     lines += [*_SOURCES, ""]
     return "\n".join(lines)

@@ -64,7 +64,7 @@ def test_figures_and_page(folder, tmp_path):
     assert np.abs(np.array(possible) - entry["mcc"]["value"]).min() < 1e-9
     page = (tmp_path / "page.md").read_text()
     assert "## GUE tf_0" in page
-    assert "| *DNABERT-2, published* | 72 | - | - | - | - |" in page
-    assert "| *FastSK, published* | 0.824 | - | - | - | - |" in page
+    assert "| *DNABERT-2, published* | 72 | - | - | - | - | - | - |" in page
+    assert "| *FastSK, published* | 0.824 | - | - | - | - | - | - |" in page
     value = f"{100 * entry['mcc']['value']:.1f} ("
     assert f"| jaspar:MA0139.1 | {value}" in page

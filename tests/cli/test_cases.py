@@ -8,6 +8,7 @@ import pytest
 from genome_files import fasta_text, random_genome
 from helpers import CASES
 from wavebind.api.genome import scan_words
+from wavebind.cli import console
 from wavebind.cli.console import progress_words
 from wavebind.datasets.dataset import open_dataset
 from wavebind.genome.genomes import open_genome
@@ -150,6 +151,22 @@ def test_a_scan_says_whether_its_calls_beat_chance():
 
 
 def test_progress_is_said_with_rate_and_time_left():
-    assert progress_words(300, 1200, 60) == "300 of 1,200 (25%), 300 a minute, about 3 min left"
-    assert progress_words(6_000, 100_000_000, 60).endswith("100 a second, about 277.8 h left")
-    assert progress_words(5, None, 60) == "5, 5 a minute"
+    assert progress_words(300, 1200, 5) == "300 of 1,200 (25%), 300 a minute, about 3 min left"
+    assert progress_words(6_000, 100_000_000, 100).endswith("100 a second, about 277.8 h left")
+    assert progress_words(5, None, 1 / 12) == "5, 5 a minute"
+
+
+def test_a_pause_does_not_spoil_what_is_left(monkeypatch, capsys):
+    """Two hours asleep, then one a second again: the rest takes what it took before."""
+    now = [0.0]
+    monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
+    advance = console._lines("training", 2_000)
+    for _ in range(300):
+        now[0] += 1.0
+        advance(1)
+    now[0] += 7_200.0
+    for _ in range(300):
+        now[0] += 1.0
+        advance(1)
+    last = capsys.readouterr().err.strip().split("\n")[-1]
+    assert last == "training: 541 of 2,000 (27%), 60 a minute, about 24 min left"

@@ -121,3 +121,12 @@ def test_compare_takes_it(trained, tmp_path, cli):
     )  # fmt: skip
     assert code == 0, err
     assert f"default:{trained[0].name}+none" in (tmp_path / "cmp" / "comparison.tsv").read_text()
+
+
+def test_training_says_what_there_is_and_what_another_way_would_buy(trained, tmp_path, cli):
+    arguments = ["train", trained[1], "--device", "cpu", "--epochs", "1"]
+    code, _, err = cli(*arguments, "--out", tmp_path / "a", "--start", "none")
+    assert code == 0
+    assert "training windows of 48 bp; recipe default" in err
+    # The package's model does not fit windows of 48 bp, so that there is no mean to advise.
+    assert "--start factors+none" not in err

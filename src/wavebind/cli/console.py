@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ __all__ = ["TerminalProgress", "next_step", "note", "progress_words"]
 
 #: Seconds between two lines about progress where stderr is no terminal.
 _EVERY = 60.0
+#: Such lines whose pace tells what is left.
+_MARKS = 4
 
 
 def note(text: str) -> None:
@@ -105,30 +108,31 @@ def _bar(console: Console, name: str, total: int | None) -> Iterator[Callable[[i
 
 def _lines(name: str, total: int | None) -> Callable[[int], None]:
     done = 0
-    begun = last = time.monotonic()
+    # The pace of the last minutes tells what is left: a pause, or a slow start, is soon forgotten.
+    marks = deque([(time.monotonic(), 0)], maxlen=_MARKS)
 
     def advance(n: int) -> None:
-        nonlocal done, last
+        nonlocal done
         done += n
         now = time.monotonic()
-        if now - last >= _EVERY:
-            last = now
-            note(f"{name}: {progress_words(done, total, now - begun)}")
+        if now - marks[-1][0] >= _EVERY:
+            since, before = marks[0]
+            note(f"{name}: {progress_words(done, total, (done - before) / (now - since))}")
+            marks.append((now, done))
 
     return advance
 
 
-def progress_words(done: int, total: int | None, seconds: float) -> str:
+def progress_words(done: int, total: int | None, rate: float) -> str:
     """What is done, how fast, and how long the rest will take.
 
     Parameters
     ----------
     done : int
     total : int or None
-    seconds : float
-        Since the stage began.
+    rate : float
+        Done a second, of late.
     """
-    rate = done / seconds if seconds > 0 else 0.0
     speed = f"{rate:,.0f} a second" if rate >= 10 else f"{60 * rate:,.3g} a minute"
     if not total:
         return f"{done:,}, {speed}"
