@@ -89,8 +89,20 @@ def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 80
 
 
-def test_no_sentence_of_the_readme_is_long() -> None:
-    assert not long_sentences((ROOT / "README.md").read_text(encoding="utf-8"))
+@pytest.mark.parametrize(
+    "page",
+    ["README.md", "docs/index.md", "docs/report.md", "docs/releasing.md", "docs/tutorials"],
+)
+def test_no_sentence_of_a_page_for_newcomers_is_long(page: str) -> None:
+    path = ROOT / page
+    for one in sorted(path.glob("*.md")) if path.is_dir() else [path]:
+        assert not long_sentences(one.read_text(encoding="utf-8")), one.name
+
+
+def test_a_page_of_results_is_short() -> None:
+    pages = sorted((ROOT / "docs" / "results").glob("*.md"))
+    assert len(pages) > 20
+    assert {page.name: n for page in pages if (n := page.stat().st_size) > 8_192} == {}
 
 
 def test_sentences_are_counted_as_a_reader_counts() -> None:
