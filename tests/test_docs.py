@@ -102,6 +102,12 @@ def test_no_sentence_of_a_page_that_users_read_is_long(page: str) -> None:
         assert not long_sentences(one.read_text(encoding="utf-8")), one.name
 
 
+def test_a_decision_is_a_page_at_most() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert len(pages) > 10
+    assert {page.name: n for page in pages if (n := page.stat().st_size) > 6_144} == {}
+
+
 def test_a_page_of_results_is_short() -> None:
     pages = sorted((ROOT / "docs" / "results").glob("*.md"))
     assert len(pages) > 20
