@@ -14,6 +14,7 @@ from wavebind.models.prediction import predict_logits
 from wavebind.report.run_page import write_report
 from wavebind.training.members import settled_members
 from wavebind.training.recipes import load_recipe
+from wavebind.training.starting import starts_of
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +98,14 @@ def test_other_starts_are_refused_when_it_goes_on(joined, tmp_path, cli):
     code, _, err = cli("train", data.path, "--out", copy, "--resume", "--start", "none")
     assert code == 2
     assert "training.start was" in err
+
+
+def test_a_path_with_a_plus_is_one_start(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert starts_of("a+b") == ["a", "b"]
+    (tmp_path / "a+b").mkdir()
+    assert starts_of("a+b") == ["a+b"]
+    assert starts_of("factors") == ["factors"]
 
 
 @pytest.mark.parametrize(

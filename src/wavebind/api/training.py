@@ -22,14 +22,13 @@ from wavebind.training.config import Devices, TrainingConfig
 from wavebind.training.crossfit import crossfit as fit_folds
 from wavebind.training.initial import resolve_weights
 from wavebind.training.members import (
-    SEPARATOR,
     joint_settings,
     settled_members,
     train_members,
 )
 from wavebind.training.recipes import Recipe
 from wavebind.training.runjson import begun_otherwise, stored_configuration
-from wavebind.training.starting import settled_training
+from wavebind.training.starting import settled_training, starts_of
 from wavebind.training.train import finished_card
 from wavebind.training.train import train as fit
 
@@ -151,13 +150,13 @@ def train(
         on_event(Message(words))
         if _would_pay(configuration, network):
             on_event(Message(_BETTER))
-        begun = configuration.start.split(SEPARATOR)
+        begun = starts_of(configuration.start)
         for part in ("valid", "test") if "factors" in begun else ():
             seen = find_seen(opened, part)
             if seen is not None and seen.any():
                 on_event(Message(seen_words(part, seen)))
         devices = whole.devices if device == "auto" else replace(whole.devices, device=device)
-    if SEPARATOR in configuration.start:
+    if len(starts_of(configuration.start)) > 1:
         joined = train_members(
             opened,
             path,
@@ -211,7 +210,7 @@ def _settled(
     network: ModelConfig, recipe: Mapping[str, Any], given: Mapping[str, Any], data: Dataset
 ) -> tuple[ModelConfig, TrainingConfig, list[TrainingConfig], str]:
     """Network, settings, those of each network of a mean, and what training begins with."""
-    if SEPARATOR not in str(given.get("start", "")):
+    if len(starts_of(str(given.get("start", "")))) == 1:
         network, configuration, words = settled_training(network, recipe, given, data)
         return network, configuration, [], words
     network, members, said = settled_members(network, recipe, given, data)

@@ -25,13 +25,10 @@ from wavebind.models.prediction import load_run, predict_logits
 from wavebind.models.rundir import RunDir
 from wavebind.training.config import TrainingConfig
 from wavebind.training.runjson import start_run, stored_configuration
-from wavebind.training.starting import settled_training
+from wavebind.training.starting import SEPARATOR, settled_training, starts_of
 from wavebind.training.train import Devices, train_once
 
-__all__ = ["SEPARATOR", "joint_settings", "settled_members", "train_members"]
-
-#: Between the starts of networks whose mean is the model, as in ``factors+none``.
-SEPARATOR = "+"
+__all__ = ["joint_settings", "settled_members", "train_members"]
 
 
 def settled_members(
@@ -56,7 +53,7 @@ def settled_members(
     InputError
         If a start does not fit, is named twice, or the networks cannot be joined.
     """
-    starts = str(given["start"]).split(SEPARATOR)
+    starts = starts_of(str(given["start"]))
     if len(set(starts)) < len(starts):
         raise InputError(
             f"start {given['start']!r} names a start twice; name each network's once, as in "

@@ -29,16 +29,20 @@ from wavebind.training.config import TrainingConfig
 
 __all__ = [
     "AUTO",
+    "SEPARATOR",
     "begin_with",
     "check_start",
     "fine_tuning",
     "misfit",
     "settled_training",
+    "starts_of",
     "widened",
 ]
 
 #: What ``start`` is where nobody has said: the package's model where it fits.
 AUTO, NONE = "auto", "none"
+#: Between the starts of networks whose mean is the model, as in ``factors+none``.
+SEPARATOR = "+"
 _TRUNK = next(iter(SHIPPED))
 #: Bound training windows from which on the steps are those of many windows.
 _MANY = 2000
@@ -131,6 +135,11 @@ def settled_training(
     return wide, tuned, f"training begins with the weights of {name}{labels}{room}"
 
 
+def starts_of(start: str) -> list[str]:
+    """The starts that are named: one, or several joined by ``+``. A path with a ``+`` is one."""
+    return [start] if Path(start).exists() else start.split(SEPARATOR)
+
+
 def check_start(start: str) -> None:
     """Refuse a start that is neither a word for one nor a trained run.
 
@@ -139,7 +148,7 @@ def check_start(start: str) -> None:
     InputError
         As :meth:`wavebind.models.rundir.RunDir.require_model`.
     """
-    for one in start.split("+"):
+    for one in starts_of(start):
         if one not in (AUTO, NONE):
             _folder(one)
 

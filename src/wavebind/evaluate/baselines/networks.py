@@ -20,9 +20,9 @@ from wavebind.models import Classifier, load_model
 from wavebind.models.prediction import predict_logits
 from wavebind.models.rundir import RunDir
 from wavebind.training.config import TrainingConfig
-from wavebind.training.members import SEPARATOR, settled_members, train_members
+from wavebind.training.members import settled_members, train_members
 from wavebind.training.recipes import Recipe
-from wavebind.training.starting import check_start, fine_tuning, settled_training
+from wavebind.training.starting import check_start, fine_tuning, settled_training, starts_of
 from wavebind.training.train import Devices, finished_card, train_once
 
 __all__ = ["Network"]
@@ -73,7 +73,7 @@ class Network(Baseline):
         run = RunDir(folder / "run")
         model = self.recipe.model_for(data)
         devices = Devices(self.device)
-        if SEPARATOR in str(self.given.get("start", "")):
+        if len(starts_of(str(self.given.get("start", "")))) > 1:
             members = self._fit_members(data, run, seed, devices, on_event)
             histories = [read_json(RunDir(run.member(n + 1)).history) for n in range(members)]
         else:
