@@ -26,6 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import wavebind as wb
+from published_page import GUE, PUBLISHED, SHARED_K, figure, write_pages
 from wavebind.cli.console import TerminalProgress
 from wavebind.core.events import OnEvent
 from wavebind.datasets.dataset import Dataset, open_dataset
@@ -37,37 +38,9 @@ from wavebind.genome.composition import dinucleotide_frequencies
 from wavebind.metrics.paired import Scores, compare_paired
 from wavebind.metrics.platt import fit_calibration
 
-#: Figures that were published, times 100 the MCC of GUE, and the AUROC of FastSK; with what the
-#: rows are called, and where they stand.
-PUBLISHED: dict[str, dict[str, float]] = {
-    "tf_0": {"DNABERT-2": 72.0, "NT 2500M": 66.3, "HyenaDNA": 63.0, "best small": 65.8},
-    "tf_1": {"DNABERT-2": 76.1, "NT 2500M": 68.3, "HyenaDNA": 62.1, "best small": 69.1},
-    "tf_2": {"DNABERT-2": 66.5, "NT 2500M": 58.7, "HyenaDNA": 59.7, "best small": 63.1},
-    "mouse_0": {},
-    "mouse_2": {},
-    "CTCF": {"FastSK": 0.970, "gkmSVM": 0.971, "CharCNN": 0.945},
-    "JUND": {"FastSK": 0.969, "gkmSVM": 0.968, "CharCNN": 0.932},
-    "KAT2B": {"FastSK": 0.922, "gkmSVM": 0.921, "CharCNN": 0.871},
-    "TP53": {"FastSK": 0.824, "gkmSVM": 0.807, "CharCNN": 0.778},
-    "ZZZ3": {"FastSK": 0.963, "gkmSVM": 0.962, "CharCNN": 0.937},
-}
-GUE = ("tf_0", "tf_1", "tf_2", "mouse_0", "mouse_2")
-SHARED_K = 31
 #: Of the probabilities that were calibrated on dev. Classes are of one size in all sets, and on
 #: halves of dev it gave an MCC 0.008 above the threshold with the largest MCC on the other half.
 THRESHOLD = 0.5
-_ABOUT = (
-    "What others' benchmarks give, and what a shortcut reaches on the same windows. GUE: MCC",
-    "times 100 at a probability of 0.5, calibrated on dev (on halves of dev that is 0.008 better",
-    "than the threshold of largest MCC). FastSK: AUROC. Each has its 95 % interval over test",
-    "windows; of several seeds it is the mean. *Apart* leaves out the test windows that share a",
-    "31-mer with train. *Unseen* leaves out those that the package's model has seen, by sequence:",
-    "rows that begin with its weights count there alone. Seconds are those of one seed.",
-)
-_SOURCES = (
-    "Published figures are those that Zhou et al. 2024 (ICLR, DNABERT-2) and Blakely et al. 2020",
-    "(Bioinformatics 36:i857, FastSK) give. What a figure is worth, the audit's sentences tell.",
-)
 _N_RESAMPLES = 1000
 
 
@@ -85,8 +58,8 @@ def made(folder: Path, name: str, out: Path, on_event: OnEvent) -> Dataset:
     return open_dataset(out)
 
 
-def dinucleotides(data: Dataset) -> tuple[Scores, float]:
-    """Logistic regression on sixteen frequencies: scores on test, and seconds."""
+def dinucleotides(data: Dataset) -> tuple[Scores, float, float]:
+    """Logistic regression on sixteen frequencies: scores on test, AUROC on valid, and seconds."""
     begun = time.perf_counter()
     parts = {part: data.indices(part) for part in ("train", "valid", "test")}
     features = {
@@ -97,7 +70,8 @@ def dinucleotides(data: Dataset) -> tuple[Scores, float]:
     valid, test = (model.decision_function(features[part]) for part in ("valid", "test"))
     labels = data.labels[parts["valid"]]
     line = fit_calibration(labels, valid)
-    return Scores(test, line, THRESHOLD), time.perf_counter() - begun
+    auroc = float(roc_auc_score(labels, valid))
+    return Scores(test, line, THRESHOLD), auroc, time.perf_counter() - begun
 
 
 def measured(
@@ -234,7 +208,7 @@ def of_set(
     compared = wb.compare(data, models, out, seeds=seeds, on_event=on_event).found
     scores: dict[str, list[Scores]] = {}
     costs: dict[str, dict[str, float]] = {}
-    shortcut, seconds = dinucleotides(data)
+    shortcut, on_valid, seconds = dinucleotides(data)
     scores["dinucleotides"] = [shortcut]
     costs["dinucleotides"] = {"weights": 17, "seconds": seconds}
     for entry in compared.entries:
@@ -285,6 +259,7 @@ def of_set(
         "twins": twin,
         "costs": costs,
         "on_valid": {
+            "dinucleotides": on_valid,
             **{entry.label: entry.valid_auroc for entry in (*compared.entries, *joint)},
             **valid_of_means(data, by_label, means),
         },
@@ -303,94 +278,6 @@ def begins_with_weights(label: str) -> bool:
     return ":" in label and not label.endswith(":none") and not label.startswith("jaspar:")
 
 
-def figure(entry: dict[str, Any] | None, name: str, *, plain: bool = False) -> str:
-    """A figure as it stands in the table."""
-    if not entry:
-        return "-"
-    metric, scale, digits = ("mcc", 100, 1) if name in GUE else ("auroc", 1, 3)
-    e = entry[metric]
-    text = f"{scale * e['value']:.{digits}f}"
-    if plain:
-        return text
-    return f"{text} ({scale * e['low']:.{digits}f}-{scale * e['high']:.{digits}f})"
-
-
-def difference(one: dict[str, Any]) -> str:
-    """In what dev and test differ, in a sentence or two."""
-    parts = [
-        f"mean GC of {word} windows {d['valid_gc']:.3f} on dev and {d['test_gc']:.3f} on test, "
-        f"told apart by dinucleotides with an AUROC of {d['auroc']:.2f}"
-        for word, d in one["dev_and_test"].items()
-    ]
-    return f"Dev beside test: {'; '.join(parts)}."
-
-
-def kernel_words(one: dict[str, Any], name: str) -> list[str]:
-    """Where gapped k-mers win: how much of that is windows that share sequence with train."""
-    metric = "mcc" if name in GUE else "auroc"
-    networks = [row for row in one["all"] if row.startswith(("default", "cnn", "mean of"))]
-    if "gkm-all" not in one["all"] or not networks:
-        return []
-    best = max(networks, key=lambda row: one["all"][row][metric]["value"])
-    ahead = one["all"]["gkm-all"][metric]["value"] - one["all"][best][metric]["value"]
-    apart = one["apart"]["gkm-all"][metric]["value"] - one["apart"][best][metric]["value"]
-    if ahead <= 0:
-        return []
-    return [
-        "",
-        f"The kernel is ahead of the best network ({best}) by {ahead:.3f} on all windows, and by "
-        f"{apart:.3f} on those that share no 31-mer with train.",
-    ]
-
-
-def page(found: dict[str, dict[str, Any]], command: str) -> str:
-    """The page, from what was measured."""
-    lines = [
-        "# The field's benchmarks",
-        "",
-        *_ABOUT,
-        "",
-        f"```console\n$ {command}\n```",
-        "",
-    ]
-    for name, one in found.items():
-        windows = one["windows"]
-        n = windows["test"]["bound"] + windows["test"]["unbound"]
-        trained = set(one["begun_with_weights"])
-        train, test = windows["train"], windows["test"]
-        lines += [
-            f"## {'GUE ' if name in GUE else 'FastSK '}{name}",
-            "",
-            f"{train['bound']:,} bound and {train['unbound']:,} unbound training windows of "
-            f"{one['length']} bp; {n:,} test windows, {test['bound']:,} bound. "
-            f"{one['n_sharing']:,} of them share a 31-mer with train, {one['n_seen']:,} were seen "
-            f"by the package's model. Seeds {', '.join(map(str, one['seeds']))}.",
-            "",
-            "| row | all test windows | apart | unseen | AUROC, dev | test | weights | seconds |",
-            "| --- | --- | --- | --- | --- | --- | --- | --- |",
-        ]
-        if one["twins"]:
-            twin = figure(one["twins"], name)
-            lines.append(f"| the opposite of the twin in train | {twin} | - | - | - | - | 0 | 0 |")
-        for label, entry in one["all"].items():
-            cost = one["costs"][label]
-            whole = "-" if label in trained else figure(entry, name)
-            apart = "-" if label in trained else figure(one["apart"].get(label), name)
-            valid = one["on_valid"].get(label)
-            dev = "-" if valid is None else f"{valid:.3f}"
-            lines.append(
-                f"| {label} | {whole} | {apart} | {figure(one['unseen'].get(label), name)} | "
-                f"{dev} | {entry['auroc']['value']:.3f} | {cost['weights']:,.0f} | "
-                f"{cost['seconds']:,.0f} |"
-            )
-        for label, value in PUBLISHED[name].items():
-            lines.append(f"| *{label}, published* | {value:g} | - | - | - | - | - | - |")
-        lines += ["", difference(one), *kernel_words(one, name)]
-        lines += ["", *(f"- {line}" for line in one["verdict"][:3]), ""]
-    lines += [*_SOURCES, ""]
-    return "\n".join(lines)
-
-
 def main() -> None:
     """Make the sets, compare the models, write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -404,7 +291,11 @@ def main() -> None:
         "--means", nargs="*", default=[], help="rows that are means of models, as A+B of --models"
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--page", type=Path, help="the page to write, of all sets in --out")
+    parser.add_argument(
+        "--page",
+        type=Path,
+        help="the page to write, of all sets in --out; each group of sets has one beside it",
+    )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     with TerminalProgress() as on_event:
@@ -425,7 +316,7 @@ def main() -> None:
             f"{'--means ' + ' '.join(options.means) + ' ' if options.means else ''}"
             f"--seeds {seeds} --page docs/results/published.md"
         )
-        options.page.write_text(page(there, command))
+        write_pages(options.page, there, command)
 
 
 if __name__ == "__main__":
