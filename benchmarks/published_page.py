@@ -159,7 +159,8 @@ def worth(sets: Mapping[str, dict[str, Any]]) -> list[str]:
         alone = figure(one["all"]["dinucleotides"], name, plain=True)
         what = "an MCC" if name in GUE else "an AUROC"
         found.append(
-            f"- {name}: of {who}'s {best:g}, sixteen dinucleotide frequencies reach {what} of {alone}."
+            f"- {name}: of {who}'s {best:g}, sixteen dinucleotide frequencies reach {what} of "
+            f"{alone}."
         )
     return found
 
