@@ -1,6 +1,7 @@
 """A model folder for others: it reads back as the same model, its card says what was measured."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from helpers import metrics_of
 from wavebind.datasets.dataset import open_dataset
 from wavebind.evaluate.assess import assess
 from wavebind.genome.sequences import to_letters
+from wavebind.models import load_model, save_model
 
 
 @pytest.fixture
@@ -38,6 +40,24 @@ def test_no_path_of_this_machine_goes_with_it(exported, tmp_path):
     for path in folder.iterdir():
         assert str(tmp_path.parent).encode() not in path.read_bytes(), path.name
     assert json.loads((folder / "run.json").read_text())["data"]["path"] == "data"
+
+
+def test_a_run_that_began_with_others_does_not_tell_where_they_lie(run_copy, tmp_path):
+    run, data = run_copy
+    model, card = load_model(run / "model.safetensors")
+    training = {**card.training, "start": f"{tmp_path}/old+none", "weights": f"{tmp_path}/w.pt"}
+    save_model(run / "model.safetensors", model, replace(card, training=training))
+    stored = json.loads((run / "run.json").read_text())
+    members = [{**stored["training"], "start": start} for start in (f"{tmp_path}/old", "none")]
+    stored |= {"training": training, "members": members}
+    (run / "run.json").write_text(json.dumps(stored))
+    assess(run, open_dataset(data), device="cpu")
+    folder = wb.load(run, "cpu").export_hub(tmp_path / "hub")
+    for path in folder.iterdir():
+        assert str(tmp_path).encode() not in path.read_bytes(), path.name
+    told = json.loads((folder / "run.json").read_text())
+    assert told["training"]["start"] == "old+none"
+    assert [member["start"] for member in told["members"]] == ["old", "none"]
 
 
 def test_a_hub_reads_its_figures(exported):

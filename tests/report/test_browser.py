@@ -105,24 +105,33 @@ def test_a_window_tells_base_and_period(visit, report):
 
 
 def test_numbers_sort_as_numbers_and_a_field_filters(visit, tmp_path):
-    rows = [{"output": f"row {n}", "value": n} for n in (9, 100, 1_200, 30, 2, 5, 7, 11, 4)]
+    rows = [
+        {"output": f"row {n}", "value": n, "place": f"22:{n}"}
+        for n in (9, 100, 1_200, 30, 2, 5, 7, 11, 4)
+    ]
     values = {
         "title": "t", "versions": {"wavebind": "0", "python": "3", "torch": "2"},
         "rows": rows,
     }  # fmt: skip
     text = render_page("page.html", kind="test", **values)
     cells = "".join(
-        f"<tr><td>{r['output']}</td><td>{r['value']:,}</td></tr>" for r in values["rows"]
+        f"<tr><td>{r['output']}</td><td>{r['value']:,}</td><td>{r['place']}</td></tr>"
+        for r in values["rows"]
     )
-    table = f"<table><tr><th>name</th><th>n</th></tr>{cells}</table>"
+    table = f"<table><tr><th>name</th><th>n</th><th>place</th></tr>{cells}</table>"
     path = tmp_path / "page.html"
     path.write_text(text.replace("<main>", f"<main>{table}"))
     page, logged = visit(path)
     page.locator("th button").nth(1).click()
     assert column(page.locator("table"), 2) == ["2", "4", "5", "7", "9", "11", "30", "100", "1,200"]
+    # A place is no number: 22:9 comes before 22:100.
+    page.locator("th button").nth(2).click()
+    assert column(page.locator("table"), 3)[:6] == [
+        "22:2", "22:4", "22:5", "22:7", "22:9", "22:11",
+    ]  # fmt: skip
     page.locator("input[type=search]").fill("row 1")
     shown = [text for text in column(page.locator("table"), 1) if text]
-    assert page.locator("td:visible").count() == 2 * 3
+    assert page.locator("td:visible").count() == 3 * 3
     assert "3 of 9 rows" in page.locator(".search").inner_text()
     assert len(shown) >= 3
     assert logged == []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from wavebind.core.errors import InputError
 from wavebind.core.files import replace_dir
@@ -19,6 +21,9 @@ from wavebind.report.model_card import card_text
 from wavebind.report.run_page import limits
 
 __all__ = ["export_hub"]
+
+#: Entries that may be paths.
+_PLACES = ("path", "weights")
 
 
 def export_hub(
@@ -71,17 +76,28 @@ def export_hub(
         motifs=None if motifs is None else motifs.found,
         warnings=limits(metrics, settings, chosen),
     )
-    here = replace(card, data=_without_places(card.data))
+    here = replace(card, data=_without_places(card.data), training=_without_places(card.training))
     with replace_dir(folder, overwrite=force, marker="README.md") as temporary:
         save_model(temporary / "model.safetensors", model, here)
-        write_json(temporary / "run.json", {**settings, "data": _without_places(settings["data"])})
-        write_json(
-            temporary / "metrics.json", {**metrics, "data": _without_places(metrics["data"])}
-        )
+        write_json(temporary / "run.json", _without_places(settings))
+        write_json(temporary / "metrics.json", _without_places(metrics))
         (temporary / "README.md").write_text(text, encoding="utf-8")
     return folder
 
 
-def _without_places(data: dict[str, str]) -> dict[str, str]:
-    """Paths say much of whose machine it was, and nothing on another."""
-    return {k: Path(v).name if k == "path" else v for k, v in data.items()}
+def _without_places(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Paths say much of whose machine it was, and nothing on another; at any depth."""
+    return {name: _without_place(name, value) for name, value in values.items()}
+
+
+def _without_place(name: str, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _without_places(value)
+    if isinstance(value, list):
+        return [_without_place(name, one) for one in value]
+    if isinstance(value, str) and name == "start":
+        # Several runs may be named, whose mean the model is.
+        return "+".join(Path(one).name for one in value.split("+"))
+    if isinstance(value, str) and name in _PLACES:
+        return Path(value).name
+    return value

@@ -10,12 +10,13 @@
   const LONG = 8;
   const valueOf = (row, column) => {
     const text = (row.cells[column]?.textContent ?? "").trim().replace(/,/g, "").replace(/^\u2212/, "-");
-    const number = Number.parseFloat(text);
-    return Number.isNaN(number) ? text.toLowerCase() : number;
+    // A number may have its interval or unit behind it; 22:1234 is a place, and sorted as text.
+    const found = /^-?\d*\.?\d+(e[-+]?\d+)?(?=$|[\s(%\u2013])/i.exec(text);
+    return found ? Number(found[0]) : text.toLowerCase();
   };
   const compare = (a, b) => {
     if (typeof a !== typeof b) return typeof a === "number" ? -1 : 1;
-    return typeof a === "number" ? a - b : a.localeCompare(b);
+    return typeof a === "number" ? a - b : a.localeCompare(b, "en", { numeric: true });
   };
   for (const table of document.querySelectorAll("table")) {
     const body = table.tBodies[0];
