@@ -22,20 +22,18 @@ from numpy.typing import NDArray
 from wavebind.core.errors import InputError
 from wavebind.core.events import Message, OnEvent, ignore
 from wavebind.core.jsonfiles import read_json
-from wavebind.core.settings import to_dict
 from wavebind.datasets.dataset import Dataset
-from wavebind.metrics.binary import best_threshold, ranking_metrics
 from wavebind.metrics.platt import PlattScaling
 from wavebind.models import (
     ModelCard,
     ModelConfig,
     make_ensemble,
     require_ensemble,
-    save_model,
 )
 from wavebind.models.prediction import load_run, predict_logits
 from wavebind.models.rundir import RunDir
 from wavebind.training.config import TrainingConfig
+from wavebind.training.means import save_mean
 from wavebind.training.runjson import start_run, stored_configuration
 from wavebind.training.train import Devices, train_once
 
@@ -196,17 +194,4 @@ def _join(
     labels: NDArray[np.int64] = data.labels[np.concatenate(indices)].astype(np.int64)
     merged = make_ensemble(networks, [card.calibration for card in cards])
     line = PlattScaling(prevalence=float(labels.mean()))
-    auroc, auprc = ranking_metrics(labels, scores)
-    card = replace(
-        cards[0],
-        model=merged.config,
-        thresholds=(best_threshold(labels, line.probabilities(scores)),),
-        calibration=(line,),
-        seed=config.seed,
-        epoch=int(np.median([card.epoch for card in cards])),
-        valid={"auroc": auroc, "auprc": auprc},
-        data=data.identity,
-        training=to_dict(config),
-    )
-    save_model(run.model, merged, card)
-    return card
+    return save_mean(run, merged, cards, config, data, labels=labels, logits=scores, line=line)

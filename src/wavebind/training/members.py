@@ -11,19 +11,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from wavebind.core.errors import InputError
 from wavebind.core.events import Message, OnEvent, ignore
 from wavebind.core.jsonfiles import read_json
 from wavebind.core.settings import from_dict, to_dict
 from wavebind.datasets.dataset import Dataset
-from wavebind.metrics.binary import best_threshold, ranking_metrics
 from wavebind.metrics.platt import fit_calibration
-from wavebind.models import ModelCard, ModelConfig, make_ensemble, require_ensemble, save_model
+from wavebind.models import ModelCard, ModelConfig, make_ensemble, require_ensemble
 from wavebind.models.prediction import load_run, predict_logits
 from wavebind.models.rundir import RunDir
 from wavebind.training.config import TrainingConfig
+from wavebind.training.means import save_mean
 from wavebind.training.runjson import start_run, stored_configuration
 from wavebind.training.starting import SEPARATOR, settled_training, starts_of
 from wavebind.training.train import Devices, train_once
@@ -151,15 +149,5 @@ def _join(
     labels = data.labels[valid]
     logits = predict_logits(merged, data.codes, valid)
     line = fit_calibration(labels, logits)
-    auroc, auprc = ranking_metrics(labels, logits)
-    card = replace(
-        cards[0],
-        model=merged.config,
-        thresholds=(best_threshold(labels, line.probabilities(logits)),),
-        calibration=(line,),
-        epoch=int(np.median([card.epoch for card in cards])),
-        valid={"auroc": auroc, "auprc": auprc},
-        training=to_dict(joint_settings(configs)),
-    )
-    save_model(run.model, merged, card)
-    return card
+    whole = joint_settings(configs)
+    return save_mean(run, merged, cards, whole, data, labels=labels, logits=logits, line=line)
