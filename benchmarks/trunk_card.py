@@ -99,7 +99,7 @@ def main() -> None:
     SeenWindows.of(data.codes, data.indices("train")).write(options.out / SKETCH)
     table = [row.split("\t") for row in rows]
     factors = [cells for cells in table if not cells[0].startswith("open:")]
-    mean = np.mean([float(cells[4]) for cells in factors])
+    mean = np.mean([float(cells[4]) for cells in factors if cells[4] != "NA"])
     n_use = sum(cells[9] == "yes" for cells in table)
     of_use = f"{n_use} of {len(table)} of use"
     print(f"{len(factors)} labels of factors: mean test AUROC {mean:.4f}; {of_use}")

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from wavebind.core.errors import InputError
+from wavebind.core.files import sha256
 from wavebind.core.settings import from_dict
 from wavebind.datasets.dataset import Dataset
 from wavebind.datasets.targets import TASKS
@@ -36,6 +37,7 @@ __all__ = [
     "misfit",
     "settled_training",
     "starts_of",
+    "weights_of",
     "widened",
 ]
 
@@ -151,6 +153,29 @@ def check_start(start: str) -> None:
     for one in starts_of(start):
         if one not in (AUTO, NONE):
             _folder(one)
+
+
+def weights_of(start: str) -> dict[str, str]:
+    """Checksums of the weights that a training may begin with.
+
+    Parameters
+    ----------
+    start : str
+        As in :class:`wavebind.training.config.TrainingConfig`; where it is ``auto``, the model of
+        the package is meant, whether it fits or not.
+
+    Returns
+    -------
+    dict
+        SHA-256 of the model file by the start's name. Empty for random weights.
+
+    Raises
+    ------
+    InputError
+        If a run is not there.
+    """
+    names = [_TRUNK if one == AUTO else one for one in starts_of(start) if one != NONE]
+    return {name: sha256(_folder(name).model) for name in names}
 
 
 def _folder(start: str) -> RunDir:

@@ -22,7 +22,14 @@ from wavebind.models.rundir import RunDir
 from wavebind.training.config import TrainingConfig
 from wavebind.training.members import settled_members, train_members
 from wavebind.training.recipes import Recipe
-from wavebind.training.starting import check_start, fine_tuning, settled_training, starts_of
+from wavebind.training.starting import (
+    AUTO,
+    check_start,
+    fine_tuning,
+    settled_training,
+    starts_of,
+    weights_of,
+)
 from wavebind.training.train import Devices, finished_card, train_once
 
 __all__ = ["Network"]
@@ -66,7 +73,14 @@ class Network(Baseline):
         """All settings of the training, whichever it turns out to be."""
         plain = from_dict(TrainingConfig, {**self.recipe.training, **self.given}, "the recipe")
         begun = [fine_tuning(n_bound) for n_bound in (0, 10**9)]
-        return {**to_dict(plain), "given": self.given, "from_trained_weights": begun}
+        start = str(self.given.get("start", self.recipe.training.get("start", AUTO)))
+        return {
+            **to_dict(plain),
+            "given": self.given,
+            "from_trained_weights": begun,
+            # Other weights under one name or path make another model.
+            "begins_with": weights_of(start),
+        }
 
     def fit(self, data: Dataset, folder: Path, seed: int, on_event: OnEvent = ignore) -> Fitted:
         """Train; an interrupted training is continued."""
