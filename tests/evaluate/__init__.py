@@ -3,5 +3,4 @@
 Modules without a test file of their name, and the file that tests them:
 
 - `assess`: ../report/test_run_page.py
-- `compare_runs`: test_compare.py
 """

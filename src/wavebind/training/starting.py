@@ -155,14 +155,16 @@ def check_start(start: str) -> None:
             _folder(one)
 
 
-def weights_of(start: str) -> dict[str, str]:
+def weights_of(start: str, model: ModelConfig) -> dict[str, str]:
     """Checksums of the weights that a training may begin with.
 
     Parameters
     ----------
     start : str
-        As in :class:`wavebind.training.config.TrainingConfig`; where it is ``auto``, the model of
-        the package is meant, whether it fits or not.
+        As in :class:`wavebind.training.config.TrainingConfig`.
+    model : ModelConfig
+        The network, of any length. Where ``start`` is ``auto``, the model of the package is meant
+        if it fits this network.
 
     Returns
     -------
@@ -174,8 +176,13 @@ def weights_of(start: str) -> dict[str, str]:
     InputError
         If a run is not there.
     """
-    names = [_TRUNK if one == AUTO else one for one in starts_of(start) if one != NONE]
-    return {name: sha256(_folder(name).model) for name in names}
+    found = {}
+    for one in starts_of(start):
+        name = _TRUNK if one == AUTO else one
+        if one == NONE or (one == AUTO and misfit(model, load_model(_folder(name).model)[1])):
+            continue
+        found[name] = sha256(_folder(name).model)
+    return found
 
 
 def _folder(start: str) -> RunDir:

@@ -34,6 +34,9 @@ from wavebind.training.train import Devices, finished_card, train_once
 
 __all__ = ["Network"]
 
+#: Whether trained weights fit a network does not depend on the length of its windows.
+_ANY_LENGTH = 200
+
 
 class Network(Baseline):
     """A recipe, trained.
@@ -79,7 +82,7 @@ class Network(Baseline):
             "given": self.given,
             "from_trained_weights": begun,
             # Other weights under one name or path make another model.
-            "begins_with": weights_of(start),
+            "begins_with": weights_of(start, self.recipe.model(_ANY_LENGTH)),
         }
 
     def fit(self, data: Dataset, folder: Path, seed: int, on_event: OnEvent = ignore) -> Fitted:
