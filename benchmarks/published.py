@@ -296,6 +296,9 @@ def main() -> None:
         type=Path,
         help="the page to write, of all sets in --out; each group of sets has one beside it",
     )
+    parser.add_argument(
+        "--note", action="append", default=[], help="a line for the page, on how it was measured"
+    )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     with TerminalProgress() as on_event:
@@ -316,7 +319,7 @@ def main() -> None:
             f"{'--means ' + ' '.join(options.means) + ' ' if options.means else ''}"
             f"--seeds {seeds} --page docs/results/published.md"
         )
-        write_pages(options.page, there, command)
+        write_pages(options.page, there, command, options.note)
 
 
 if __name__ == "__main__":

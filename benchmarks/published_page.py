@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 #: Figures that were published, times 100 the MCC of GUE, and the AUROC of FastSK; with what the
 #: rows are called, and where they stand.
@@ -42,7 +44,8 @@ _SOURCES = (
 _GROUPS = {
     "gue-human": ("GUE, human", ("tf_0", "tf_1", "tf_2")),
     "gue-mouse": ("GUE, mouse", ("mouse_0", "mouse_2")),
-    "fastsk": ("FastSK", ("CTCF", "JUND", "KAT2B", "TP53", "ZZZ3")),
+    "fastsk": ("FastSK, CTCF and JUND", ("CTCF", "JUND")),
+    "fastsk-more": ("FastSK, KAT2B, TP53 and ZZZ3", ("KAT2B", "TP53", "ZZZ3")),
 }
 
 
@@ -95,7 +98,9 @@ def row_name(label: str) -> str:
     return label
 
 
-def write_pages(path: Path, found: Mapping[str, dict[str, Any]], command: str) -> None:
+def write_pages(
+    path: Path, found: Mapping[str, dict[str, Any]], command: str, notes: Sequence[str] = ()
+) -> None:
     """A page with one row a set, and a page for each group of sets beside it.
 
     Parameters
@@ -106,16 +111,20 @@ def write_pages(path: Path, found: Mapping[str, dict[str, Any]], command: str) -
         By set what ``published.py`` measured.
     command : str
         That measured it.
+    notes : sequence of str
+        On how it was measured.
     """
     groups = {
         key: (title, {name: found[name] for name in names if name in found})
         for key, (title, names) in _GROUPS.items()
     }
-    lines = ["# The field's benchmarks", "", *_ABOUT, "", f"```console\n$ {command}\n```", ""]
+    about = [*_ABOUT, *(f"- {note}" for note in notes)]
+    lines = ["# The field's benchmarks", "", *about, "", f"```console\n$ {command}\n```", ""]
     for key, (title, sets) in groups.items():
         if not sets:
             continue
-        lines += [f"## [{title}]({path.stem}-{key}.md)", "", *summary(sets), "", *worth(sets), ""]
+        lines += [f"## [{title}]({path.stem}-{key}.md)", "", *summary(sets), *means(sets), ""]
+        lines += [*worth(sets), ""]
         body = [line for name, one in sets.items() for line in section(name, one)]
         text = "\n".join([f"# {title}", "", f"[What the columns mean]({path.name}).", "", *body])
         (path.parent / f"{path.stem}-{key}.md").write_text(text, encoding="utf-8")
@@ -147,6 +156,31 @@ def summary(sets: Mapping[str, dict[str, Any]]) -> list[str]:
             f"{kernel} | {figure(one[part][best], name)} | {row_name(best)}, {part} |"
         )
     return lines
+
+
+def means(sets: Mapping[str, dict[str, Any]]) -> list[str]:
+    """Means over sets that have one published model in common, in a sentence a row."""
+    told = [PUBLISHED[name] for name in sets if PUBLISHED[name]]
+    if len(told) < 2 or len(told) < len(sets) or not set(sets) <= set(GUE):
+        return []
+    common = set.intersection(*({*one["all"]} for one in sets.values()))
+    rows = [row for row in next(iter(sets.values()))["all"] if row in common]
+    figures = []
+    for row in rows:
+        text = f"{row_name(row)} {_mean_mcc(sets, 'all', row):.1f}"
+        if all(row in one["begun_with_weights"] for one in sets.values()):
+            text += f" ({_mean_mcc(sets, 'unseen', row):.1f} unseen)"
+        figures.append(text)
+    others = [
+        f"{who} {np.mean([one[who] for one in told]):.1f}"
+        for who in told[0]
+        if all(who in one for one in told)
+    ]
+    return ["", f"Means of the {len(sets)} sets: {'; '.join([*figures, *others])}."]
+
+
+def _mean_mcc(sets: Mapping[str, dict[str, Any]], part: str, row: str) -> float:
+    return float(np.mean([100 * one[part][row]["mcc"]["value"] for one in sets.values()]))
 
 
 def worth(sets: Mapping[str, dict[str, Any]]) -> list[str]:

@@ -29,7 +29,7 @@ def test_every_recipe_is_whole(name):
 
 def test_the_recipe_on_wavelets_is_the_default_of_the_code():
     recipe = load_recipe("wavelets")
-    assert recipe.model(200) == ModelConfig(200)
+    assert recipe.model(200) == ModelConfig(200, options={"pool": 4})
     assert from_dict(TrainingConfig, recipe.training, "x") == TrainingConfig()
 
 

@@ -181,7 +181,7 @@ def train(
     return None if card is None else Run(path, device)
 
 
-#: On valid of six sets, seeds 1 to 3: docs/decisions/trunk.md.
+#: On valid of six sets, seeds 1 to 3: docs/decisions/fine-tuning.md.
 _BETTER = (
     "--start factors+none takes the mean with a network from random weights: 0.004 of AUROC more "
     "on average, for two to three times the time"

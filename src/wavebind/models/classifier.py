@@ -43,11 +43,11 @@ def default_scalogram() -> ScalogramConfig:
     # Short wavelets, even frequencies: docs/decisions/accuracy.md has the measurements.
     return ScalogramConfig(
         wavelet=Wavelet(beta=4.0),
-        n_scales=24,
-        max_period=32.0,
+        n_scales=16,
+        max_period=10.0,
         spacing="frequencies",
         padding="none",
-        stride=2,
+        stride=1,
     )
 
 

@@ -49,7 +49,7 @@ _TRUNK = next(iter(SHIPPED))
 #: Bound training windows from which on the steps are those of many windows.
 _MANY = 2000
 #: Settings of a training that begins with trained weights, with few and with many bound windows.
-#: They are taken unless others are asked for. Chosen on valid: docs/decisions/trunk.md.
+#: They are taken unless others are asked for. Chosen on valid: docs/decisions/fine-tuning.md.
 _FEW_WINDOWS: dict[str, Any] = {
     "epochs": 20,
     "batch_size": 32,
