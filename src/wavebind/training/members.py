@@ -1,7 +1,8 @@
 """A mean of networks that begin with different weights, and otherwise see the same.
 
 A network that begins with trained weights and one that begins with random ones err on different
-windows. Their mean is more accurate than either, at the price of both (docs/decisions/fine-tuning.md).
+windows. Their mean is more accurate than either, at the price of both
+(docs/decisions/fine-tuning.md).
 """
 
 from __future__ import annotations
