@@ -1,5 +1,7 @@
 """Windows a second of the transform, scalenet and ResNet-50, and what part of the device that is.
 
+Then the default network along random sequence, both strands, by the length of a pass: Mb a second.
+
 Runs on whatever device there is; made for a GPU. The share is of the device's own best bf16 (or
 float32) matrix product, measured in the same run, so that it needs no data sheet.
 """
@@ -10,12 +12,15 @@ import argparse
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
+import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from wavebind.core.devices import autocast, has_fast_bf16, resolve_device
 from wavebind.models import Classifier, ModelConfig, build_model
+from wavebind.models.stretches import StretchScorer
 from wavebind.training.recipes import load_recipe
 
 EPOCH = 20_000
@@ -88,6 +93,22 @@ def measure(
         print(f"{name:<26}{what:<11}{_rounded(found):>12}{share:>9.1%}{EPOCH / found:>11.1f}")
 
 
+def slide(device: torch.device, options: argparse.Namespace, generator: torch.Generator) -> None:
+    """Print how fast the default network slides, by stride and by bases of one pass."""
+    model = build_model(load_recipe("default").model(200), generator).to(device).eval()
+    codes = torch.randint(0, 4, (options.bases,), dtype=torch.uint8, generator=generator).numpy()
+    print(f"{'along sequence':<26}{'stride':<11}{'Mb/s':>12}")
+    for stride in (8, 4):
+        starts = np.arange(0, options.bases - model.config.length + 1, stride)
+        for block in options.blocks:
+            if block > options.bases:
+                continue
+            scorer = StretchScorer(model, block=block)
+            # What is timed ends on this side of the bus.
+            found = rate(partial(scorer.logits, codes, starts), options.bases, device, 1.0)
+            print(f"{f'passes of {block:,} bases':<26}{stride:<11}{found / 1e6:>12.2f}")
+
+
 def _rounded(rate: float) -> str:
     """Whole windows a second, or two places of a rate that is slow."""
     return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2f}"
@@ -100,6 +121,10 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--size", type=int, default=224, help="of an image, in pixels")
     parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--bases", type=int, default=2**21, help="of the random sequence")
+    parser.add_argument(
+        "--blocks", type=int, nargs="+", default=[2**14, 2**16, 2**19, 2**21], help="of one pass"
+    )
     options = parser.parse_args()
     device = resolve_device(options.device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
@@ -111,6 +136,7 @@ def main() -> None:
         "scalenet", build_model(ModelConfig(200), generator).to(device), options.batch, device,
         options, top,
     )  # fmt: skip
+    slide(device, options, generator)
     recipe = load_recipe("ruggeri2025")
     assert recipe.image is not None  # noqa: S101
     recipe = replace(recipe, image=replace(recipe.image, size=(options.size, options.size)))
