@@ -271,7 +271,7 @@ def test_a_planted_spacing_is_found(tmp_path, cli):
     assert code == 0, err
     assert f"do most together {APART} bp apart (++)" in out
     assert (place / "curve.png").stat().st_size > 10_000
-    with pytest.raises(InputError, match="has no label"):
+    with pytest.raises(InputError, match="has no output 'x'"):
         insert_motif(tmp_path / "run", data, A, EffectOptions(output="x"))
 
 

@@ -22,6 +22,7 @@ from wavebind.models.rundir import RunDir
 from wavebind.training.batches import epoch_windows
 from wavebind.training.fit import Fit
 from wavebind.training.prepare import bound_weight
+from wavebind.training.recipes import load_recipe
 from wavebind.training.train import Devices, TrainingConfig, finished_card, train
 
 
@@ -154,7 +155,9 @@ def test_kill_9_then_resume(data, tmp_path):
     card = train(
         data, out, ModelConfig(data.length), TrainingConfig(), devices=Devices("cpu"), resume=True
     )
-    quick(data, tmp_path / "whole", epochs=epochs, patience=50)
+    model = load_recipe("wavelets").model(data.length)
+    config = TrainingConfig(epochs=epochs, **{**QUICK, "patience": 50})
+    train(data, tmp_path / "whole", model, config, devices=Devices("cpu"))
     resumed, whole = history(out), history(tmp_path / "whole")
     assert [e["epoch"] for e in resumed] == list(range(1, epochs + 1))
     # The same seed, the same epochs: not just within noise, but the same run.
