@@ -39,7 +39,7 @@ def test_the_seed_decides_the_weights_and_nothing_else_is_seeded():
 def test_the_default_is_small():
     model = Classifier(ModelConfig(200))
     assert 100_000 < model.n_weights < 2_000_000
-    assert model.front.shape == (8, 24, 59)
+    assert model.front.shape == (8, 16, 174)
 
 
 def test_every_weight_gets_a_gradient():

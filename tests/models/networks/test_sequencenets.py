@@ -90,7 +90,7 @@ def test_a_recipe_changes_network_and_front_together(name):
     [
         (
             lambda: Classifier(ModelConfig(200, backbone="cnn", front="wavelets")),
-            "cnn reads the encoded sequence, and was given 24 scales; leave the front to the",
+            "cnn reads the encoded sequence, and was given 16 scales; leave the front to the",
         ),
         (lambda: build("danq", 20), "danq needs windows of 26 bp or more with these settings"),
         (lambda: CNNConfig(widths=(3, 4)), "one entry a layer each; found 2, 3 and 3"),
