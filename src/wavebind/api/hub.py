@@ -19,6 +19,7 @@ from wavebind.models.rundir import RunDir
 from wavebind.report.choice import choose_evaluation, choose_result
 from wavebind.report.model_card import card_text
 from wavebind.report.run_page import limits
+from wavebind.training.starting import SEPARATOR, starts_of
 
 __all__ = ["export_hub"]
 
@@ -97,7 +98,7 @@ def _without_place(name: str, value: Any) -> Any:
         return [_without_place(name, one) for one in value]
     if isinstance(value, str) and name == "start":
         # Several runs may be named, whose mean the model is.
-        return "+".join(Path(one).name for one in value.split("+"))
+        return SEPARATOR.join(Path(one).name for one in starts_of(value))
     if isinstance(value, str) and name in _PLACES:
         return Path(value).name
     return value
