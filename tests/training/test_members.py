@@ -57,7 +57,7 @@ def test_the_members_begin_as_was_asked(joined):
     # Each has the steps of its own start.
     first, second = stored["members"]
     assert first["batch_size"] == second["batch_size"] == 20
-    assert first["averaging"] != second["averaging"]
+    assert first["learning_rate"] != second["learning_rate"]
 
 
 def test_evaluate_and_report_take_it(joined, tmp_path, cli):

@@ -20,6 +20,7 @@ from torch import nn
 
 from wavebind.core.errors import InputError
 from wavebind.models import Classifier
+from wavebind.models.matrixparts import matrix_gradients, matrix_module, without_matrices
 from wavebind.models.strands import both_strands, reverse_complement_batch
 
 __all__ = [
@@ -200,6 +201,13 @@ def mutant_logits(model: Classifier, codes: torch.Tensor) -> torch.Tensor:
     """
     _check(model, codes)
     found = torch.empty(*codes.shape, 4, device=codes.device)
+    if model.config.matrices:
+        found = mutant_logits(without_matrices(model), codes)
+        with torch.inference_mode():
+            for i, row in enumerate(codes):
+                planes = model.features(_mutant_codes(row))
+                found[i] += model.finish(matrix_module(model)(planes[:, :, 0])).view(-1, 4)
+        return found
     with evaluating(model), torch.inference_mode():
         finish = model.backbone.changing() if model.n_affine == 1 else None
         if finish is not None:
@@ -258,6 +266,10 @@ def integrated_gradients(model: Classifier, codes: torch.Tensor) -> torch.Tensor
     """
     _check(model, codes)
     onehot = to_onehot(codes)
+    if model.config.matrices:
+        alone = integrated_gradients(without_matrices(model), codes)
+        with evaluating(model):
+            return alone + matrix_gradients(model, onehot).transpose(1, 2)
     found = torch.empty_like(onehot)
     waiting = torch.arange(len(codes), device=codes.device)
     with evaluating(model), torch.enable_grad():

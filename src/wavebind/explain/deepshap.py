@@ -2,8 +2,8 @@
 
 Shrikumar, Greenside & Kundaje 2017 (ICML, PMLR 70:3145) and Lundberg & Lee 2017 (NeurIPS 30:4765).
 References are dinucleotide shuffles of the window. Activations and maxima follow the rescale rule.
-A transform that is not linear and the pooling at the end of a network have none. They are passed by
-integrated gradients between the two activations.
+A transform that is not linear, best hits of matrices and the pooling at the end of a network have
+none. They are passed by integrated gradients between the two activations.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from wavebind.explain.contributions import evaluating, to_onehot
 from wavebind.genome.sequences import UNKNOWN
 from wavebind.genome.shuffling import dinucleotide_shuffle
 from wavebind.models import Classifier
+from wavebind.models.networks.matrices import Matrices
 from wavebind.models.strands import both_strands, reverse_complement_batch
 
 __all__ = ["deep_lift_shap"]
@@ -30,6 +31,8 @@ N_REFERENCES = 20
 _COMPLETE = 0.02
 #: Pairs of a window and a shuffle in one batch, and steps of integrals along what has no rule.
 _PAIRS, _NODES = 64, 16
+#: The same along best hits, which jump from place to place.
+_BENDS = 256
 
 
 class _Whole(nn.Module):
@@ -98,6 +101,7 @@ def deep_lift_shap(
     from tangermeme.deep_lift_shap import integrated_gradients_op
 
     shuffled = _shuffles(codes, seed, n)
+    along, bends = integrated_gradients_op(_NODES), integrated_gradients_op(_BENDS)
     strands: list[torch.Tensor] = []
     with evaluating(model):
         network = _Network(model).eval()
@@ -116,7 +120,7 @@ def deep_lift_shap(
                     references=to_onehot(others.flatten(0, 1)).view(*others.shape[:2], 4, -1),
                     hypothetical=True,
                     batch_size=_PAIRS,
-                    additional_nonlinear_ops={_Whole: integrated_gradients_op(_NODES)},
+                    additional_nonlinear_ops={_Whole: along, Matrices: bends},
                     device=codes.device,
                 )
             strands.append(found.flip(1, 2) if turned else found)

@@ -18,7 +18,7 @@ from wavebind.core.jsonfiles import write_json
 from wavebind.datasets.dataset import Dataset
 from wavebind.explain.attribution import Explanation, check_method, explain_windows
 from wavebind.explain.gradcam import KINDS, default_stages
-from wavebind.explain.tracks import write_tracks
+from wavebind.explain.tracks import matrix_table, write_tracks
 from wavebind.genome.sequences import Codes, onehot, to_letters
 from wavebind.models import Classifier, ModelConfig
 from wavebind.models.prediction import load_output, predict_logits
@@ -147,7 +147,8 @@ def explain_run(
     (name, position, coordinate, base, score), ``explain.json``; where coordinates are known,
     ``base_scores.bw`` and ``sites.bed``. A method with four numbers a base adds
     ``modisco_sequences.npz`` and ``modisco_scores.npz``. An older one of the same windows and
-    options is replaced.
+    options is replaced. Where matrices stand beside the network, ``matrices.tsv`` says
+    what each adds.
 
     Parameters
     ----------
@@ -244,7 +245,8 @@ def explain_run(
         periods=model.periods,
     )
     made_from = {**data.identity, "path": str(data.path.resolve())}
-    _write(place, explained, {**settings, "data": made_from}, data)
+    parts = matrix_table(model, explained.names, explained.codes)
+    _write(place, explained, {**settings, "data": made_from}, data, parts)
     return explained, card.model, place
 
 
@@ -300,7 +302,9 @@ def _scores(
     }
 
 
-def _write(place: Path, explained: Explained, settings: dict[str, object], data: Dataset) -> None:
+def _write(
+    place: Path, explained: Explained, settings: dict[str, object], data: Dataset, parts: str
+) -> None:
     with replace_dir(place, overwrite=True, marker=EXPLANATIONS.marker) as folder:
         np.savez_compressed(
             folder / "explanations.npz",
@@ -342,6 +346,8 @@ def _write(place: Path, explained: Explained, settings: dict[str, object], data:
         write_tracks(
             folder, explained.chrom, explained.start, explained.names, explained.base_scores, data
         )
+        if parts:
+            (folder / "matrices.tsv").write_text(parts, encoding="utf-8")
         write_json(folder / EXPLANATIONS.marker, settings)
 
 

@@ -11,8 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.datasets.dataset import Dataset
+from wavebind.genome.sequences import Codes
+from wavebind.models import Classifier
+from wavebind.models.matrixparts import matrix_hits, matrix_logits
 
-__all__ = ["best_stretch", "file_name", "write_tracks"]
+__all__ = ["best_stretch", "file_name", "matrix_table", "write_tracks"]
 
 #: Bases of a site in the BED file: about a long binding site.
 WIDTH = 20
@@ -110,3 +113,33 @@ def file_name(number: int, name: str) -> str:
     """What the file of a window is called, without its ending; windows count from 0."""
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:80]
     return f"{number + 1:03d}_{safe}"
+
+
+def matrix_table(model: Classifier, names: Sequence[str], codes: Codes) -> str:
+    """What the matrices beside a network add to the logits of some windows, as a table.
+
+    Parameters
+    ----------
+    model : Classifier
+    names : sequence of str
+        Of the windows.
+    codes : numpy.ndarray
+        ``uint8``, shape ``(window, position)``.
+
+    Returns
+    -------
+    str
+        A line a window and matrix: its best hit in bits, and what that adds to the logit (before
+        calibration) beyond what it adds in the mean of these windows. Empty where the model has no
+        matrices.
+    """
+    if not model.config.matrices:
+        return ""
+    rows = np.arange(len(codes))
+    hits, added = matrix_hits(model, codes, rows), matrix_logits(model, codes, rows)
+    added -= added.mean(axis=0)
+    lines = ["name\tmatrix\tbest_hit\tadded"]
+    for name, scores, logits in zip(names, hits, added, strict=True):
+        for matrix, bits, log_odds in zip(model.config.matrices, scores, logits, strict=True):
+            lines.append(f"{name}\t{matrix}\t{bits:.3f}\t{log_odds:.4f}")
+    return "\n".join(lines) + "\n"

@@ -14,6 +14,7 @@ from wavebind.core.settings import from_dict, to_dict
 from wavebind.datasets.targets import TASKS, Task
 from wavebind.genome.sequences import UNKNOWN
 from wavebind.models.networks.gkm import Gkm
+from wavebind.models.networks.matrices import BesideMatrices
 from wavebind.models.networks.segments import SideBySide
 from wavebind.models.normalisation import InputNormalisation
 from wavebind.models.registry import get_backbone
@@ -80,6 +81,9 @@ class ModelConfig:
     networks : int
         Networks of this kind whose mean logit is the prediction; see
         :mod:`wavebind.models.ensemble`.
+    matrices : tuple of str
+        Position weight matrices whose best hits add to the logit, by name, such as ``MA0139.1
+        CTCF``; see :mod:`wavebind.models.networks.matrices`.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
@@ -94,6 +98,7 @@ class ModelConfig:
     task: Task | None = None
     reads: int | None = None
     networks: int = 1
+    matrices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.outputs or len(set(self.outputs)) < len(self.outputs):
@@ -112,6 +117,8 @@ class ModelConfig:
             raise InputError(
                 f"windows of {self.length} bp are shorter than a binding site; use 16 bp or more"
             )
+        if self.matrices and self.networks > 1:
+            raise InputError("matrices stand beside one network, not beside a mean of several")
         check_front(self.front_name)
         if self.reads is not None and not self.length < self.reads <= MAX_READS * self.length:
             raise InputError(
@@ -209,6 +216,10 @@ class Classifier(nn.Module):
             for _ in range(config.networks)
         ]
         self.backbone = backbones[0] if config.networks == 1 else SideBySide(backbones)
+        if config.matrices:
+            self.backbone = BesideMatrices(
+                backbones[0], shape, len(config.matrices), len(config.outputs)
+            )
 
     def forward(self, codes: torch.Tensor) -> torch.Tensor:
         """Logits of a batch of windows as they are, one strand.

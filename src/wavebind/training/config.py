@@ -14,6 +14,7 @@ from wavebind.core.errors import InputError
 from wavebind.core.events import Event
 from wavebind.core.settings import Removed, Settings
 from wavebind.datasets.targets import Task
+from wavebind.models.networks.matrices import MAX_MATRICES
 
 __all__ = ["SCORES", "Devices", "EpochReport", "TrainingConfig", "score_words"]
 
@@ -73,6 +74,9 @@ class TrainingConfig(Settings):
         Of several labels, those whose mean AUROC on valid decides the best epoch: names, or
         patterns such as ``CTCF:*`` and ``!open:*`` (all but these). Labels with fewer than 50 bound
         valid windows do not count, unless all have fewer.
+    matrices : int
+        Matrices of JASPAR whose best hits add to the logit, chosen by the training windows; 0 for
+        none. They pay where bound windows are few.
     start : str
         Trained weights that training begins with: ``none``, ``factors`` (the model of the
         package), a run, or ``auto`` (the package's where it fits). Several, joined by ``+``, are
@@ -118,6 +122,7 @@ class TrainingConfig(Settings):
     accumulate: Annotated[int, Field(ge=1)] = 1
     patience: Annotated[int, Field(ge=1)] = 4
     judged: tuple[str, ...] = ("*",)
+    matrices: Annotated[int, Field(ge=0, le=MAX_MATRICES)] = 0
     start: str = "none"
     weights: str = "none"
     train: tuple[str, ...] = ("all",)

@@ -65,7 +65,14 @@ def settled_members(
         )
     configs, words = [], []
     for start in starts:
-        wide, config, said = settled_training(model, recipe, {**given, "start": start}, data)
+        wide, config, said = settled_training(
+            model, recipe, {"matrices": 0, **given, "start": start}, data
+        )
+        if config.matrices:
+            raise InputError(
+                "matrices stand beside one network, not beside a mean of several; leave "
+                "training.matrices out, or give one start"
+            )
         # What one of them needs room for, all have.
         model = wide
         configs.append(config)

@@ -27,6 +27,7 @@ from wavebind.models.rundir import RunDir
 from wavebind.models.shipped import SHIPPED, package_folder
 from wavebind.training.batches import epoch_windows, training_labels
 from wavebind.training.config import TrainingConfig
+from wavebind.training.matrices import no_matrices
 
 __all__ = [
     "AUTO",
@@ -34,6 +35,7 @@ __all__ = [
     "begin_with",
     "check_start",
     "fine_tuning",
+    "from_scratch",
     "misfit",
     "settled_training",
     "starts_of",
@@ -57,6 +59,17 @@ _FEW_WINDOWS: dict[str, Any] = {
     "unbound_ratio": 2.0,
     "averaging": 0.99,
     "patience": 6,
+    "matrices": 16,
+}
+#: With few windows and random weights, where a recipe does not say otherwise.
+_FEW_FROM_SCRATCH: dict[str, Any] = {
+    "epochs": 30,
+    "batch_size": 32,
+    "learning_rate": 2e-3,
+    "unbound_ratio": 2.0,
+    "averaging": 0.99,
+    "patience": 10,
+    "matrices": 16,
 }
 _MANY_WINDOWS: dict[str, Any] = {
     "epochs": 20,
@@ -65,7 +78,11 @@ _MANY_WINDOWS: dict[str, Any] = {
     "unbound_ratio": 3.0,
     "averaging": 0.998,
     "patience": 4,
+    "matrices": 0,
 }
+#: The network that random weights and few windows were tried with, and the tasks that have bound
+#: windows.
+_SMALL_STEPS, _LABELS = "scalenet", ("binary", "multilabel")
 _READS = {"signal": "sequences without a transform", "wavelets": "scalograms"}
 #: Inverse strength of the regularisation of the first head.
 _STRENGTH = 0.3
@@ -80,6 +97,12 @@ def fine_tuning(n_bound: int) -> dict[str, Any]:
     return dict(_FEW_WINDOWS if n_bound < _MANY else _MANY_WINDOWS)
 
 
+def from_scratch(model: ModelConfig, n_bound: int) -> dict[str, Any]:
+    """Settings of a training that begins with random weights, by its bound windows."""
+    few = n_bound < _MANY and model.backbone == _SMALL_STEPS and model.task_name in _LABELS
+    return dict(_FEW_FROM_SCRATCH) if few else {}
+
+
 def settled_training(
     model: ModelConfig, recipe: Mapping[str, Any], given: Mapping[str, Any], data: Dataset
 ) -> tuple[ModelConfig, TrainingConfig, str]:
@@ -91,7 +114,8 @@ def settled_training(
         The network that is going to be trained.
     recipe, given : mapping
         Settings of the recipe, and those that somebody asked for. Where training begins with
-        trained weights, those of :func:`fine_tuning` come between the two.
+        trained weights, those of :func:`fine_tuning` come between the two. Where it begins with
+        random ones, those of :func:`from_scratch` come before the recipe's.
     data : Dataset
         Its bound training windows are counted.
 
@@ -106,8 +130,11 @@ def settled_training(
     InputError
         If the run that was asked for does not fit the network, or a setting is wrong.
     """
-    whole = {**recipe, **given}
-    asked = from_dict(TrainingConfig, {"start": AUTO, **whole}, "the settings")
+    n_bound = int((data.labels[data.indices("train")] == 1).sum())
+    whole = {**from_scratch(model, n_bound), **recipe, **given}
+    asked = _with_room(
+        model, from_dict(TrainingConfig, {"start": AUTO, **whole}, "the settings"), given
+    )
     if asked.start == NONE:
         return model, asked, "training begins with random weights, as asked for (start none)"
     name = _TRUNK if asked.start == AUTO else asked.start
@@ -128,13 +155,35 @@ def settled_training(
             replace(asked, start=NONE),
             f"training begins with random weights: the model {name} does not fit, {reason}",
         )
-    small = fine_tuning(int((data.labels[data.indices("train")] == 1).sum()))
-    tuned = from_dict(TrainingConfig, {**recipe, **small, **given, "start": name}, "the settings")
+    settings = {**recipe, **fine_tuning(n_bound), **given, "start": name}
+    wide = widened(model, card)
+    tuned = _with_room(wide, from_dict(TrainingConfig, settings, "the settings"), given)
     n = len(card.model.outputs)
     labels = f", trained on {n} labels" if n > 1 else ""
-    wide = widened(model, card)
     room = f"; it reads {wide.reads} bp, the windows between unknown bases" if wide.reads else ""
     return wide, tuned, f"training begins with the weights of {name}{labels}{room}"
+
+
+def _with_room(
+    model: ModelConfig, config: TrainingConfig, given: Mapping[str, Any]
+) -> TrainingConfig:
+    """The settings without matrices where they cannot stand beside the network.
+
+    Raises
+    ------
+    InputError
+        If somebody asked for them there.
+    """
+    if not config.matrices:
+        return config
+    reason = no_matrices(model)
+    if config.crossfit:
+        reason = "they stand beside one network, not beside a mean of several"
+    if config.shuffle_labels:
+        reason = "true labels choose them, and the labels are shuffled"
+    if reason and given.get("matrices"):
+        raise InputError(f"matrices cannot stand beside this network: {reason}")
+    return replace(config, matrices=0) if reason else config
 
 
 def starts_of(start: str) -> list[str]:
@@ -231,7 +280,7 @@ def misfit(model: ModelConfig, card: ModelCard) -> str:
     for name, value in mine.options.items():
         if name not in _WITHOUT_WEIGHTS and other.options.get(name) != value:
             return f"its {name} is {other.options.get(name)}, not {value}"
-    if model.task_name not in ("binary", "multilabel"):
+    if model.task_name not in _LABELS:
         return f"it is for labels, not for {TASKS[model.task_name]}"
     return ""
 
@@ -269,8 +318,8 @@ def begin_with(model: Classifier, config: TrainingConfig, data: Dataset) -> None
         raise InputError(f"training cannot begin with {config.start}: {reason}")
     # The same weights for windows of this length: no layer of the network depends on it.
     length, reads = model.config.length, model.config.reads
-    trained = Classifier(replace(card.model, length=length, reads=reads))
-    state = {k: v for k, v in found.state_dict().items() if not k.startswith("front.")}
+    trained = Classifier(replace(card.model, length=length, reads=reads, matrices=()))
+    state = {k: v for k, v in _network_weights(found).items() if not k.startswith("front.")}
     trained.load_state_dict({**trained.state_dict(), **state})
     head = get_backbone(card.model.backbone).head
     names = {name for name in state if name.endswith((f"{head}weight", f"{head}bias"))}
@@ -283,6 +332,18 @@ def begin_with(model: Classifier, config: TrainingConfig, data: Dataset) -> None
         bias: (mixed @ state[bias].double() + torch.from_numpy(constant)).float(),
     }
     model.load_state_dict({**model.state_dict(), **state, **first})
+
+
+def _network_weights(model: Classifier) -> dict[str, torch.Tensor]:
+    """The weights of a model, without the matrices that may stand beside its network."""
+    state = model.state_dict()
+    if not model.config.matrices:
+        return dict(state)
+    return {
+        name.replace("backbone.network.", "backbone.", 1): tensor
+        for name, tensor in state.items()
+        if not name.startswith("backbone.matrices.")
+    }
 
 
 def _first_heads(

@@ -19,11 +19,12 @@ from wavebind.core.errors import InputError
 from wavebind.core.events import Message, OnEvent, ignore
 from wavebind.core.settings import to_dict
 from wavebind.datasets.dataset import Dataset
-from wavebind.metrics.binary import best_threshold
+from wavebind.metrics.binary import best_threshold, ranking_metrics
 from wavebind.metrics.platt import PlattScaling, fit_calibration, fit_line, fit_softmax
 from wavebind.models import Classifier, ModelCard, ModelConfig, load_model, save_model
 from wavebind.models.classifier import one_against_rest
 from wavebind.models.ensemble import calibrated
+from wavebind.models.prediction import predict_logits
 from wavebind.models.rundir import RunDir
 from wavebind.training.checkpoints import stored_checkpoint, stored_weights
 from wavebind.training.config import Devices, EpochReport, TrainingConfig
@@ -31,6 +32,7 @@ from wavebind.training.engine import run_fit
 from wavebind.training.fit import Fit
 from wavebind.training.initial import initial_model, resolve_weights
 from wavebind.training.judging import labels_on_valid, labels_words, write_labels
+from wavebind.training.matrices import beside_matrices, matrices_words
 from wavebind.training.prepare import TrainingSet, prepare, training_targets
 from wavebind.training.runjson import start_run, stored_configuration
 
@@ -165,6 +167,10 @@ def _finish(
         ]
     logits = torch.cat(parts).numpy().reshape(len(indices), -1)
     labels = windows.valid.labels[indices].reshape(len(indices), -1)
+    if config.matrices:
+        model = beside_matrices(model, config, data)
+        logits = predict_logits(model, data.codes, indices)[:, None]
+        on_event(Message(matrices_words(model, data)))
     if model.config.task_name == "multiclass":
         logits = _calibrate_classes(model, labels, logits)
     calibration, thresholds = [], []
@@ -192,6 +198,10 @@ def _finish(
         chosen = best_threshold(mine[known], fitted.probabilities(scores[known])) if both else 0.5
         thresholds.append(chosen)
     entry = fit.history[epoch - 1]
+    if config.matrices:
+        # The history is of the network alone.
+        auroc, auprc = ranking_metrics(labels[:, 0], logits[:, 0])
+        entry = {**entry, "valid_auroc": auroc, "valid_auprc": auprc}
     card = ModelCard(
         model=model.config,
         thresholds=tuple(thresholds),

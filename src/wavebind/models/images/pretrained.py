@@ -162,7 +162,9 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     ):
         raise InputError(f"{path}: holds no table of tensors by name")
     own = {k.removeprefix("backbone."): v for k, v in found.items() if k.startswith("backbone.")}
-    return own or dict(found)
+    beside = {k.removeprefix("network."): v for k, v in own.items() if k.startswith("network.")}
+    # Matrices beside a network are not weights of it.
+    return (beside if any(k.startswith("matrices.") for k in own) else own) or dict(found)
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,221 @@
+"""Position weight matrices beside a network: the best hit of each adds to the logit.
+
+A network that has seen few windows of a factor has hardly learnt its motif, which somebody else may
+have measured. The matrices are fixed; how much a hit adds is a weight of the last layer. A hit lies
+wholly inside the window, on either strand, so that a scan stays exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from wavebind.core.errors import InputError
+from wavebind.models.networks.foldedscalenet import sliding_max
+from wavebind.models.networks.segments import Segment, SegmentedNetwork
+
+__all__ = ["MAX_MATRICES", "MAX_WIDTH", "BesideMatrices", "Matrices"]
+
+#: Bounds for files from strangers. The widest matrix of JASPAR 2024 has 35 positions.
+MAX_MATRICES, MAX_WIDTH = 256, 40
+
+
+class Matrices(nn.Module):
+    """What the best hits of some matrices add to each logit.
+
+    Parameters
+    ----------
+    n_matrices : int
+    n_outputs : int
+
+    Attributes
+    ----------
+    tables : torch.Tensor
+        ``float32``, shape ``(matrix, base, position)``, log-odds in bits; zero beyond a matrix.
+    widths : torch.Tensor
+        ``int64``, shape ``(matrix,)``: positions of each matrix.
+    head : torch.nn.Linear
+        What one bit adds to the logit, shape ``(output, matrix)``.
+    """
+
+    tables: torch.Tensor
+    widths: torch.Tensor
+
+    def __init__(self, n_matrices: int, n_outputs: int = 1) -> None:
+        super().__init__()
+        self.register_buffer("tables", torch.zeros(n_matrices, 4, MAX_WIDTH))
+        self.register_buffer("widths", torch.ones(n_matrices, dtype=torch.int64))
+        self.head = nn.Linear(n_matrices, n_outputs, bias=False)
+
+    def set(self, tables: Sequence[torch.Tensor]) -> None:
+        """Take the log-odds of each matrix, ``(position, base)``."""
+        for number, table in enumerate(tables):
+            self.widths[number] = len(table)
+            self.tables[number] = 0
+            self.tables[number, :, : len(table)] = table.T
+
+    def _groups(self) -> dict[int, torch.Tensor]:
+        """Numbers of the matrices of each width."""
+        widths = self.widths.clamp(1, MAX_WIDTH)
+        found = {
+            int(width): torch.nonzero(widths == width)[:, 0]
+            for width in sorted(set(widths.tolist()))
+        }
+        return dict(sorted(found.items()))
+
+    def _scores(self, onehot: torch.Tensor, width: int, members: torch.Tensor) -> torch.Tensor:
+        """Log-odds at each position, the better strand: ``(batch, member, position)``."""
+        tables = self.tables[members][:, :, :width]
+        both = torch.cat([tables, tables.flip(1, 2)])
+        ahead, behind = functional.conv1d(onehot.float(), both).chunk(2, dim=1)
+        return torch.maximum(ahead, behind)
+
+    def hits(self, onehot: torch.Tensor) -> torch.Tensor:
+        """The best hit of each matrix in each window, in bits.
+
+        Parameters
+        ----------
+        onehot : torch.Tensor
+            Shape ``(batch, 4, position)``, bases A, C, G, T; zero for unknown, which adds nothing.
+
+        Returns
+        -------
+        torch.Tensor
+            ``float32``, shape ``(batch, matrix)``.
+        """
+        return self.window_hits(onehot, onehot.shape[2], 1)[..., 0]
+
+    def window_hits(self, onehot: torch.Tensor, length: int, step: int) -> torch.Tensor:
+        """The best hits in all windows of a stretch that lie `step` positions apart.
+
+        Parameters
+        ----------
+        onehot : torch.Tensor
+            As in :meth:`hits`, at least `length` positions.
+        length, step : int
+            Positions of a window, and between the first positions of two.
+
+        Returns
+        -------
+        torch.Tensor
+            ``float32``, shape ``(batch, matrix, window)``.
+        """
+        n_windows = (onehot.shape[2] - length) // step + 1
+        parts, order = [], []
+        # A product of bfloat16 would round what is compared.
+        with torch.autocast(onehot.device.type, enabled=False):
+            for width, members in self._groups().items():
+                scores = self._scores(onehot, width, members)
+                parts.append(_running_maximum(scores, length - width + 1, step, n_windows))
+                order.append(members)
+        return torch.cat(parts, dim=1)[:, torch.argsort(torch.cat(order))]
+
+    def forward(self, onehot: torch.Tensor) -> torch.Tensor:
+        """What is added to the logits, ``(batch, output)``, ``float32``."""
+        with torch.autocast(onehot.device.type, enabled=False):
+            found: torch.Tensor = self.head(self.hits(onehot))
+        return found
+
+
+def _running_maximum(scores: torch.Tensor, span: int, step: int, n_windows: int) -> torch.Tensor:
+    """The maximum of `span` positions from each multiple of `step` on, ``(..., window)``."""
+    if span <= step or n_windows == 1:
+        found = scores.unfold(2, span, step).amax(-1)
+        return found[..., :n_windows]
+    # Whole groups of `step` first, then the last `step` positions.
+    groups = functional.max_pool1d(scores, step).transpose(1, 2)
+    whole = sliding_max(groups, span // step).transpose(1, 2)
+    last = functional.max_pool1d(scores[..., span - step :], step)
+    return torch.maximum(whole[..., :n_windows], last[..., :n_windows])
+
+
+class BesideMatrices(SegmentedNetwork):
+    """A network, and matrices whose best hits are added to its logits.
+
+    Parameters
+    ----------
+    network : SegmentedNetwork
+        It reads one-hot windows.
+    shape : tuple of int
+        ``(4, 1, position)`` of a window.
+    n_matrices, n_outputs : int
+
+    Raises
+    ------
+    InputError
+        If windows are not one-hot, or there are too many matrices.
+    """
+
+    def __init__(
+        self,
+        network: SegmentedNetwork,
+        shape: tuple[int, int, int],
+        n_matrices: int,
+        n_outputs: int,
+    ) -> None:
+        super().__init__()
+        if shape[:2] != (4, 1):
+            raise InputError(
+                f"matrices stand beside networks that read one-hot windows; this one reads "
+                f"{shape[0]} channels of {shape[1]} scales"
+            )
+        if n_matrices > MAX_MATRICES:
+            raise InputError(f"at most {MAX_MATRICES} matrices are used; found {n_matrices}")
+        self.network = network
+        self.length = shape[2]
+        self.n_outputs = n_outputs
+        self.matrices = Matrices(n_matrices, n_outputs)
+
+    @property
+    def step(self) -> int:
+        """As of the network."""
+        return self.network.step
+
+    def sliding(self, dtype: torch.dtype) -> Callable[[torch.Tensor], torch.Tensor]:
+        """See :meth:`SegmentedNetwork.sliding`."""
+        slide = self.network.sliding(dtype)
+
+        def run(planes: torch.Tensor) -> torch.Tensor:
+            hits = self.matrices.window_hits(planes[:, :, 0].float(), self.length, self.step)
+            added = torch.einsum("om,bmw->bow", self.matrices.head.weight, hits)
+            return slide(planes).float() + added
+
+        return run
+
+    def places(self) -> dict[str, tuple[float, float]]:
+        """As of the network."""
+        return self.network.places()
+
+    def stages(self) -> dict[str, tuple[nn.Module, ...]]:
+        """As of the network."""
+        return self.network.stages()
+
+    def _run(self, segment: Segment, first: bool, last: bool, x: torch.Tensor) -> torch.Tensor:
+        # What the matrices add rides along, as maps that are the same everywhere.
+        added = self.matrices(x[:, :, 0]) if first else x[:, -self.n_outputs :, 0, 0]
+        found = segment.run(x if first else x[:, : -self.n_outputs].contiguous())
+        if last:
+            return found.float() + added.float()
+        maps = added.to(found.dtype)[:, :, None, None].expand(-1, -1, *found.shape[2:])
+        return torch.cat([found, maps], dim=1)
+
+    def segments(self) -> list[Segment]:
+        """Those of the network; the matrices belong to the first."""
+        chain = self.network.segments()
+        return [
+            Segment(
+                segment.name,
+                partial(self._run, segment, number == 0, number == len(chain) - 1),
+                (*segment.modules, self.matrices) if number == 0 else segment.modules,
+            )
+            for number, segment in enumerate(chain)
+        ]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Planes ``(batch, 4, 1, position)`` to logits ``(batch, output)``."""
+        logits: torch.Tensor = self.network(x).float() + self.matrices(x[:, :, 0])
+        return logits
