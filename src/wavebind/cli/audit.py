@@ -22,7 +22,7 @@ def audit(
     split: Split = "test",
     seed: Annotated[int, typer.Option(min=0, help="Seed for the resamples of intervals.")] = 0,
 ) -> None:
-    """Say what a model could cheat with: length, composition, place, and duplicates across splits.
+    """Report shortcuts: what length, composition or place alone would score, and shared windows.
 
     Writes audit.json into the dataset.
     """

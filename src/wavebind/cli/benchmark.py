@@ -59,7 +59,7 @@ def benchmark(
 ) -> None:
     """Run many datasets by many models: a table, ranks, costs, and tests across datasets.
 
-    Leaves one line a run (runs.parquet), a page (benchmark.html), and a comparison for each
+    Writes one line a run (runs.parquet), a page (benchmark.html), and a comparison for each
     dataset. What is finished is not done again.
     """
     from wavebind.api.comparison import benchmark as run_benchmark

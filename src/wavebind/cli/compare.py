@@ -70,13 +70,13 @@ def compare(
     reference: Reference = "",
     target: Target = None,
     split: ReportedSplit = "test",
-    listed: Annotated[bool, typer.Option("--list", help="List the models there are.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List the available models.")] = False,
     device: Device = "auto",
     _threads: Threads = None,
 ) -> None:
     """Train several models on the same windows and compare them, with paired intervals.
 
-    Leaves a table (comparison.tsv, .json), a page (comparison.html), and every window with every
+    Writes a table (comparison.tsv, .json), a page (comparison.html), and every window with every
     model's probability (windows.parquet).
     """
     from wavebind.api.comparison import compare as run_comparison

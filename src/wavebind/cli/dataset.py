@@ -95,7 +95,7 @@ def dataset(
     """Make a dataset from peaks and a genome, or from labelled windows; and audit it.
 
     A dataset is one byte a base on disk, memory-mapped, split by chromosome. The audit beside it
-    says what a model could cheat with.
+    reports shortcuts: what length, composition or place alone would score.
     """
     from wavebind.api.dataset import make_dataset
     from wavebind.report.text import audited_table

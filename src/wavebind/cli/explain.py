@@ -50,16 +50,16 @@ def explain(
         int | None,
         typer.Option(
             "--n",
-            help="Number of windows. (default: 20; with --pair 50; with --check, --insert or "
-            "--ablate 200)",
+            help="Number of windows to explain. (default: 20; with --pair 50; with --check, "
+            "--insert or --ablate 200)",
         ),
     ] = None,
     check: Annotated[
         bool,
         typer.Option(
             "--check",
-            help="Check the explanations instead. Do they move with the motif, come from the "
-            "weights, hold what the prediction rests on, lie on known sites?",
+            help="Test the explanations instead: whether they follow the motif, depend on the "
+            "weights, find what the prediction rests on, and lie on known sites.",
         ),
     ] = False,
     genome: Annotated[

@@ -42,10 +42,10 @@ def fetch(
         str, typer.Option(envvar="WAVEBIND_UCSC_URL", help="Base address of UCSC's downloads.")
     ] = UCSC_URL,
     attempts: Annotated[
-        int, typer.Option(min=1, help="Times that a transfer may break off at one place.")
+        int, typer.Option(min=1, help="Largest number of retries at one place of a transfer.")
     ] = 5,
 ) -> None:
-    """Download ENCODE files and UCSC genomes, checked against the size and checksum they announce.
+    """Download ENCODE files and UCSC genomes, checked by size and checksum.
 
     A transfer that broke off goes on where it stopped. The names of the files go to stdout.
     """

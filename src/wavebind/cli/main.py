@@ -47,8 +47,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
     rich_markup_mode="rich",
-    help="Find where transcription factors bind DNA, with convolutional networks on wavelet "
-    "scalograms.",
+    help="Find where transcription factors bind DNA: train, evaluate, explain and apply "
+    "convolutional networks.",
     epilog="Start with: wavebind demo",
 )
 

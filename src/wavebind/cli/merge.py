@@ -27,7 +27,7 @@ def merge(
         ),
     ],
 ) -> None:
-    """Join the shares of work that was shared out."""
+    """Join the shares of a job that was run with --shard."""
     from wavebind.api.genome import merge as join
     from wavebind.report.text import audited_table
 

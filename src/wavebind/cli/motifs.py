@@ -35,7 +35,8 @@ def motifs(
     ] = None,
     split: Split = "test",
     n: Annotated[
-        int | None, typer.Option("--n", help="Largest number of bound windows. (default: 5000)")
+        int | None,
+        typer.Option("--n", help="Largest number of bound windows to read. (default: 5000)"),
     ] = None,
     seed: Annotated[
         int, typer.Option(help="Seed for the choice of windows, if there are more.")

@@ -35,7 +35,10 @@ __all__ = [
 ]
 
 RunArgument = Annotated[
-    Path, typer.Argument(metavar="RUN", help="A run, made with 'wavebind train'.")
+    Path,
+    typer.Argument(
+        metavar="RUN", help="Run of 'wavebind train', or factors, the model in the package."
+    ),
 ]
 DataArgument = Annotated[
     Path, typer.Argument(metavar="DATA", help="A dataset, made with 'wavebind dataset'.")
@@ -44,7 +47,7 @@ Device = Annotated[
     str,
     typer.Option(help="Device to compute on: auto, cpu, cuda, cuda:N or mps.", show_default=True),
 ]
-Out = Annotated[Path, typer.Option("--out", help="The folder or file to write.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder to write.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what an earlier call wrote.")]
 
 

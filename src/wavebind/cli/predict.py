@@ -61,7 +61,8 @@ def predict(
     longer: Annotated[
         Longer | None,
         typer.Option(
-            help="What a sequence longer than a window gives: its best window, or a row for each."
+            help="Rows for a sequence longer than a window: best (its most probable window) or "
+            "each (one row a window)."
         ),
     ] = None,
     target: Target = None,
@@ -75,8 +76,8 @@ def predict(
     precision: Annotated[
         Precision,
         typer.Option(
-            help="Numbers to compute with: auto is bfloat16 where the device multiplies it in "
-            "hardware, float32 is exact."
+            help="Precision of the computation: auto is bfloat16 where the device supports it "
+            "in hardware, float32 is exact."
         ),
     ] = Precision.auto,
     force: Force = False,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from wavebind.cli.console import TerminalProgress
-from wavebind.cli.options import Force, Out, Set, ShowSettings
+from wavebind.cli.options import Force, Set, ShowSettings
 
 __all__ = ["register"]
 
@@ -25,7 +26,9 @@ def scalogram(
     sequence: Annotated[
         str, typer.Argument(metavar="SEQUENCE|FILE.fa", help="Letters, or a FASTA file.")
     ],
-    out: Out,
+    out: Annotated[
+        Path, typer.Option("--out", help="Picture to write (.png, .svg, .pdf), or film (.gif).")
+    ],
     show: Annotated[
         str,
         typer.Option(

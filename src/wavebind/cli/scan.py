@@ -43,7 +43,7 @@ def scan(
     ] = None,
     regions: Annotated[
         Path | None,
-        typer.Option(help="BED or narrowPeak file: only windows whose middle lies in these."),
+        typer.Option(help="Regions to scan, BED or narrowPeak; a window counts by its middle."),
     ] = None,
     stride: Annotated[
         int | None,

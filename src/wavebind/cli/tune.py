@@ -40,7 +40,7 @@ def tune(
     search: Annotated[
         str,
         typer.Option(
-            help="What is searched, comma-separated: encoding, wavelet, scales, network, "
+            help="Settings to search, comma-separated: encoding, wavelet, scales, network, "
             "augmentation, optimiser; single settings, as options.dropout; or all."
         ),
     ] = "all",
