@@ -3,7 +3,10 @@
 For each size and draw the training windows are thinned to so many bound ones, unbound ones in
 proportion, and valid likewise (at least 10 bound), since who has 50 peaks has not 900 to choose on.
 ``--whole-valid`` keeps valid as it is. The test windows are always all of them. Every model is
-trained and scored by ``wavebind compare``; what is finished is kept.
+trained and scored by ``wavebind compare``; what is finished is kept. ``OUT/curves.tsv`` has a line
+a size, draw and model. Its last columns are of the windows that ``factors`` has not seen by
+sequence. A trunk of the same windows has not seen them, either. ``few_windows_page.py`` makes the
+tables of the documents from such files.
 """
 
 from __future__ import annotations
@@ -16,9 +19,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import roc_auc_score
 
 import wavebind as wb
+from wavebind.core.files import replace_file
 from wavebind.datasets.dataset import Dataset, open_dataset
+from wavebind.datasets.seen import find_seen
 
 LEAST_VALID = 10
 UNBOUND_A_BOUND = 10
@@ -79,6 +85,33 @@ def written(data: Dataset, folder: Path) -> Path:
     return folder
 
 
+def unseen(folder: Path, data: Dataset, part: str) -> dict[str, float]:
+    """AUROC of each compared model on the windows of a part that ``factors`` has not seen."""
+    seen = find_seen(data, part)
+    if seen is None:
+        raise SystemExit("the package has no record of the windows that factors has seen")
+    scores = pd.read_parquet(folder / "windows.parquet")
+    kept = scores[~seen]
+    models = [c for c in scores.columns if c not in ("name", "label") and not c.endswith(":call")]
+    return {
+        "n_seen": int(seen.sum()),
+        **{model: float(roc_auc_score(kept["label"], kept[model])) for model in models},
+    }
+
+
+def add_lines(path: Path, lines: list[dict[str, object]]) -> None:
+    """Write the lines, and keep those of other sizes, draws and models that are there."""
+    key = ["bound", "valid", "draw", "model", "part"]
+    frame = pd.DataFrame(lines)
+    if path.is_file():
+        older = pd.read_csv(path, sep="\t", dtype={"bound": str})
+        frame = pd.concat([older, frame]).drop_duplicates(key, keep="last")
+    with replace_file(path) as temporary:
+        frame.sort_values(key, kind="stable").to_csv(
+            temporary, sep="\t", index=False, float_format="%.6f"
+        )
+
+
 def main() -> None:
     """Make the sets, compare the models, print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -96,6 +129,7 @@ def main() -> None:
     else:
         data = open_dataset(options.data)
     found: dict[tuple[str, str], list[float]] = {}
+    lines = []
     for size in options.sizes:
         for draw in options.draws if size != "all" else options.draws[:1]:
             mine = thinned(
@@ -109,14 +143,32 @@ def main() -> None:
             subprocess.run(  # noqa: S603
                 [sys.executable, "-m", "wavebind", *map(str, words)], check=True, stdout=sys.stderr
             )
+            apart = unseen(out, mine, options.split)
             for model in json.loads((out / "comparison.json").read_text())["models_found"]:
                 auroc = model["metrics"]["auroc"]
                 found.setdefault((size, model["label"]), []).append(auroc["value"])
+                lines.append(
+                    {
+                        "factor": options.out.name,
+                        "bound": size,
+                        "valid": "whole" if options.whole_valid else "thinned",
+                        "draw": draw,
+                        "model": model["label"],
+                        "part": options.split,
+                        "windows": len(mine.indices(options.split)),
+                        "auroc": auroc["value"],
+                        "low": auroc["low"],
+                        "high": auroc["high"],
+                        "seen": apart["n_seen"],
+                        "auroc_unseen": apart[model["label"]],
+                    }
+                )
                 print(
                     f"{size:>6}  draw {draw}  {model['label']:<24}{auroc['value']:>8.4f}  "
                     f"{auroc['low']:.4f}-{auroc['high']:.4f}",
                     flush=True,
                 )
+    add_lines(options.out / "curves.tsv", lines)
     print("means over the draws")
     for (size, label), values in found.items():
         print(f"{size:>6}  {label:<24}{np.mean(values):>8.4f}  of {len(values)}")

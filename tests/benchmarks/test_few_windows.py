@@ -1,9 +1,11 @@
 """Sets of one factor out of many labels, and thinned sets: against counts by hand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from few_windows import LEAST_VALID, from_table, thinned, written
+from few_windows import LEAST_VALID, add_lines, from_table, thinned, written
+from few_windows_page import start_of, table
 from helpers import random_dna, write_table
 from wavebind.datasets.dataset import open_dataset
 
@@ -79,3 +81,51 @@ def test_fewer_windows_of_train_and_of_valid(tmp_path):
     assert set(again.sequences(range(len(again.labels)))) == kept
     other = thinned(data, 4, 2, whole_valid=False)
     assert set(other.sequences(other.indices("train"))) != set(few.sequences(few.indices("train")))
+
+
+def test_curves_keep_what_is_there_and_become_a_table(tmp_path):
+    def line(size, draw, model, auroc):
+        return {
+            "factor": "myc", "bound": size, "valid": "whole", "draw": draw, "model": model,
+            "part": "test", "windows": 1200, "auroc": auroc, "low": auroc - 0.01,
+            "high": auroc + 0.03, "seen": 30, "auroc_unseen": auroc - 0.1,
+        }  # fmt: skip
+
+    path = tmp_path / "curves.tsv"
+    add_lines(path, [line("500", 1, "jaspar", 0.8), line("500", 2, "jaspar", 0.7)])
+    add_lines(path, [line("50", 1, "default:/tmp/trunk", 0.9), line("500", 2, "jaspar", 0.9)])
+    curves = pd.read_csv(path, sep="\t", dtype={"bound": str})
+    assert len(curves) == 3
+    assert table(curves).splitlines() == [
+        "| factor, test windows | bound | draws | from the trunk | JASPAR matrix |",
+        "| --- | --- | --- | --- | --- |",
+        "| MYC, 1,200 | 50 | 1 | 0.900 (0.020) | - |",
+        "| MYC, 1,200 | 500 | 2 | - | 0.850 (0.020) |",
+    ]
+    assert "| MYC, 1,200 | 500 | 2 | - | 0.750 |" in table(curves, "auroc_unseen")
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("default:none", "from random weights"),
+        ("default:factors", "factors"),
+        ("default:some/trunk", "from the trunk"),
+        ("sequence:none", "sequence, from random weights"),
+        ("gkm-all", "gkm-all"),
+    ],
+)
+def test_columns_are_called_by_what_a_model_begins_with(label, words):
+    assert start_of(label) == words
+
+
+def test_windows_that_were_seen_are_left_out(tmp_path, monkeypatch):
+    import few_windows
+
+    scores = pd.DataFrame(
+        {"name": list("abcd"), "label": [1, 0, 1, 0], "jaspar": [0.1, 0.2, 0.9, 0.3],
+         "jaspar:call": [False] * 4}
+    )  # fmt: skip
+    scores.to_parquet(tmp_path / "windows.parquet")
+    monkeypatch.setattr(few_windows, "find_seen", lambda *_: np.array([True, False, False, False]))
+    assert few_windows.unseen(tmp_path, None, "test") == {"n_seen": 1, "jaspar": 1.0}
