@@ -2,6 +2,7 @@
 
 Modules without a test file of their name, and the file that tests them:
 
+- `matrixparts`: networks/test_matrices.py
 - `normalisation`: images/test_pretrained.py
 - `registry`: test_classifier.py
 - `results`: ../report/test_results.py

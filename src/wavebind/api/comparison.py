@@ -64,7 +64,7 @@ def compare(
     data : path or Dataset
     models : sequence of str
         Names of ``wavebind compare --list``, of recipes or of networks, or paths of recipes.
-        ``standard`` stands for all listed models but the published recipe, ``all`` for all.
+        ``standard`` stands for all listed models that are not slow, ``all`` for all.
     out : path, optional
         A folder; a comparison that was begun there is continued. By default one that is removed
         when Python ends.

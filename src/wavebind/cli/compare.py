@@ -58,7 +58,7 @@ def compare(
         str,
         typer.Option(
             help="Models, comma-separated: names of --list, of recipes or networks, or paths of "
-            "recipes. 'standard' is all of --list but the published recipe, 'all' all."
+            "recipes. 'standard' is all of --list that are not slow, 'all' all."
         ),
     ] = "standard",
     out: Annotated[

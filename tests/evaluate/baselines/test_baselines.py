@@ -2,16 +2,21 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from helpers import MOTIF, SHARED
 from wavebind.core.errors import InputError
 from wavebind.datasets.dataset import balanced_sample, open_dataset
 from wavebind.evaluate.baselines import MODELS, STANDARD_MODELS, make_baseline, parse_model
+from wavebind.evaluate.baselines.allmatrices import AllMatrices
 from wavebind.evaluate.baselines.kmers import KmerRegression, kmer_counts
 from wavebind.evaluate.baselines.matrices import DiscoveredMatrix, JasparMatrix
 from wavebind.genome.sequences import reverse_complement, to_codes, to_letters
 from wavebind.metrics.binary import ranking_metrics
-from wavebind.motifs.pwms import read_meme
+from wavebind.motifs.jaspar import all_motifs
+from wavebind.motifs.pwms import best_hits, read_meme
 
 
 @pytest.fixture
@@ -58,6 +63,30 @@ def test_the_named_matrix_is_used(data, tmp_path):
     assert fitted.details == "MA0139.1 CTCF"
     assert auroc(baseline, data) > 0.95
     assert read_meme(tmp_path / "motif.meme")[0].identifier == "MA0139.1"
+
+
+def test_all_matrices_are_weighed(data, tmp_path):
+    baseline = AllMatrices()
+    fitted = baseline.fit(data, tmp_path, 0)
+    codes = np.asarray(data.codes[data.indices("train")])
+    labels = data.labels[data.indices("train")]
+    motifs = [motif for motif in all_motifs() if motif.width <= data.length]
+    assert fitted.n_windows == 300
+    assert fitted.details.startswith(f"best hits of {len(motifs):,} matrices of JASPAR, C ")
+    assert auroc(baseline, data) > 0.95
+    # The same by hand, at the penalty that valid chose.
+    scores = best_hits(codes, motifs).score
+    hand = make_pipeline(
+        StandardScaler(),
+        LogisticRegression(C=fitted.extra["C"], class_weight="balanced", max_iter=2000),
+    ).fit(scores, labels)
+    test = np.asarray(data.codes[data.indices("test")])
+    expected = hand.decision_function(best_hits(test, motifs).score)
+    found = baseline.predict(test)
+    assert np.corrcoef(found, expected)[0, 1] > 0.9999
+    np.testing.assert_allclose(found, expected, atol=0.2)
+    turned = np.stack([reverse_complement(row) for row in test[:9]])
+    np.testing.assert_allclose(baseline.predict(test[:9]), baseline.predict(turned), atol=1e-5)
 
 
 def test_the_best_matrix_is_found(data, tmp_path):
@@ -128,7 +157,7 @@ def test_a_balanced_sample_is_balanced(data):
 def test_every_listed_model_can_be_made():
     for name in MODELS:
         make_baseline(parse_model(name))
-    assert set(STANDARD_MODELS) == set(MODELS) - {"ruggeri2025"}
+    assert set(STANDARD_MODELS) == set(MODELS) - {"matrices", "ruggeri2025"}
     assert make_baseline(parse_model("small")).described()["epochs"] == 30
     assert make_baseline(parse_model("cnn", epochs=2)).described()["epochs"] == 2
     assert make_baseline(parse_model("default:none")).described()["start"] == "none"
@@ -138,7 +167,7 @@ def test_every_listed_model_can_be_made():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("forest", "model 'forest' is not known; choose among jaspar, discovered, kmers"),
+        ("forest", "model 'forest' is not known; choose among jaspar, discovered, matrices"),
         ("jaspar:NOPE", "motif 'NOPE' is not in JASPAR"),
         ("cnn:3", "3: no such run"),
         ("kmers:3", "model 'kmers:3': only jaspar takes something behind a colon, its matrix, and"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wavebind.core.errors import InputError
+from wavebind.evaluate.baselines.allmatrices import AllMatrices
 from wavebind.evaluate.baselines.baseline import Baseline
 from wavebind.evaluate.baselines.gkmall import GkmAll
 from wavebind.evaluate.baselines.kmers import KmerRegression
@@ -23,6 +24,7 @@ MODELS: dict[str, str] = {
     "or jaspar:CTCF names one, otherwise the best on train",
     "discovered": "the same with a matrix discovered in the training windows (streme where it is "
     "installed)",
+    "matrices": "logistic regression on the best hits of all matrices of JASPAR: slow",
     "kmers": "logistic regression on words of 1 to 6 bases",
     "gkm-all": "gapped k-mer SVM with LS-GKM's kernel on every training window, by transforms",
     "cnn": "one-hot convolutional network",
@@ -38,7 +40,8 @@ _REMOVED = {
     "average": "'wavebind train --set training.crossfit=5' makes a mean of networks",
 }
 _WITH_ARGUMENT = (JasparMatrix, Network)
-STANDARD_MODELS = tuple(name for name in MODELS if name != "ruggeri2025")
+#: Without those that are slow.
+STANDARD_MODELS = tuple(name for name in MODELS if name not in ("matrices", "ruggeri2025"))
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,8 @@ def make_baseline(spec: ModelSpec, device: str = "auto") -> Baseline:
         return JasparMatrix(spec.argument or "auto")
     if spec.name == "discovered":
         return DiscoveredMatrix()
+    if spec.name == "matrices":
+        return AllMatrices()
     if spec.name == "kmers":
         return KmerRegression()
     if spec.name == "gkm-all":
