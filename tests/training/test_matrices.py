@@ -17,7 +17,6 @@ from wavebind.models.matrixparts import matrix_logits
 from wavebind.models.prediction import predict_logits
 from wavebind.motifs.jaspar import all_motifs
 from wavebind.motifs.pwms import best_hits
-from wavebind.training.batches import epoch_windows
 from wavebind.training.config import TrainingConfig
 from wavebind.training.matrices import (
     beside_matrices,
@@ -73,14 +72,14 @@ def test_they_find_the_planted_sites(data):
     assert roc_auc_score(opened.labels[test], theirs) > 0.95
     assert roc_auc_score(opened.labels[test], predict_logits(before, opened.codes, test)) < 0.65
     assert matrices_words(model, opened).startswith(
-        "8 matrices of JASPAR stand beside the network, chosen by the training windows; those that"
+        "8 matrices of JASPAR, chosen on the training windows, add to the network's logit; most: "
     )
 
 
 def test_weights_are_those_of_two_regressions(data):
     opened = open_dataset(data)
     model = beside_matrices(network(), CONFIG, opened)
-    rows = np.sort(epoch_windows(opened.labels, opened.indices("train"), CONFIG, 0))
+    rows = opened.indices("train")
     labels = opened.labels[rows]
     motifs = [motif for motif in all_motifs() if motif.width <= 40]
     scores = best_hits(opened.codes[rows], motifs).score
@@ -167,7 +166,7 @@ def test_train_says_so_and_another_training_begins_without_them(data, cli, tmp_p
     words = ["--epochs", 2, "--set", "training.start=none", "--seed", 1]
     code, _, err = cli("train", data, *words, "--out", tmp_path / "one")
     assert code == 0
-    assert "16 matrices of JASPAR stand beside the network" in err
+    assert "16 matrices of JASPAR, chosen on the training windows, add to the network's" in err
     model, card = load_model(tmp_path / "one" / "model.safetensors")
     assert len(card.model.matrices) == 16
     opened = open_dataset(data)
@@ -180,6 +179,11 @@ def test_train_says_so_and_another_training_begins_without_them(data, cli, tmp_p
     code, _, err = cli("explain", tmp_path / "one", data, "--n", 3)
     assert code == 0
     (table,) = (tmp_path / "one").rglob("matrices.tsv")
+    assert cli("evaluate", tmp_path / "one", data)[0] == 0
+    assert cli("report", tmp_path / "one")[0] == 0
+    page = (tmp_path / "one" / "report.html").read_text(encoding="utf-8")
+    assert "16 matrices of JASPAR CORE (Rauluseviciute et al. 2024), chosen on the" in page
+    assert f"({', '.join(name.split()[0] for name in card.model.matrices)})" in page
     parts = pd.read_csv(table, sep="\t")
     assert len(parts) == 3 * 16
     rows = opened.indices("test")
@@ -202,3 +206,16 @@ def test_train_says_so_and_another_training_begins_without_them(data, cli, tmp_p
     )  # fmt: skip
     assert code == 1
     assert "matrices stand beside one network, not beside a mean of several; leave" in err
+
+
+def test_of_many_windows_the_bound_ones_are_all_read(data, monkeypatch):
+    import wavebind.training.matrices as module
+
+    opened = open_dataset(data)
+    monkeypatch.setattr(module, "_MOST_WINDOWS", 50)
+    seen = []
+    monkeypatch.setattr(
+        module, "_chosen", lambda codes, labels, n: (seen.append(labels), all_motifs()[:n])[1]
+    )
+    beside_matrices(network(), CONFIG, opened)
+    assert (len(seen[0]), int(seen[0].sum())) == (50, 40)

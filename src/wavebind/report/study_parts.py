@@ -180,6 +180,13 @@ def methods_paragraph(
         f"{metrics['split']} windows were scored once. Intervals are 95 % percentiles of 2,000 "
         f"bootstrap resamples of the windows (Efron & Tibshirani 1993)."
     )
+    if card.model.matrices:
+        names = card.model.matrices
+        text += (
+            f" {len(names)} matrices of JASPAR CORE (Rauluseviciute et al. 2024), chosen on the "
+            f"training windows by logistic regression, add their best hits to the logit "
+            f"({', '.join(name.split()[0] for name in names)})."
+        )
     if comparison is not None:
         text += (
             " On the same windows stand the best hit of the JASPAR CORE matrix that tells the "

@@ -21,7 +21,6 @@ from wavebind.models.networks.matrices import MAX_WIDTH
 from wavebind.models.prediction import predict_logits
 from wavebind.motifs.jaspar import all_motifs
 from wavebind.motifs.pwms import Motif, best_hits
-from wavebind.training.batches import epoch_windows
 from wavebind.training.config import TrainingConfig
 
 __all__ = ["beside_matrices", "matrices_words", "no_matrices", "weight_beside"]
@@ -93,7 +92,7 @@ def beside_matrices(network: Classifier, config: TrainingConfig, data: Dataset) 
     if reason:
         raise InputError(f"matrices cannot stand beside this network: {reason}")
     device = next(network.parameters()).device
-    rows = np.sort(epoch_windows(data.labels, data.indices("train"), config, 0)[:_MOST_WINDOWS])
+    rows = _windows(data, config.seed)
     labels = data.labels[rows]
     n_bound = int((data.labels[data.indices("train")] == 1).sum())
     chosen = _chosen(np.asarray(data.codes[rows]), labels, config.matrices)
@@ -120,6 +119,16 @@ def beside_matrices(network: Classifier, config: TrainingConfig, data: Dataset) 
     return merged.to(device).eval()
 
 
+def _windows(data: Dataset, seed: int) -> NDArray[np.int64]:
+    """All training windows, or the bound ones and a draw of the others."""
+    train = data.indices("train")
+    bound, others = train[data.labels[train] == 1], train[data.labels[train] != 1]
+    n = max(0, _MOST_WINDOWS - len(bound))
+    if len(others) > n:
+        others = np.random.default_rng([seed, n]).choice(others, n, replace=False)
+    return np.sort(np.concatenate([bound, others]))
+
+
 def matrices_words(model: Classifier, data: Dataset) -> str:
     """How many matrices stand beside a network, and which differ most between its windows."""
     rows = data.indices("valid")[:_MOST_WINDOWS]
@@ -127,8 +136,8 @@ def matrices_words(model: Classifier, data: Dataset) -> str:
     names = model.config.matrices
     most = [names[j] for j in np.argsort(-spreads, kind="stable")[:3]]
     return (
-        f"{len(names)} matrices of JASPAR stand beside the network, chosen by the training "
-        f"windows; those that say most: {', '.join(most)}"
+        f"{len(names)} matrices of JASPAR, chosen on the training windows, add to the network's "
+        f"logit; most: {', '.join(most)}"
     )
 
 
