@@ -193,3 +193,19 @@ def test_widths_of_a_damaged_file_are_bounded() -> None:
     found = matrices.hits(to_onehot(torch.from_numpy(windows(3))))
     assert found.shape == (3, 12)
     assert MAX_WIDTH <= LENGTH
+
+
+def test_the_exported_network_is_the_same(tmp_path) -> None:
+    import onnxruntime
+
+    from wavebind.predict.onnx import export_onnx
+
+    model, codes = model_with_matrices(), windows(12)
+    export_onnx(model, ModelCard(model.config, (0.5,), 0, 1), tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+    found = session.run(
+        None, {session.get_inputs()[0].name: to_onehot(torch.from_numpy(codes)).numpy()}
+    )
+    np.testing.assert_allclose(
+        found[0].ravel(), predict_logits(model, codes, bf16=False), atol=1e-4
+    )

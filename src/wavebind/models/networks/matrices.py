@@ -87,7 +87,23 @@ class Matrices(nn.Module):
         torch.Tensor
             ``float32``, shape ``(batch, matrix)``.
         """
-        return self.window_hits(onehot, onehot.shape[2], 1)[..., 0]
+        # All widths at once: no shape depends on a weight, so that the network can be exported.
+        with torch.autocast(onehot.device.type, enabled=False):
+            n, length = len(self.tables), onehot.shape[2]
+            windows = functional.pad(onehot.float(), (0, MAX_WIDTH - 1))
+            both = torch.cat([self.tables, self._turned()])
+            scores = functional.conv1d(windows, both)
+            better = torch.maximum(scores[:, :n], scores[:, n:])
+            last = length - self.widths.clamp(1, min(MAX_WIDTH, length))
+            beyond = torch.arange(length, device=onehot.device) > last[:, None]
+            return better.masked_fill(beyond, -torch.inf).amax(-1)
+
+    def _turned(self) -> torch.Tensor:
+        """The matrices of the other strand, from the first position on."""
+        place = self.widths.clamp(1, MAX_WIDTH)[:, None] - 1
+        source = place - torch.arange(MAX_WIDTH, device=place.device)
+        turned = self.tables.flip(1).gather(2, source.clamp_min(0)[:, None].expand(-1, 4, -1))
+        return turned * (source >= 0)[:, None]
 
     def window_hits(self, onehot: torch.Tensor, length: int, step: int) -> torch.Tensor:
         """The best hits in all windows of a stretch that lie `step` positions apart.
