@@ -14,13 +14,14 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from wavebind.core.errors import InputError
 from wavebind.explain.contributions import evaluating, to_onehot
 from wavebind.genome.sequences import UNKNOWN
 from wavebind.genome.shuffling import dinucleotide_shuffle
 from wavebind.models import Classifier
-from wavebind.models.networks.matrices import Matrices
+from wavebind.models.matrixparts import matrix_module, without_matrices
 from wavebind.models.strands import both_strands, reverse_complement_batch
 
 __all__ = ["deep_lift_shap"]
@@ -32,7 +33,7 @@ _COMPLETE = 0.02
 #: Pairs of a window and a shuffle in one batch, and steps of integrals along what has no rule.
 _PAIRS, _NODES = 64, 16
 #: The same along best hits, which jump from place to place.
-_BENDS = 256
+_JUMPS = 256
 
 
 class _Whole(nn.Module):
@@ -101,10 +102,9 @@ def deep_lift_shap(
     from tangermeme.deep_lift_shap import integrated_gradients_op
 
     shuffled = _shuffles(codes, seed, n)
-    along, bends = integrated_gradients_op(_NODES), integrated_gradients_op(_BENDS)
     strands: list[torch.Tensor] = []
     with evaluating(model):
-        network = _Network(model).eval()
+        network = _Network(without_matrices(model)).eval()
         for turned in (False, True):
             windows = reverse_complement_batch(codes) if turned else codes
             known = (windows < UNKNOWN)[:, None].float()
@@ -120,13 +120,43 @@ def deep_lift_shap(
                     references=to_onehot(others.flatten(0, 1)).view(*others.shape[:2], 4, -1),
                     hypothetical=True,
                     batch_size=_PAIRS,
-                    additional_nonlinear_ops={_Whole: along, Matrices: bends},
+                    additional_nonlinear_ops={_Whole: integrated_gradients_op(_NODES)},
                     device=codes.device,
                 )
             strands.append(found.flip(1, 2) if turned else found)
         contributions = ((strands[0] + strands[1]) / 2).transpose(1, 2).float().detach()
+        if model.config.matrices:
+            contributions += _matrix_part(model, codes, shuffled)
         _require_complete(model, codes, shuffled, contributions)
     return contributions
+
+
+def _matrix_part(model: Classifier, codes: torch.Tensor, shuffled: torch.Tensor) -> torch.Tensor:
+    """What each base adds by way of the matrices, ``(batch, position, 4)``.
+
+    Scores of a place change in proportion along the line from a shuffle to the window, so that the
+    places of the best hits along it follow from the scores at its two ends.
+    """
+    matrices = matrix_module(model)
+    left, length = model.around[0], codes.shape[1]
+    places = (torch.arange(_JUMPS, device=codes.device) + 0.5) / _JUMPS
+    found = []
+    with torch.no_grad():
+        for row, others in zip(codes, shuffled, strict=True):
+            onehot = functional.pad(to_onehot(torch.cat([row[None], others])), model.around)
+            # Places beyond the window have no difference; finite, they never are the best.
+            scores = matrices.place_scores(onehot).clamp_min(-1e6)
+            mine, theirs = scores[:1], scores[1:]
+            shares = torch.zeros_like(theirs)
+            part = torch.full_like(theirs[..., :1], 1 / _JUMPS)
+            for share in places.tolist():
+                best = (theirs + share * (mine - theirs)).argmax(-1, keepdim=True)
+                shares.scatter_add_(2, best, part)
+            gradients = matrices.spread(shares)[..., left : left + length]
+            references = onehot[1:, :, left : left + length]
+            hypothetical = gradients - (gradients * references).sum(1, keepdim=True)
+            found.append(hypothetical.mean(0).T)
+    return torch.stack(found)
 
 
 def _shuffles(codes: torch.Tensor, seed: int, n: int) -> torch.Tensor:

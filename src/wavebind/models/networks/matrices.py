@@ -87,16 +87,51 @@ class Matrices(nn.Module):
         torch.Tensor
             ``float32``, shape ``(batch, matrix)``.
         """
-        # All widths at once: no shape depends on a weight, so that the network can be exported.
         with torch.autocast(onehot.device.type, enabled=False):
-            n, length = len(self.tables), onehot.shape[2]
-            windows = functional.pad(onehot.float(), (0, MAX_WIDTH - 1))
-            both = torch.cat([self.tables, self._turned()])
-            scores = functional.conv1d(windows, both)
-            better = torch.maximum(scores[:, :n], scores[:, n:])
-            last = length - self.widths.clamp(1, min(MAX_WIDTH, length))
-            beyond = torch.arange(length, device=onehot.device) > last[:, None]
-            return better.masked_fill(beyond, -torch.inf).amax(-1)
+            return self.place_scores(onehot).amax(-1)
+
+    def place_scores(self, onehot: torch.Tensor) -> torch.Tensor:
+        """Log-odds at each place of both strands.
+
+        Parameters
+        ----------
+        onehot : torch.Tensor
+            As in :meth:`hits`.
+
+        Returns
+        -------
+        torch.Tensor
+            ``float32``, shape ``(batch, matrix, 2 * position)``: first positions of hits on the
+            strand itself, then those on the other one. Minus infinity where a hit would leave the
+            window.
+        """
+        # All widths at once: no shape depends on a weight, so that the network can be exported.
+        n, length = len(self.tables), onehot.shape[2]
+        windows = functional.pad(onehot.float(), (0, MAX_WIDTH - 1))
+        scores = functional.conv1d(windows, torch.cat([self.tables, self._turned()]))
+        last = length - self.widths.clamp(1, min(MAX_WIDTH, length))
+        beyond = torch.arange(length, device=onehot.device) > last[:, None]
+        strands = [one.masked_fill(beyond, -torch.inf) for one in (scores[:, :n], scores[:, n:])]
+        return torch.cat(strands, dim=2)
+
+    def spread(self, shares: torch.Tensor) -> torch.Tensor:
+        """The columns of the matrices at some places, times their weights: a gradient.
+
+        Parameters
+        ----------
+        shares : torch.Tensor
+            Shape ``(batch, matrix, 2 * position)``, places as in :meth:`place_scores`.
+
+        Returns
+        -------
+        torch.Tensor
+            Shape ``(batch, 4, position)``, of the one output.
+        """
+        length = shares.shape[2] // 2
+        weighed = shares * self.head.weight[0, :, None]
+        both = torch.cat([weighed[..., :length], weighed[..., length:]], dim=1)
+        tables = torch.cat([self.tables, self._turned()])
+        return functional.conv_transpose1d(both, tables)[..., :length]
 
     def _turned(self) -> torch.Tensor:
         """The matrices of the other strand, from the first position on."""
