@@ -6,7 +6,7 @@ import pytest
 
 from few_windows import LEAST_VALID, add_lines, from_table, thinned, written
 from few_windows_page import start_of, table
-from helpers import random_dna, write_table
+from helpers import ROOT, random_dna, write_table
 from wavebind.datasets.dataset import open_dataset
 
 HEADER = "chrom\tstart\tend\tsplit\tMYC:A\tMYC:B\tMYC:C:noDHS\tMAX:A\tseq"
@@ -129,3 +129,12 @@ def test_windows_that_were_seen_are_left_out(tmp_path, monkeypatch):
     scores.to_parquet(tmp_path / "windows.parquet")
     monkeypatch.setattr(few_windows, "find_seen", lambda *_: np.array([True, False, False, False]))
     assert few_windows.unseen(tmp_path, None, "test") == {"n_seen": 1, "jaspar": 1.0}
+
+
+def test_the_page_shows_what_its_file_gives():
+    folder = ROOT / "docs" / "results"
+    curves = pd.read_csv(folder / "files" / "few-windows.tsv", sep="\t", dtype={"bound": str})
+    page = (folder / "few-windows.md").read_text(encoding="utf-8").splitlines()
+    for _, mine in curves.groupby("valid"):
+        for line in table(mine).splitlines():
+            assert line in page

@@ -134,8 +134,8 @@ def deep_lift_shap(
 def _matrix_part(model: Classifier, codes: torch.Tensor, shuffled: torch.Tensor) -> torch.Tensor:
     """What each base adds by way of the matrices, ``(batch, position, 4)``.
 
-    Scores of a place change in proportion along the line from a shuffle to the window, so that the
-    places of the best hits along it follow from the scores at its two ends.
+    Along the line from a shuffle to the window, the score of each place changes in proportion. So
+    the places of the best hits along it follow from the scores at its two ends.
     """
     matrices = matrix_module(model)
     left, length = model.around[0], codes.shape[1]
