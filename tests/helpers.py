@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from wavebind.core.events import Advanced, Event, StageStarted
 from wavebind.genome.sequences import reverse_complement, to_codes, to_letters
@@ -111,3 +112,15 @@ def only_result(run: Path, kind: Kind, split: str | None = None) -> Path:
 def metrics_of(run: Path, split: str | None = None) -> dict:
     """The metrics of the one evaluation that a run has, or has of a split."""
     return json.loads((only_result(run, EVALUATIONS, split) / "metrics.json").read_text())
+
+
+def perturb(model: torch.nn.Module, prefix: str = "") -> torch.nn.Module:
+    """Give weights and normalisations values that do something, those under a prefix alone."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if name.endswith("running_var"):
+                tensor.uniform_(0.5, 1.5, generator=generator)
+            elif name.startswith(prefix) and tensor.is_floating_point():
+                tensor += 0.1 * torch.randn(tensor.shape, generator=generator)
+    return model

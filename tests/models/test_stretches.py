@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from helpers import perturb
 from wavebind.core.errors import InputError
 from wavebind.genome.sequences import Codes
 from wavebind.models import Classifier, ModelConfig, build_model
@@ -39,15 +40,7 @@ def model_of(front: str = "signal", length: int = LENGTH, **changes: object) -> 
         front=front,
         **changes,
     )
-    model = build_model(config, torch.Generator().manual_seed(0)).eval()
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for name, tensor in model.state_dict().items():
-            if name.endswith("running_var"):
-                tensor.uniform_(0.5, 1.5, generator=generator)
-            elif tensor.is_floating_point():
-                tensor += 0.1 * torch.randn(tensor.shape, generator=generator)
-    return model
+    return perturb(build_model(config, torch.Generator().manual_seed(0)).eval())
 
 
 def sequence(n: int, seed: int = 0) -> Codes:

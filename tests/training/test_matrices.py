@@ -160,6 +160,8 @@ def test_asked_for_where_they_cannot_stand(data, given, words):
     wavelets = replace(NETWORK, length=200, front="wavelets")
     with pytest.raises(InputError, match=r"matrices cannot stand beside this network: they read"):
         settled_training(wavelets, {}, {"start": "none", "matrices": 8}, open_dataset(data))
+    with pytest.raises(InputError, match=r"matrices cannot stand beside this network: they read"):
+        settled_training(wavelets, {"matrices": 8}, {"start": "none"}, open_dataset(data))
 
 
 def test_train_says_so_and_another_training_begins_without_them(data, cli, tmp_path):

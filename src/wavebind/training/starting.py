@@ -22,6 +22,7 @@ from wavebind.core.settings import from_dict
 from wavebind.datasets.dataset import Dataset
 from wavebind.datasets.targets import TASKS
 from wavebind.models import Classifier, ModelCard, ModelConfig, get_backbone, load_model
+from wavebind.models.matrixparts import without_matrices
 from wavebind.models.prediction import predict_logits
 from wavebind.models.rundir import RunDir
 from wavebind.models.shipped import SHIPPED, package_folder
@@ -131,10 +132,9 @@ def settled_training(
         If the run that was asked for does not fit the network, or a setting is wrong.
     """
     n_bound = int((data.labels[data.indices("train")] == 1).sum())
-    whole = {**from_scratch(model, n_bound), **recipe, **given}
-    asked = _with_room(
-        model, from_dict(TrainingConfig, {"start": AUTO, **whole}, "the settings"), given
-    )
+    said = {**recipe, **given}
+    whole = {"start": AUTO, **from_scratch(model, n_bound), **said}
+    asked = _matrices_that_fit(model, from_dict(TrainingConfig, whole, "the settings"), said)
     if asked.start == NONE:
         return model, asked, "training begins with random weights, as asked for (start none)"
     name = _TRUNK if asked.start == AUTO else asked.start
@@ -157,22 +157,22 @@ def settled_training(
         )
     settings = {**recipe, **fine_tuning(n_bound), **given, "start": name}
     wide = widened(model, card)
-    tuned = _with_room(wide, from_dict(TrainingConfig, settings, "the settings"), given)
+    tuned = _matrices_that_fit(wide, from_dict(TrainingConfig, settings, "the settings"), said)
     n = len(card.model.outputs)
     labels = f", trained on {n} labels" if n > 1 else ""
     room = f"; it reads {wide.reads} bp, the windows between unknown bases" if wide.reads else ""
     return wide, tuned, f"training begins with the weights of {name}{labels}{room}"
 
 
-def _with_room(
-    model: ModelConfig, config: TrainingConfig, given: Mapping[str, Any]
+def _matrices_that_fit(
+    model: ModelConfig, config: TrainingConfig, said: Mapping[str, Any]
 ) -> TrainingConfig:
     """The settings without matrices where they cannot stand beside the network.
 
     Raises
     ------
     InputError
-        If somebody asked for them there.
+        If the recipe or somebody asked for them there.
     """
     if not config.matrices:
         return config
@@ -181,7 +181,7 @@ def _with_room(
         reason = "they stand beside one network, not beside a mean of several"
     if config.shuffle_labels:
         reason = "true labels choose them, and the labels are shuffled"
-    if reason and given.get("matrices"):
+    if reason and said.get("matrices"):
         raise InputError(f"matrices cannot stand beside this network: {reason}")
     return replace(config, matrices=0) if reason else config
 
@@ -319,7 +319,9 @@ def begin_with(model: Classifier, config: TrainingConfig, data: Dataset) -> None
     # The same weights for windows of this length: no layer of the network depends on it.
     length, reads = model.config.length, model.config.reads
     trained = Classifier(replace(card.model, length=length, reads=reads, matrices=()))
-    state = {k: v for k, v in _network_weights(found).items() if not k.startswith("front.")}
+    state = {
+        k: v for k, v in without_matrices(found).state_dict().items() if not k.startswith("front.")
+    }
     trained.load_state_dict({**trained.state_dict(), **state})
     head = get_backbone(card.model.backbone).head
     names = {name for name in state if name.endswith((f"{head}weight", f"{head}bias"))}
@@ -332,18 +334,6 @@ def begin_with(model: Classifier, config: TrainingConfig, data: Dataset) -> None
         bias: (mixed @ state[bias].double() + torch.from_numpy(constant)).float(),
     }
     model.load_state_dict({**model.state_dict(), **state, **first})
-
-
-def _network_weights(model: Classifier) -> dict[str, torch.Tensor]:
-    """The weights of a model, without the matrices that may stand beside its network."""
-    state = model.state_dict()
-    if not model.config.matrices:
-        return dict(state)
-    return {
-        name.replace("backbone.network.", "backbone.", 1): tensor
-        for name, tensor in state.items()
-        if not name.startswith("backbone.matrices.")
-    }
 
 
 def _first_heads(

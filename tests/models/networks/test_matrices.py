@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from helpers import perturb
 from wavebind.core.errors import InputError
 from wavebind.explain.contributions import (
     _captum_gradients,
@@ -54,17 +55,12 @@ def model_with_matrices(length: int = LENGTH, **changes: object):
     names = tuple(motif.label for motif in some_motifs())
     config = ModelConfig(length, front="signal", options=OPTIONS, matrices=names, **changes)
     model = build_model(config, torch.Generator().manual_seed(0)).eval()
-    generator = torch.Generator().manual_seed(1)
+    perturb(model, "backbone.network.")
+    beside = model.backbone
+    assert isinstance(beside, BesideMatrices)
     with torch.no_grad():
-        for name, tensor in model.state_dict().items():
-            if name.endswith("running_var"):
-                tensor.uniform_(0.5, 1.5, generator=generator)
-            elif name.startswith("backbone.network.") and tensor.is_floating_point():
-                tensor += 0.1 * torch.randn(tensor.shape, generator=generator)
-        beside = model.backbone
-        assert isinstance(beside, BesideMatrices)
         beside.matrices.set([torch.from_numpy(m.log_odds()).float() for m in some_motifs()])
-        beside.matrices.head.weight.uniform_(-0.1, 0.3, generator=generator)
+        beside.matrices.head.weight.uniform_(-0.1, 0.3, generator=torch.Generator().manual_seed(2))
     return model
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from wavebind.core.events import OnEvent, ignore
 from wavebind.datasets.dataset import Dataset
 from wavebind.evaluate.baselines.baseline import Baseline, Fitted
+from wavebind.evaluate.baselines.regression import chosen_regression
 from wavebind.genome.sequences import Codes
-from wavebind.metrics.binary import ranking_metrics
 from wavebind.motifs.jaspar import all_motifs
 from wavebind.motifs.pwms import Motif, best_hits
 
@@ -30,7 +30,6 @@ class AllMatrices(Baseline):
 
     def fit(self, data: Dataset, folder: Path, seed: int, on_event: OnEvent = ignore) -> Fitted:
         """Fit at each penalty; keep the best on valid."""
-        from sklearn.linear_model import LogisticRegression
         from sklearn.preprocessing import StandardScaler
 
         del folder, seed, on_event
@@ -44,13 +43,7 @@ class AllMatrices(Baseline):
         x, y = self._scale.transform(hits), data.labels[train]
         held = best_hits(np.asarray(data.codes[valid]), self._motifs).score
         held = self._scale.transform(held)
-        best, kept = -1.0, _STRENGTHS[0]
-        for strength in _STRENGTHS:
-            model = LogisticRegression(C=strength, class_weight="balanced", max_iter=500, tol=1e-3)
-            model.fit(x, y)
-            auroc, _ = ranking_metrics(data.labels[valid], model.decision_function(held))
-            if auroc > best:
-                best, self._model, kept = auroc, model, strength
+        self._model, kept = chosen_regression(x, y, held, data.labels[valid], _STRENGTHS)
         return Fitted(
             len(self._motifs) + 1,
             len(train),

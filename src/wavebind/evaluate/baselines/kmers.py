@@ -12,9 +12,9 @@ from wavebind.core.errors import InputError
 from wavebind.core.events import OnEvent, ignore
 from wavebind.datasets.dataset import Dataset
 from wavebind.evaluate.baselines.baseline import Baseline, Fitted
+from wavebind.evaluate.baselines.regression import chosen_regression
 from wavebind.genome.kmers import canonical_kmers
 from wavebind.genome.sequences import Codes
-from wavebind.metrics.binary import ranking_metrics
 
 __all__ = ["KmerRegression", "kmer_counts"]
 
@@ -69,7 +69,6 @@ class KmerRegression(Baseline):
 
     def fit(self, data: Dataset, folder: Path, seed: int, on_event: OnEvent = ignore) -> Fitted:
         """Fit at each penalty; keep the best on valid."""
-        from sklearn.linear_model import LogisticRegression
         from sklearn.preprocessing import MaxAbsScaler
 
         del folder, on_event
@@ -84,18 +83,7 @@ class KmerRegression(Baseline):
         x = self._scale.transform(features[:, self._seen])
         y = data.labels[train]
         held = self._scale.transform(self._features(np.asarray(data.codes[valid]))[:, self._seen])
-        best = -1.0
-        for strength in _STRENGTHS:
-            model = LogisticRegression(
-                C=strength,
-                class_weight="balanced",
-                solver="lbfgs",
-                max_iter=500,
-                tol=1e-3,
-            ).fit(x, y)
-            auroc, _ = ranking_metrics(data.labels[valid], model.decision_function(held))
-            if auroc > best:
-                best, self._model, kept = auroc, model, strength
+        self._model, kept = chosen_regression(x, y, held, data.labels[valid], _STRENGTHS)
         del seed
         return Fitted(
             len(self._seen) + 1,

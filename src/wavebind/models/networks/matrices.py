@@ -58,22 +58,6 @@ class Matrices(nn.Module):
             self.tables[number] = 0
             self.tables[number, :, : len(table)] = table.T
 
-    def _groups(self) -> dict[int, torch.Tensor]:
-        """Numbers of the matrices of each width."""
-        widths = self.widths.clamp(1, MAX_WIDTH)
-        found = {
-            int(width): torch.nonzero(widths == width)[:, 0]
-            for width in sorted(set(widths.tolist()))
-        }
-        return dict(sorted(found.items()))
-
-    def _scores(self, onehot: torch.Tensor, width: int, members: torch.Tensor) -> torch.Tensor:
-        """Log-odds at each position, the better strand: ``(batch, member, position)``."""
-        tables = self.tables[members][:, :, :width]
-        both = torch.cat([tables, tables.flip(1, 2)])
-        ahead, behind = functional.conv1d(onehot.float(), both).chunk(2, dim=1)
-        return torch.maximum(ahead, behind)
-
     def hits(self, onehot: torch.Tensor) -> torch.Tensor:
         """The best hit of each matrix in each window, in bits.
 
@@ -159,8 +143,11 @@ class Matrices(nn.Module):
         parts, order = [], []
         # A product of bfloat16 would round what is compared.
         with torch.autocast(onehot.device.type, enabled=False):
-            for width, members in self._groups().items():
-                scores = self._scores(onehot, width, members)
+            better = torch.maximum(*self.place_scores(onehot).chunk(2, dim=2))
+            widths = self.widths.clamp(1, MAX_WIDTH)
+            for width in sorted(set(widths.tolist())):
+                members = torch.nonzero(widths == width)[:, 0]
+                scores = better[:, members, : onehot.shape[2] - width + 1]
                 parts.append(_running_maximum(scores, length - width + 1, step, n_windows))
                 order.append(members)
         return torch.cat(parts, dim=1)[:, torch.argsort(torch.cat(order))]
