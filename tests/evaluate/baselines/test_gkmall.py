@@ -111,7 +111,7 @@ def test_all_windows_beats_chance_and_ranks_like_the_library(windows, tmp_path):
     # What the bases add is the whole decision, and the planted motif is what adds most.
     bound = test[labels == 1]
     scores = baseline.base_scores(windows.codes[bound])
-    np.testing.assert_allclose(scores.sum(1), ours[labels == 1] - baseline._bias, atol=1e-9)
+    np.testing.assert_allclose(scores.sum(1), ours[labels == 1] - baseline.bias, atol=1e-9)
     kept = np.load(tmp_path / "profiles.npz")
     np.testing.assert_array_equal(kept["index"], bound)
     np.testing.assert_allclose(kept["base_scores"], scores, atol=1e-5)
