@@ -22,7 +22,7 @@ from wavebind.explain.attribution import METHODS, explain_windows
 from wavebind.models.prediction import load_run
 
 #: Passes over a window for every base.
-SLOW = ("ism", "occlusion", "ig")
+SLOW = ("ism", "occlusion", "ig", "ig-corrected", "deepshap")
 
 
 def main() -> None:

@@ -223,8 +223,11 @@ def of_set(
             "weights": sum(member.n_parameters for member in members),
             "seconds": sum(member.seconds for member in members),
         }
-    joint = [pooled(data, [by_label[label] for label in mean.split("+")]) for mean in means]
-    for entry in joint if len(seeds) > 1 else ():
+    joint = [
+        pooled(data, [by_label[label] for label in mean.split("+")])
+        for mean in (means if len(seeds) > 1 else ())
+    ]
+    for entry in joint:
         scores[entry.label] = entry.scores
         costs[entry.label] = {"weights": entry.n_parameters, "seconds": entry.seconds}
     n = len(data.indices("test"))

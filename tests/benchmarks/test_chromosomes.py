@@ -38,7 +38,9 @@ def test_every_chromosome_but_those_of_test_is_held_out(tmp_path):
     folder, table = tmp_path / "data", chromosomes_table(tmp_path / "t.tsv")
     assert run_cli(["dataset", str(table), "--out", str(folder)]) == 0
     text = 'about = "a"\nsource = "-"\nbackbone = "scalenet"\nfront = "signal"\n'
-    (tmp_path / "a.toml").write_text(text + "[training]\nepochs = 6\nbatch_size = 16\n")
+    (tmp_path / "a.toml").write_text(
+        text + "[training]\nepochs = 6\nbatch_size = 16\nmatrices = 0\n"
+    )
     words = [sys.executable, BENCHMARKS / "chromosomes.py", folder, tmp_path / "a.toml"]
     words += ["--out", tmp_path / "runs", "--least", 15, "--seed", 2]
     done = subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=600)
@@ -91,7 +93,8 @@ def test_every_chromosome_but_those_of_test_is_held_out(tmp_path):
         assert row[16] == pytest.approx(reliability_curve(y, expit(pair)).error, abs=3e-3)
     for column, value in enumerate(rows["mean"]):
         held = [rows[name][column] for name in labels]
-        assert value == pytest.approx(np.mean(held), abs=1 if column == 0 else 6e-4)
+        # Rows and their mean are both rounded to three digits.
+        assert value == pytest.approx(np.mean(held), abs=1 if column == 0 else 1.1e-3)
         deviation = rows["deviation"][column]
         assert deviation == pytest.approx(np.std(held, ddof=1), abs=1 if column == 0 else 2e-3)
     above = sum(rows[name][6] > rows[name][8] for name in labels)

@@ -63,7 +63,9 @@ def test_figures_and_page(folder, tmp_path):
     possible = [matthews_corrcoef(labels, scores >= level) for level in levels]
     assert np.abs(np.array(possible) - entry["mcc"]["value"]).min() < 1e-9
     assert "## [GUE, human](page-gue-human.md)" in (tmp_path / "page.md").read_text()
-    page = "".join((tmp_path / f"page-{name}.md").read_text() for name in ("gue-human", "fastsk"))
+    page = "".join(
+        (tmp_path / f"page-{name}.md").read_text() for name in ("gue-human", "fastsk-more")
+    )
     assert "## tf_0" in page
     assert "| *DNABERT-2, published* | 72 | - | - | - | - | - | - |" in page
     assert "| *FastSK, published* | 0.824 | - | - | - | - | - | - |" in page

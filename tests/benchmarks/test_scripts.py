@@ -18,6 +18,7 @@ from benchmark_calls import BENCHMARKS, call, fails
 from genome_files import fasta_text
 from helpers import LENGTH, MOTIF, random_dna
 from wavebind.datasets.dataset import open_dataset
+from wavebind.explain.attribution import METHODS
 from wavebind.metrics.reliability import reliability_curve
 from wavebind.models.prediction import load_run, predict_logits
 from wavebind.training.recipes import load_recipe
@@ -26,12 +27,15 @@ from wavebind.training.recipes import load_recipe
 @pytest.mark.slow
 def test_the_device_benchmark_prints_its_table():
     words = [sys.executable, BENCHMARKS / "gpu.py", "--device", "cpu", "--batch", "4"]
-    words += ["--size", "32", "--seconds", "0.05"]
+    words += ["--size", "32", "--seconds", "0.05", "--bases", "9000", "--blocks", "2048", "8192"]
     done = subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert re.match(r"CPU, torch .*, matrix product \d+\.\d\d TFLOP/s", lines[0])
-    rows = [re.split(r"\s{2,}", line) for line in lines[2:]]
+    every = [re.split(r"\s{2,}", line) for line in lines[2:]]
+    passes = [row for row in every if row[0].startswith("passes of")]
+    assert {row[0] for row in passes} == {"passes of 2,048 bases", "passes of 8,192 bases"}
+    rows = [row for row in every if row[0].startswith(("scalenet", "resnet50"))]
     assert len(rows) == 9
     for name, what, rate, share, seconds in rows:
         assert name.startswith(("scalenet", "resnet50"))
@@ -156,9 +160,9 @@ def test_the_explanations_benchmark_has_a_row_for_every_method(trained):
     lines = call("explanations.py", *trained, "--windows", "20", "--few", "8").splitlines()
     assert lines[1].split() == ["method", "windows", "seconds", "for", "1,000"]
     rows = {line.split()[0]: line.split() for line in lines[2:]}
-    assert set(rows) == {"ig", "ism", "occlusion", "gradcam", "gradcam++", "layercam"}
+    assert set(rows) == set(METHODS)
     for method, row in rows.items():
-        n = 8 if method in ("ig", "ism", "occlusion") else 20
+        n = 20 if method.startswith(("gradcam", "layercam")) else 8
         assert int(row[1]) == n
         seconds, scaled = float(row[2]), float(row[3].replace(",", ""))
         assert abs(scaled - 1000 * seconds / n) <= 0.06 * 1000 / n + 1
@@ -267,8 +271,12 @@ def test_a_network_cannot_be_shrunk_by_nothing(trained, tmp_path):
 
 
 @pytest.mark.slow
-def test_parts_of_the_plane(trained):
-    run, folder = trained
+def test_parts_of_the_plane(trained, tmp_path):
+    from wavebind.cli.main import run as run_cli
+
+    folder, run = trained[1], tmp_path / "wavelets"
+    words = ["train", folder, "--recipe", "small", "--epochs", "2", "--out", run]
+    assert run_cli([str(word) for word in words]) == 0
     lines = call("planes.py", run, folder).splitlines()
     data = open_dataset(folder)
     model, _ = load_run(run, data)
