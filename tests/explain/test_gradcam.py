@@ -24,7 +24,8 @@ def random_codes(n, seed=0):
 
 def weigh(kind, maps, gradient):
     """One window's maps ``(map, height, width)``, by the formula of each paper, in loops."""
-    cam = torch.zeros(maps.shape[1:])
+    maps, gradient = maps.double(), gradient.double()
+    cam = torch.zeros(maps.shape[1:], dtype=torch.float64)
     for k in range(len(maps)):
         if kind == "gradcam":
             weight = gradient[k].sum() / gradient[k].numel()
@@ -39,7 +40,7 @@ def weigh(kind, maps, gradient):
                     if below != 0:
                         weight = weight + g**2 / below * g.clamp_min(0)
         cam = cam + weight * maps[k]
-    return functional.relu(cam)
+    return functional.relu(cam).float()
 
 
 def on_bases(values, stage):
@@ -60,15 +61,15 @@ def on_bases(values, stage):
 
 def naive_grad_cam(model, codes, stage, kind="gradcam"):
     """One stage and one strand, window by window."""
-    maps = []
-    for row in codes:
-        kept = []
-        (module,) = model.stages()[stage]
-        handle = module.register_forward_hook(lambda m, a, out, kept=kept: kept.append(out))
-        score = model(row[None])[0]
-        handle.remove()
-        (gradient,) = torch.autograd.grad(score, kept[0])
-        cam = weigh(kind, kept[0][0].detach(), gradient[0])
+    maps, kept = [], []
+    (module,) = model.stages()[stage]
+    handle = module.register_forward_hook(lambda m, a, out: kept.append(out))
+    scores = model(codes)
+    handle.remove()
+    # At once: where terms of Grad-CAM++ cancel, the rounding of another batch size shows.
+    (gradients,) = torch.autograd.grad(scores.sum(), kept[0])
+    for one, gradient in zip(kept[0].detach(), gradients, strict=True):
+        cam = weigh(kind, one, gradient)
         size = (len(model.periods), cam.shape[1])
         cam = functional.interpolate(cam[None, None], size, mode="bilinear")[0, 0]
         cam = torch.stack([on_bases(row, stage) for row in cam])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -194,3 +196,89 @@ def test_what_is_changed_in_the_weights_later_is_not_seen() -> None:
         for weight in model.parameters():
             weight += 1
     np.testing.assert_array_equal(scorer.logits(codes, starts), before)
+
+
+def changed_bases(
+    codes: Codes, n_each: int, places: slice, seed: int = 3
+) -> tuple[Codes, np.ndarray]:
+    """Stretches with other bases at some places, and which stretch each comes from."""
+    rng = np.random.default_rng(seed)
+    which = np.tile(np.arange(len(codes)), n_each)
+    others = codes[which].copy()
+    others[:, places] = (others[:, places] + rng.integers(1, 4, others[:, places].shape)) % 4
+    return others, which
+
+
+@pytest.mark.parametrize(
+    ("front", "places"),
+    [
+        ("signal", slice(95, 96)),
+        ("signal", slice(2, 5)),
+        ("signal", slice(182, 185)),
+        ("signal", slice(90, 97)),
+        ("wavelets", slice(95, 96)),
+        ("wavelets", slice(3, 5)),
+    ],
+)
+def test_a_change_gives_what_the_changed_stretch_gives(front: str, places: slice) -> None:
+    model = model_of(front, scalogram=replace(WAVELETS, stride=1))
+    scorer = StretchScorer(model, bf16=False, block=450)
+    codes = np.stack([sequence(2 * LENGTH - 1, seed) for seed in range(3)])
+    others, which = changed_bases(codes, 5, places)
+    starts = np.arange(0, LENGTH, 6)
+    whole, found = scorer.changed(codes, others, which, starts)
+    for got, stretches in ((whole, codes), (found, others)):
+        expected = np.stack([by_windows(model, row, starts) for row in stretches])
+        np.testing.assert_allclose(got, expected, atol=2e-5)
+    assert np.abs(found - whole[which]).max() > 0.001
+
+
+def test_a_change_is_not_computed_as_a_whole_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = StretchScorer(model_of(), bf16=False)
+    codes = sequence(2 * LENGTH - 1)[None]
+    others, which = changed_bases(codes, 4, slice(95, 96))
+    monkeypatch.setattr(StretchScorer, "batch", None)
+    scorer.changed(codes, others, which, np.arange(0, LENGTH, 4))
+
+
+@pytest.mark.parametrize(
+    ("model", "places", "starts"),
+    [
+        # Two phases, changes that are far apart, a change that no window sees, and networks that
+        # have no such way.
+        (model_of(), slice(95, 96), np.array([0, 3, 6])),
+        (model_of(), slice(5, 90), np.array([0, 4, 8])),
+        (model_of(), slice(190, 191), np.array([0, 4, 8])),
+        (model_of("wavelets"), slice(95, 96), np.array([0, 4, 8])),
+    ],
+)
+def test_other_changes_are_whole_stretches(
+    model: Classifier, places: slice, starts: np.ndarray
+) -> None:
+    scorer = StretchScorer(model, bf16=False)
+    codes = sequence(2 * LENGTH - 1)[None]
+    others, which = changed_bases(codes, 2, places)
+    whole, found = scorer.changed(codes, others, which, starts)
+    np.testing.assert_array_equal(whole, scorer.batch(codes, starts))
+    np.testing.assert_array_equal(found, scorer.batch(others, starts))
+
+
+def test_changes_of_several_outputs() -> None:
+    model = model_of(outputs=("a", "b", "c"))
+    codes = np.stack([sequence(2 * LENGTH - 1, seed) for seed in range(2)])
+    others, which = changed_bases(codes, 2, slice(95, 96))
+    starts = np.arange(0, LENGTH, 4)
+    _, found = StretchScorer(model, bf16=False).changed(codes, others, which, starts)
+    expected = np.stack([by_windows(model, row, starts) for row in others])
+    assert found.shape == (4, len(starts), 3)
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
+def test_a_damaged_model_is_told_where_changes_are_scored() -> None:
+    model = model_of()
+    with torch.no_grad():
+        next(iter(model.backbone.parameters())).fill_(float("nan"))
+    codes = sequence(2 * LENGTH - 1)[None]
+    others, which = changed_bases(codes, 1, slice(95, 96))
+    with pytest.raises(InputError, match="48 of 48 logits are not finite"):
+        StretchScorer(model, bf16=False).changed(codes, others, which, np.arange(0, LENGTH, 2))

@@ -21,6 +21,7 @@ from torch import nn
 from wavebind.core.errors import InputError
 from wavebind.models import Classifier
 from wavebind.models.matrixparts import matrix_gradients, matrix_module, without_matrices
+from wavebind.models.networks.segments import Begun
 from wavebind.models.strands import both_strands, reverse_complement_batch
 
 __all__ = [
@@ -33,7 +34,6 @@ __all__ = [
     "to_onehot",
 ]
 
-Finish = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 #: Mutants of one batch.
 _BATCH = 256
@@ -99,8 +99,8 @@ class _Responses:
     A base changes that output at the positions that its filters reach, and these alone are kept.
     """
 
-    def __init__(self, model: Classifier, finish: Finish) -> None:
-        self.model, self.finish = model, finish
+    def __init__(self, model: Classifier, begin: Callable[[torch.Tensor], Begun]) -> None:
+        self.model, self.begin = model, begin
         device = next(model.parameters()).device
         # Twice over all bases: all responses at once would take gigabytes for a long window.
         reached = torch.cat([(found != 0).flatten(1, -2).any(1) for found in self._responses()])
@@ -138,25 +138,29 @@ class _Responses:
         return self.model.run_segments(self.model.features_of_onehot(onehot), 0, 1)
 
     def mutants(self, codes: torch.Tensor) -> torch.Tensor:
-        """Logits of one strand of every single mutant of one window, ``(position, base)``."""
+        """Logits of every single mutant of some windows, each as one strand.
+
+        ``(window, position)`` to ``(window, position, base)``.
+        """
         known = torch.where(codes < _UNKNOWN, codes, 0).long()
-        window = self._run(to_onehot(codes[None]))[0]
+        stem = self._run(to_onehot(codes)).contiguous(memory_format=torch.channels_last)
+        begun = self.begin(stem)
+        logits = self.model.finish(begun.logits()[..., 0]).float()
+        logits = logits[:, None, None].repeat(1, codes.shape[1], 4)
+        # What stands at the positions that a base reaches, without that base.
+        reach = self.starts[:, None] + torch.arange(self.width, device=codes.device)
+        places = torch.arange(codes.shape[1], device=codes.device)
+        present = self.table[places, known] * (codes < _UNKNOWN)[..., None, None, None]
+        without = stem[..., reach].permute(0, 3, 1, 2, 4) - present
         # The base that is there is no mutant.
-        other = torch.arange(4, device=codes.device) != codes[:, None]
-        place, base = torch.nonzero(other).T
-        present = self.table[torch.arange(len(codes), device=codes.device), known]
-        present[codes >= _UNKNOWN] = 0
-        reach = torch.arange(self.width, device=codes.device)
-        here = window[..., self.starts[:, None] + reach].permute(2, 0, 1, 3) - present
-        # The window's own logit is that after a change into what is there.
-        first = torch.zeros(1, dtype=torch.int64, device=codes.device)
-        itself = self.finish(window, window[None, ..., : self.width], first)
-        logits = self.model.finish(itself).float().repeat(len(codes), 4)
-        for at in range(0, len(place), _BATCH):
-            p, b = place[at : at + _BATCH], base[at : at + _BATCH]
-            changed = (here[p] + self.table[p, b]).contiguous(memory_format=torch.channels_last)
-            found = self.finish(window, changed, self.starts[p])
-            logits[p, b] = self.model.finish(found).float()
+        other = torch.arange(4, device=codes.device) != codes[..., None]
+        mutants = torch.nonzero(other)
+        for at in range(0, len(mutants), _BATCH):
+            window, place, base = mutants[at : at + _BATCH].T
+            changed = without[window, place] + self.table[place, base]
+            changed = changed.contiguous(memory_format=torch.channels_last)
+            found = begun.changed_logits(changed, self.starts[place], window)[..., 0]
+            logits[window, place, base] = self.model.finish(found).float()
         return logits
 
 
@@ -209,14 +213,13 @@ def mutant_logits(model: Classifier, codes: torch.Tensor) -> torch.Tensor:
                 found[i] += model.finish(matrix_module(model)(planes[:, :, 0])).view(-1, 4)
         return found
     with evaluating(model), torch.inference_mode():
-        finish = model.backbone.changing() if model.n_affine == 1 else None
-        if finish is not None:
-            responses = _Responses(model, finish)
+        begin = model.backbone.changing() if model.n_affine == 1 else None
+        if begin is not None:
+            responses = _Responses(model, begin)
             turned = reverse_complement_batch(codes)
             for i in range(len(codes)):
-                forward = responses.mutants(codes[i])
-                reverse = responses.mutants(turned[i]).flip(0, 1)
-                found[i] = (forward + reverse) / 2
+                forward, reverse = responses.mutants(torch.stack([codes[i], turned[i]]))
+                found[i] = (forward + reverse.flip(0, 1)) / 2
         else:
             for i, row in enumerate(codes):
                 found[i] = _in_batches(model, _mutant_codes(row)).view(-1, 4)

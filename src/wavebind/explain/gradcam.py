@@ -58,13 +58,15 @@ def _weighed(kind: str, maps: torch.Tensor, gradients: torch.Tensor) -> torch.Te
         weights = gradients.mean(dim=(2, 3), keepdim=True)
     elif kind == "gradcam++":
         # Of an exponential score, whose higher derivatives are powers of the first (equation 19).
+        # The terms below can cancel.
+        maps, gradients = maps.double(), gradients.double()
         square, cube = gradients.square(), gradients**3
         below = 2 * square + (maps * cube).sum(dim=(2, 3), keepdim=True)
         share = torch.where(below != 0, square / torch.where(below != 0, below, 1.0), 0.0)
         weights = (share * functional.relu(gradients)).sum(dim=(2, 3), keepdim=True)
     else:
         weights = functional.relu(gradients)
-    return functional.relu((weights * maps).sum(dim=1, keepdim=True)).detach()
+    return functional.relu((weights * maps).sum(dim=1, keepdim=True)).float().detach()
 
 
 def _one_strand(

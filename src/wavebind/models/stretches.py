@@ -19,6 +19,8 @@ from wavebind.core.devices import autocast, flush_denormals, has_fast_bf16
 from wavebind.core.errors import InputError
 from wavebind.genome.sequences import UNKNOWN, Codes
 from wavebind.models.classifier import Classifier
+from wavebind.models.networks.matrices import BesideMatrices
+from wavebind.models.networks.segments import SegmentedNetwork
 from wavebind.models.prediction import predict_logits
 from wavebind.models.strands import reverse_complement_batch
 from wavebind.wavelets.fronts import Front, SignalFront
@@ -29,6 +31,8 @@ __all__ = ["StretchScorer", "can_share"]
 #: Bases of one pass, about. Longer ones waste less where blocks overlap, and leave the cache of a
 #: processor.
 _BLOCK, _BLOCK_ON_GPU = 2**14, 2**19
+#: Sizes of a pass between one and its double.
+_SIZES_AN_OCTAVE = 6
 
 
 def can_share(model: Classifier) -> bool:
@@ -60,8 +64,9 @@ class _Block:
 
 
 def _round_up(n: int) -> int:
-    """The next of 32, 45, 64, 91, 128, ..., each the root of 2 times the one before."""
-    return max(32, math.ceil(2 ** (math.ceil(2 * math.log2(n)) / 2)))
+    """The next of 32, 36, 41, 46, 51, 58, 64, 72, ..., six steps from a number to its double."""
+    steps = math.ceil(_SIZES_AN_OCTAVE * math.log2(n))
+    return max(32, math.ceil(2 ** (steps / _SIZES_AN_OCTAVE)))
 
 
 class StretchScorer:
@@ -100,6 +105,10 @@ class StretchScorer:
         fast = bf16 and has_fast_bf16(device)
         dtype = torch.bfloat16 if fast else torch.float32
         self._slide = model.backbone.sliding(dtype) if self.step else None
+        backbone: SegmentedNetwork = model.backbone
+        self._network = backbone.network if isinstance(backbone, BesideMatrices) else backbone
+        exact = self.step and dtype == torch.float32 and stride == 1
+        self._begin = self._network.changing() if exact else None
 
     def logits(
         self,
@@ -177,12 +186,69 @@ class StretchScorer:
         with torch.inference_mode(), flush_denormals():
             for count, blocks in sorted(self._blocks(starts).items()):
                 self._score(codes, count, blocks, found, progress)
-        if not np.isfinite(found).all():
-            raise InputError(
-                f"{int((~np.isfinite(found)).sum()):,} of {found.size:,} logits are not finite; "
-                f"the model is damaged or its training diverged"
-            )
+        _check_finite(found)
         return found
+
+    def changed(
+        self,
+        codes: Codes,
+        others: Codes,
+        which: NDArray[np.int64],
+        starts: NDArray[np.int64],
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Logits of the same windows of some stretches, and of others that differ at a few bases.
+
+        Of the others only what the different bases reach is computed, where the network has a way
+        to do so, and the precision is float32.
+
+        Parameters
+        ----------
+        codes, others : numpy.ndarray
+            ``uint8``, shapes ``(stretch, base)`` and ``(other, base)``.
+        which : numpy.ndarray
+            ``int64``, shape ``(other,)``: the stretch that each of the others differs from. Each
+            stretch is named.
+        starts : numpy.ndarray
+            As for :meth:`logits`.
+
+        Returns
+        -------
+        tuple of numpy.ndarray
+            As of :meth:`batch`, of the stretches and of the others.
+
+        Raises
+        ------
+        InputError
+            If a logit is not a finite number.
+        """
+        places = np.flatnonzero((others != codes[which]).any(axis=0))
+        one_phase = self.step and len(set((starts % self.step).tolist())) == 1
+        if self._begin is None or not one_phase or not len(places):
+            return self.batch(codes, starts), self.batch(others, starts)
+        low, high = int(starts[0]), int(starts[-1]) + self.length
+        span = int(places[0]) - low, int(places[-1]) + 1 - low
+        if span[0] < 0 or span[1] > high - low or 2 * (span[1] - span[0]) > self.length:
+            return self.batch(codes, starts), self.batch(others, starts)
+        at = (starts - low) // self.step
+        more = (self.n_outputs,) if self.n_outputs > 1 else ()
+        whole = np.empty((len(codes), len(starts), *more), dtype=np.float32)
+        found = np.empty((len(others), len(starts), *more), dtype=np.float32)
+        device = next(self.model.parameters()).device
+        order = np.argsort(which, kind="stable")
+        each = max(1, self.block // (high - low))
+        with torch.inference_mode(), flush_denormals():
+            for first in range(0, len(order), each):
+                mine = order[first : first + each]
+                named, place = np.unique(which[mine], return_inverse=True)
+                one, two = (
+                    torch.from_numpy(part[rows, low:high]).to(device)
+                    for part, rows in ((codes, named), (others, mine))
+                )
+                base, other = self._both_changed(one, two, torch.from_numpy(place).to(device), span)
+                whole[named], found[mine] = base[:, at], other[:, at]
+        for logits in (whole, found):
+            _check_finite(logits)
+        return whole, found
 
     def _blocks(self, starts: NDArray[np.int64]) -> dict[int, list[_Block]]:
         """Passes over the windows that are asked for, by their number of windows.
@@ -244,12 +310,56 @@ class StretchScorer:
         return (forward + reverse) / 2
 
     def _one_strand(self, codes: torch.Tensor) -> torch.Tensor:
-        front = self._front_for(codes.shape[1])
         if self._slide is None:
             raise InputError("this network scores every window by itself")
         with autocast(codes.device, self.bf16):
-            planes = self.model.normalise(front(codes))
-        logits = self._slide(planes)
+            planes = self._planes(codes)
+        return self._finish(self._slide(planes))
+
+    def _both_changed(
+        self, codes: torch.Tensor, others: torch.Tensor, which: torch.Tensor, span: tuple[int, int]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Both strands of stretches, and of others that differ from them in `span` alone."""
+        size = codes.shape[1]
+        forward = self._changed(codes, others, which, span)
+        turned = reverse_complement_batch(codes), reverse_complement_batch(others)
+        reverse = self._changed(*turned, which, (size - span[1], size - span[0]))
+        whole, found = (
+            ((one + two.flip(1)) / 2).cpu().numpy()
+            for one, two in zip(forward, reverse, strict=True)
+        )
+        return whole, found
+
+    def _changed(
+        self, codes: torch.Tensor, others: torch.Tensor, which: torch.Tensor, span: tuple[int, int]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """One strand, as :meth:`_one_strand`."""
+        if self._begin is None:
+            raise InputError("this network computes every change as a whole")
+        stem = self._network.segments()[0].run
+        planes, changed = self._planes(codes), self._planes(others)
+        whole = stem(planes).contiguous(memory_format=torch.channels_last)
+        # Position i of the stem's output reads the bases from i on, so many less one.
+        less = codes.shape[1] - whole.shape[-1]
+        first, last = max(0, span[0] - less), min(whole.shape[-1], span[1])
+        part = stem(changed[..., first : last + planes.shape[-1] - whole.shape[-1]])
+        begun = self._begin(whole)
+        base = begun.logits()
+        begins = torch.full_like(which, first)
+        other = begun.changed_logits(
+            part.contiguous(memory_format=torch.channels_last), begins, which
+        )
+        if isinstance(self.model.backbone, BesideMatrices):
+            base = base + self.model.backbone.added(planes)
+            other = other + self.model.backbone.added(changed)
+        return self._finish(base), self._finish(other)
+
+    def _planes(self, codes: torch.Tensor) -> torch.Tensor:
+        planes: torch.Tensor = self.model.normalise(self._front_for(codes.shape[1])(codes))
+        return planes
+
+    def _finish(self, logits: torch.Tensor) -> torch.Tensor:
+        """``(stretch, output, window)`` to ``(stretch, window)``, ``(stretch, window, output)``."""
         rows = logits.float().transpose(1, 2)
         finished = self.model.finish(rows.flatten(0, 1))
         return finished.view(*rows.shape[:2], *finished.shape[1:])
@@ -272,3 +382,11 @@ class StretchScorer:
             made = SignalFront(front.config, size)
         self._front = made.to(next(self.model.parameters()).device)
         return self._front
+
+
+def _check_finite(logits: NDArray[np.float32]) -> None:
+    if not np.isfinite(logits).all():
+        raise InputError(
+            f"{int((~np.isfinite(logits)).sum()):,} of {logits.size:,} logits are not finite; "
+            f"the model is damaged or its training diverged"
+        )

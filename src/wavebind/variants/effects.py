@@ -270,23 +270,62 @@ def _scores(
         which_of[i] = number
     n_outputs = scorer.n_outputs
     logits = np.full((len(sequences), 2, n_outputs), np.nan, dtype=np.float32)
+    like = _likened(sequences, which_of.reshape(-1, 2))
     for size, members in by_size.items():
         offsets = window_offsets(size - 2 * flank, length, step)
         centred = int(np.flatnonzero(offsets == (size - 2 * flank) // 2 - length // 2)[0])
+        starts = offsets + flank
         each = max(1, _BASES // size)
-        for at in range(0, len(members), each):
-            mine = np.array(members[at : at + each])
+        changed = np.array([i for i in members if like[i] >= 0], dtype=np.int64)
+        compared = set(like[changed].tolist())
+        alone = np.array([i for i in members if like[i] < 0 and i not in compared], dtype=np.int64)
+        for at in range(0, len(alone), each):
+            mine = alone[at : at + each]
             codes = np.stack([sequences[i] for i in mine])
-            known = np.stack([few_unknown(row, offsets + flank, length) for row in codes])
-            scored = scorer.batch(codes, offsets + flank).reshape(*known.shape, n_outputs)
-            found = np.where(known[..., None], scored, -np.inf)
-            highest = found.max(axis=1)
-            logits[mine, 0] = np.where(known.any(axis=1, keepdims=True), highest, np.nan)
-            logits[mine, 1] = np.where(known[:, centred, None], found[:, centred], np.nan)
+            known = _known(codes, starts, length)
+            logits[mine] = _summarised(scorer.batch(codes, starts), known, centred)
+        for at in range(0, len(changed), each):
+            mine = changed[at : at + each]
+            base, which = np.unique(like[mine], return_inverse=True)
+            whole, codes = (np.stack([sequences[i] for i in part]) for part in (base, mine))
+            found = scorer.changed(whole, codes, which, starts)
+            logits[base] = _summarised(found[0], _known(whole, starts, length), centred)
+            logits[mine] = _summarised(found[1], _known(codes, starts, length), centred)
     of_alleles = logits[which_of].reshape(len(pairs), 2, 2, n_outputs).swapaxes(1, 2)
     both = of_alleles.reshape(len(pairs), 4, *((n_outputs,) if n_outputs > 1 else ()))
     which, hits = _motif_hits(motifs, pairs, flank)
     return {"logit": both, "motif": which, "hit": hits}
+
+
+def _known(codes: Codes, starts: NDArray[np.int64], length: int) -> NDArray[np.bool_]:
+    """Which windows have few unknown bases, ``(sequence, window)``."""
+    return np.stack([few_unknown(row, starts, length) for row in codes])
+
+
+def _summarised(
+    logits: NDArray[np.float32], known: NDArray[np.bool_], centred: int
+) -> NDArray[np.float32]:
+    """The highest logit and that of the centred window, ``(sequence, 2, output)``."""
+    found = np.where(known[..., None], logits.reshape(*known.shape, -1), -np.inf)
+    highest = np.where(known.any(axis=1, keepdims=True), found.max(axis=1), np.nan)
+    middle = np.where(known[:, centred, None], found[:, centred], np.nan)
+    return np.stack([highest, middle], axis=1).astype(np.float32)
+
+
+def _likened(sequences: Sequence[Codes], pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each sequence the one of its length that it is best computed from, or -1.
+
+    That is the reference allele of its pair. None that others are computed from is itself computed
+    from another.
+    """
+    like = np.full(len(sequences), -1, dtype=np.int64)
+    base: set[int] = set()
+    for ref, alt in pairs.tolist():
+        same = ref != alt and len(sequences[ref]) == len(sequences[alt])
+        if same and like[ref] < 0 and like[alt] < 0 and alt not in base:
+            like[alt] = ref
+            base.add(ref)
+    return like
 
 
 def _motif_hits(

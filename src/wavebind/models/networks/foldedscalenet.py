@@ -32,6 +32,8 @@ def sliding_sum(x: torch.Tensor, width: int) -> torch.Tensor:
     ones, which the weights of attention have.
     """
     length = x.shape[-1] - width + 1
+    if length == 1:
+        return x.sum(-1, keepdim=True)
     total = x.new_zeros((*x.shape[:-1], length))
     offset, n = 0, 1
     while n <= width:
@@ -46,6 +48,8 @@ def sliding_sum(x: torch.Tensor, width: int) -> torch.Tensor:
 
 def sliding_max(x: torch.Tensor, width: int) -> torch.Tensor:
     """Maxima of `width` neighbours along the second axis, ``(batch, position, map)``."""
+    if x.shape[1] == width:
+        return x.amax(1, keepdim=True)
     n = 1
     while 2 * n <= width:
         x = torch.maximum(x[:, :-n], x[:, n:])
@@ -202,7 +206,7 @@ class FoldedScaleNet:
         early = x = self.joined(pool_positions(x, self.pool))
         for block in self.positions:
             x = block.run(x)
-        return self.head(x, early)
+        return self.head(self.late_maps(x), self.early_maps(early))
 
     def joined(self, x: torch.Tensor) -> torch.Tensor:
         """All bands joined, ``(batch, map, 1, position)``."""
@@ -210,22 +214,29 @@ class FoldedScaleNet:
             functional.gelu(torch.addcmul(self.join_addend, x, self.join_factor)), self.join
         )
 
-    def head(self, x: torch.Tensor, early: torch.Tensor) -> torch.Tensor:
-        """Logits of every window, ``(batch, output, window)``.
+    def late_maps(self, x: torch.Tensor) -> torch.Tensor:
+        """What the head reads of the last block's output; shapes ``(batch, map, 1, position)``."""
+        return functional.gelu(torch.addcmul(self.head_addend, x, self.head_factor))
+
+    def early_maps(self, x: torch.Tensor) -> torch.Tensor:
+        """What the head reads of the joined bands; shapes as of :meth:`late_maps`."""
+        return functional.gelu(torch.addcmul(self.early_addend, x, self.early_factor))
+
+    def head(self, late: torch.Tensor, early: torch.Tensor) -> torch.Tensor:
+        """Logits of every window, ``float32``, shape ``(batch, output, window)``.
 
         Parameters
         ----------
-        x, early : torch.Tensor
-            Output of the last block, and input of the first that follows the join.
+        late, early : torch.Tensor
+            Outputs of :meth:`late_maps` and :meth:`early_maps`.
         """
         n = self.bias.shape[0]
-        x = functional.gelu(torch.addcmul(self.head_addend, x, self.head_factor))
-        each = functional.conv2d(x, self.each).squeeze(2).float()
+        each = functional.conv2d(late, self.each).squeeze(2).float()
         mean = sliding_sum(each[:, 1 : 1 + n], self.width) / self.width
         attended = softmax_mean(each[:, 1 + n :], each[:, :1], self.width)
-        highest = sliding_max(x.squeeze(2).transpose(1, 2), self.width) @ self.highest
-        y = functional.gelu(torch.addcmul(self.early_addend, early, self.early_factor))
-        shares = functional.conv2d(y, self.early_each).squeeze(2).float()
+        highest = sliding_max(late.squeeze(2).transpose(1, 2), self.width) @ self.highest
+        shares = functional.conv2d(early, self.early_each).squeeze(2).float()
         mean += sliding_sum(shares, self.early_width) / self.early_width
-        highest += sliding_max(y.squeeze(2).transpose(1, 2), self.early_width) @ self.early_highest
+        best = sliding_max(early.squeeze(2).transpose(1, 2), self.early_width)
+        highest += best @ self.early_highest
         return mean + attended + highest.float().transpose(1, 2) + self.bias[:, None]

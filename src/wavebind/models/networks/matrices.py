@@ -216,13 +216,18 @@ class BesideMatrices(SegmentedNetwork):
     def sliding(self, dtype: torch.dtype) -> Callable[[torch.Tensor], torch.Tensor]:
         """See :meth:`SegmentedNetwork.sliding`."""
         slide = self.network.sliding(dtype)
+        return lambda planes: slide(planes).float() + self.added(planes)
 
-        def run(planes: torch.Tensor) -> torch.Tensor:
-            hits = self.matrices.window_hits(planes[:, :, 0].float(), self.length, self.step)
-            added = torch.einsum("om,bmw->bow", self.matrices.head.weight, hits)
-            return slide(planes).float() + added
+    def added(self, planes: torch.Tensor) -> torch.Tensor:
+        """What the matrices add to the logits of a stretch's windows, ``(batch, output, window)``.
 
-        return run
+        Parameters
+        ----------
+        planes : torch.Tensor
+            Shape ``(batch, 4, 1, position)``.
+        """
+        hits = self.matrices.window_hits(planes[:, :, 0].float(), self.length, self.step)
+        return torch.einsum("om,bmw->bow", self.matrices.head.weight, hits)
 
     def places(self) -> dict[str, tuple[float, float]]:
         """As of the network."""

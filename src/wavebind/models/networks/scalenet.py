@@ -29,9 +29,9 @@ from wavebind.core.errors import InputError
 from wavebind.core.settings import Removed, Settings
 from wavebind.models.networks.dropout import Dropout
 from wavebind.models.networks.foldedscalenet import FoldedScaleNet
-from wavebind.models.networks.localchanges import changed_logits
+from wavebind.models.networks.localchanges import ChangedStretches
 from wavebind.models.networks.residual import Residual, check_dilations, check_odd
-from wavebind.models.networks.segments import Segment, SegmentedNetwork
+from wavebind.models.networks.segments import Begun, Segment, SegmentedNetwork
 
 __all__ = ["ScaleNet", "ScaleNetConfig"]
 
@@ -194,9 +194,9 @@ class ScaleNet(SegmentedNetwork):
         """See :meth:`SegmentedNetwork.sliding`."""
         return FoldedScaleNet(self, dtype)
 
-    def changing(self) -> Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]:
+    def changing(self) -> Callable[[torch.Tensor], Begun]:
         """See :meth:`SegmentedNetwork.changing`."""
-        return partial(changed_logits, FoldedScaleNet(self, torch.float32))
+        return partial(ChangedStretches, FoldedScaleNet(self, torch.float32))
 
     def places(self) -> dict[str, tuple[float, float]]:
         """See :meth:`SegmentedNetwork.places`."""

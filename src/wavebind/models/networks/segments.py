@@ -6,13 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import torch
 from torch import nn
 
 from wavebind.core.errors import InputError
 
-__all__ = ["Segment", "SegmentedNetwork", "SideBySide"]
+__all__ = ["Begun", "Segment", "SegmentedNetwork", "SideBySide"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,33 @@ class Segment:
     name: str
     run: Callable[[torch.Tensor], torch.Tensor]
     modules: tuple[nn.Module, ...]
+
+
+class Begun(Protocol):
+    """Stretches that the first segment of a network has read, and what changes make of them."""
+
+    def logits(self) -> torch.Tensor:
+        """Of the stretches as they are, ``float32``, shape ``(stretch, output, window)``."""
+
+    def changed_logits(
+        self, changed: torch.Tensor, starts: torch.Tensor, which: torch.Tensor
+    ) -> torch.Tensor:
+        """Logits after changes of the first segment's output, each by itself.
+
+        Parameters
+        ----------
+        changed : torch.Tensor
+            What stands there instead, ``(change, map, height, width)``.
+        starts : torch.Tensor
+            ``int64``, shape ``(change,)``: position of the first of them.
+        which : torch.Tensor
+            ``int64``, shape ``(change,)``: the stretch that each change is made in.
+
+        Returns
+        -------
+        torch.Tensor
+            ``float32``, shape ``(change, output, window)``.
+        """
 
 
 class SegmentedNetwork(nn.Module, ABC):
@@ -81,15 +109,14 @@ class SegmentedNetwork(nn.Module, ABC):
         del dtype
         raise InputError(f"the network {type(self).__name__} cannot slide along a sequence")
 
-    def changing(self) -> Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor] | None:
-        """What gives the logits of one window with small changes, if the network has such a way.
+    def changing(self) -> Callable[[torch.Tensor], Begun] | None:
+        """What gives logits after small changes, if the network has such a way.
 
         Returns
         -------
         callable or None
-            It takes the output of the first segment for the window, ``(map, height, position)``.
-            Then what stands there instead, ``(change, map, height, width)``, and the positions at
-            which that begins, ``(change,)``. It gives logits ``(change, output)``, ``float32``.
+            From the output of the first segment for some stretches as they are,
+            ``(stretch, map, height, position)``, to what scores their changes.
         """
         return None
 
@@ -158,6 +185,30 @@ class SegmentedNetwork(nn.Module, ABC):
         return frozen
 
 
+def _laid_out(x: torch.Tensor) -> torch.Tensor:
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+class _ChangedSideBySide:
+    """See :class:`Begun`; the mean over networks whose maps lie side by side."""
+
+    def __init__(
+        self, ways: Sequence[Callable[[torch.Tensor], Begun]], begun: torch.Tensor
+    ) -> None:
+        parts = zip(ways, begun.chunk(len(ways), dim=1), strict=True)
+        self.each = [way(_laid_out(part)) for way, part in parts]
+
+    def logits(self) -> torch.Tensor:
+        return torch.stack([one.logits() for one in self.each]).mean(0)
+
+    def changed_logits(
+        self, changed: torch.Tensor, starts: torch.Tensor, which: torch.Tensor
+    ) -> torch.Tensor:
+        parts = zip(self.each, changed.chunk(len(self.each), dim=1), strict=True)
+        found = [one.changed_logits(_laid_out(part), starts, which) for one, part in parts]
+        return torch.stack(found).mean(0)
+
+
 class SideBySide(SegmentedNetwork):
     """Networks of one shape that read the same input; the mean of their logits.
 
@@ -188,18 +239,11 @@ class SideBySide(SegmentedNetwork):
         each = [network.sliding(dtype) for network in self._all()]
         return lambda planes: torch.stack([slide(planes) for slide in each]).mean(0)
 
-    def changing(self) -> Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor] | None:
+    def changing(self) -> Callable[[torch.Tensor], Begun] | None:
         """See :meth:`SegmentedNetwork.changing`."""
         each = [network.changing() for network in self._all()]
         ways = [way for way in each if way is not None]
-        if len(ways) < len(each):
-            return None
-
-        def run(base: torch.Tensor, changed: torch.Tensor, starts: torch.Tensor) -> torch.Tensor:
-            parts = zip(ways, base.chunk(len(ways)), changed.chunk(len(ways), dim=1), strict=True)
-            return torch.stack([way(b, c.contiguous(), starts) for way, b, c in parts]).mean(0)
-
-        return run
+        return partial(_ChangedSideBySide, ways) if len(ways) == len(each) else None
 
     def places(self) -> dict[str, tuple[float, float]]:
         """As of each network."""
