@@ -70,9 +70,16 @@ def test_nobody_reads_the_private_attributes_of_others():
     assert not found
 
 
-@pytest.mark.parametrize("module", ["wavebind", "wavebind.cli.main"])
-def test_heavy_libraries_are_imported_on_demand(module):
-    heavy = ("torch", "pandas", "scipy", "sklearn", "matplotlib")
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("wavebind", ("torch", "pandas", "scipy", "sklearn", "matplotlib")),
+        ("wavebind.cli.main", ("torch", "pandas", "scipy", "sklearn", "matplotlib")),
+        # What a scan, a prediction or scored variants do not use takes longer than their start.
+        ("wavebind.api.run", ("lightning", "pandas", "scipy.signal", "sklearn", "matplotlib")),
+    ],
+)
+def test_heavy_libraries_are_imported_on_demand(module, heavy):
     code = (
         f"import sys, {module}; dir(sys.modules['wavebind']); "
         f"print([m for m in {heavy} if m in sys.modules])"

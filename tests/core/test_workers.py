@@ -112,7 +112,7 @@ def test_a_pool_that_breaks_between_two_chunks_loses_none(tmp_path: Path) -> Non
 def test_a_chunk_that_kills_every_worker_is_given_up(tmp_path: Path) -> None:
     store = ChunkStore(tmp_path / "parts", {})
     with pytest.raises(InputError, match=r"was ended 3 times while chunk 0 was at work.*--workers"):
-        run_chunks(partial(die_always, str(tmp_path)), numbered(1), store, WorkerPool(2))
+        run_chunks(partial(die_always, str(tmp_path)), numbered(2), store, WorkerPool(2))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -160,6 +160,29 @@ def test_no_scheduler_there(tmp_path: Path) -> None:
             run_chunks(
                 partial(square, str(tmp_path)), numbered(1), store, WorkerPool(dask=address, wait=1)
             )
+
+
+def test_calls_share_processes_which_end_with_the_last(tmp_path: Path) -> None:
+    with WorkerPool(2).started() as workers:
+        for part in range(2):
+            calls = tmp_path / f"calls{part}"
+            calls.mkdir()
+            store = ChunkStore(tmp_path / f"parts{part}", {})
+            run_chunks(partial(square, str(calls)), numbered(6), store, workers)
+            assert squares(store, 6) == [i**2 for i in range(6)]
+        started = {process.pid for process in multiprocessing.active_children()}
+        who = {int(path.name.split("-")[2]) for path in tmp_path.glob("calls*/*")}
+        assert who <= started
+    assert not started & {process.pid for process in multiprocessing.active_children()}
+
+
+def test_one_chunk_starts_no_process(tmp_path: Path) -> None:
+    calls = tmp_path / "calls"
+    calls.mkdir()
+    store = ChunkStore(tmp_path / "parts", {})
+    run_chunks(partial(square, str(calls)), numbered(1), store, WorkerPool(2))
+    assert [path.name for path in calls.iterdir()] == [f"0-0-{os.getpid()}"]
+    assert store.read(0)["threads"][0] == 1
 
 
 def test_shards_share_the_pieces() -> None:

@@ -24,7 +24,7 @@ from wavebind.core.memory import keep_memory
 from wavebind.core.processes import end_with_parent, starting_processes
 from wavebind.core.shards import Arrays, ChunkStore
 
-__all__ = ["WorkerPool", "run_chunks", "silent"]
+__all__ = ["WorkerPool", "Workers", "run_chunks", "silent"]
 
 #: A chunk whose process died this many times is given up.
 MAX_DEATHS = 3
@@ -88,12 +88,67 @@ class WorkerPool:
             return len(os.sched_getaffinity(0))
         return os.cpu_count() or 1
 
+    @contextlib.contextmanager
+    def started(self) -> Iterator[Workers]:
+        """The workers of several calls of :func:`run_chunks`, which share their processes."""
+        workers = Workers(self)
+        try:
+            yield workers
+        finally:
+            workers.end()
+
+
+class Workers:
+    """Processes of this machine, started when they are first needed and kept until the end.
+
+    They are started anew, not forked: a fork of a process with threads can hang. Each imports
+    everything, which takes seconds.
+
+    Parameters
+    ----------
+    pool : WorkerPool
+    """
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self.pool = pool
+        self._executor: ProcessPoolExecutor | None = None
+        self._others: set[Any] = set()
+
+    @property
+    def are_started(self) -> bool:
+        """Whether there are processes."""
+        return self._executor is not None
+
+    def submit(self, work: Work, chunk: Any) -> Future[Arrays]:
+        """Hand a chunk to a process."""
+        if self._executor is None:
+            self._others = set(multiprocessing.active_children())
+            self._executor = ProcessPoolExecutor(
+                self.pool.size,
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_start_process,
+            )
+        with starting_processes():
+            return self._executor.submit(work, chunk)
+
+    def terminate(self) -> None:
+        """End the processes in the middle of their work."""
+        for process in set(multiprocessing.active_children()) - self._others:
+            process.terminate()
+        self.end()
+
+    def end(self) -> None:
+        """End the processes when they have done what they are at; later work starts others."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+            self._executor = None
+
 
 def run_chunks(
     work: Work,
     chunks: Iterable[Chunk],
     store: ChunkStore,
-    pool: WorkerPool,
+    pool: WorkerPool | Workers,
     done: Callable[[Any], None] | None = None,
 ) -> None:
     """Do the chunks that are not done, and keep their results.
@@ -106,7 +161,7 @@ def run_chunks(
     chunks : iterable of tuple
         Number and chunk; read as the work goes on.
     store : ChunkStore
-    pool : WorkerPool
+    pool : WorkerPool or Workers
     done : callable, optional
         Called with each chunk, also with those that were there.
 
@@ -130,15 +185,25 @@ def run_chunks(
         if done:
             done(chunk)
 
+    with contextlib.ExitStack() as stack:
+        workers = pool if isinstance(pool, Workers) else stack.enter_context(pool.started())
+        _run(work, missing(), keep, workers, store)
+
+
+def _run(
+    work: Work,
+    chunks: Iterator[Chunk],
+    keep: Callable[[int, Any, Arrays], None],
+    workers: Workers,
+    store: ChunkStore,
+) -> None:
     try:
-        if pool.dask is not None:
-            _run_dask(work, missing(), keep, pool, store.fingerprint)
-        elif pool.size == 1:
-            with one_thread():
-                for number, chunk in missing():
-                    keep(number, chunk, work(chunk))
+        if workers.pool.dask is not None:
+            _run_dask(work, chunks, keep, workers.pool, store.fingerprint)
+        elif workers.pool.size == 1:
+            _run_here(work, chunks, keep)
         else:
-            _run_pool(work, missing(), keep, pool.size)
+            _run_pool(work, chunks, keep, workers)
     except KeyboardInterrupt:
         raise Interrupted(f"{store.n_done():,} chunks are kept in {store.folder}") from None
 
@@ -161,35 +226,40 @@ def _start() -> None:
     torch.set_num_threads(1)
 
 
-def _run_pool(
-    work: Work, chunks: Iterator[Chunk], keep: Callable[[int, Any, Arrays], None], size: int
+def _run_here(
+    work: Work, chunks: Iterable[Chunk], keep: Callable[[int, Any, Arrays], None]
 ) -> None:
-    """Processes that are started anew, not forked: a fork of a process with threads can hang."""
-    # Asked before the first process starts: many runs have nothing left to do.
-    waiting = list(islice(chunks, size * _AHEAD))
-    if not waiting:
+    with one_thread():
+        for number, chunk in chunks:
+            keep(number, chunk, work(chunk))
+
+
+def _run_pool(
+    work: Work, chunks: Iterator[Chunk], keep: Callable[[int, Any, Arrays], None], workers: Workers
+) -> None:
+    most = workers.pool.size * _AHEAD
+    # Asked before the first process starts: many runs have nothing left to do, or one chunk.
+    waiting = list(islice(chunks, most))
+    if len(waiting) == 1 and not workers.are_started:
+        _run_here(work, waiting, keep)
         return
     deaths: dict[int, int] = {}
-    others = set(multiprocessing.active_children())
     while waiting:
-        pool = ProcessPoolExecutor(
-            size, mp_context=multiprocessing.get_context("spawn"), initializer=_start_process
-        )
         running: dict[Future[Arrays], Chunk] = {}
         try:
             while waiting or running:
                 while waiting:
                     # Taken off the list only then: a pool that has just lost a process refuses it.
-                    with starting_processes():
-                        running[pool.submit(work, waiting[0][1])] = waiting[0]
+                    running[workers.submit(work, waiting[0][1])] = waiting[0]
                     del waiting[0]
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in ended:
                     arrays = future.result()
                     keep(*running.pop(future), arrays)
-                waiting += islice(chunks, max(0, size * _AHEAD - len(running)))
+                waiting += islice(chunks, max(0, most - len(running)))
         except BrokenProcessPool:
             # A process was killed. Whose chunk it had cannot be told, so all that ran are suspect.
+            workers.end()
             for future, chunk in running.items():
                 if future.done() and future.exception() is None:
                     keep(*chunk, future.result())
@@ -205,18 +275,15 @@ def _run_pool(
             for future, chunk in running.items():
                 if future.done() and not future.cancelled() and future.exception() is None:
                     keep(*chunk, future.result())
-            for process in set(multiprocessing.active_children()) - others:
-                process.terminate()
+            workers.terminate()
             raise
         except Exception:
             # A chunk failed. What the others have begun is worth keeping for the next try.
-            pool.shutdown(wait=True, cancel_futures=True)
+            workers.end()
             for future, chunk in running.items():
                 if not future.cancelled() and future.exception() is None:
                     keep(*chunk, future.result())
             raise
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _in_one_thread(work: Work, chunk: Any) -> Arrays:

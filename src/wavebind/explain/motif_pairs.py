@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import periodogram, savgol_filter
 
 from wavebind.core.errors import InputError
 from wavebind.datasets.dataset import Dataset
@@ -141,6 +140,8 @@ def _resampled_means(values: Floats, rng: np.random.Generator) -> Floats:
 def _rhythm(curve: Floats) -> tuple[float, float]:
     """The strongest period of a curve about its trend, and its share of that variance."""
     width = min(_TREND, len(curve) // 2 * 2 - 1)
+    from scipy.signal import periodogram, savgol_filter
+
     rest = curve - savgol_filter(curve, width, 2) if width >= 5 else curve - curve.mean()
     frequency, power = periodogram(rest)
     # Shorter periods than 3 bp are noise of single distances.

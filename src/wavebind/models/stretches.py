@@ -46,21 +46,20 @@ def can_share(model: Classifier) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class _Block:
-    """One pass over a part of a stretch.
+class _Tape:
+    """The parts of some stretches that windows lie in, one behind the other.
 
     Attributes
     ----------
-    begin : int
-        Its first base.
-    wanted, at : numpy.ndarray
-        ``int64``, shape ``(window,)``: which of the windows that are asked for it gives, and where
-        they stand among its own.
+    codes : numpy.ndarray
+        ``uint8``, shape ``(stretch, base)``.
+    at, window : numpy.ndarray
+        ``int64``, shape ``(window,)``: where windows begin, in steps, rising; and which they are.
     """
 
-    begin: int
-    wanted: NDArray[np.int64]
+    codes: Codes
     at: NDArray[np.int64]
+    window: NDArray[np.int64]
 
 
 def _round_up(n: int) -> int:
@@ -184,8 +183,7 @@ class StretchScorer:
             )
             return logits.astype(np.float32).reshape(found.shape)
         with torch.inference_mode(), flush_denormals():
-            for count, blocks in sorted(self._blocks(starts).items()):
-                self._score(codes, count, blocks, found, progress)
+            self._score(self._tape(codes, starts), found, progress)
         _check_finite(found)
         return found
 
@@ -250,14 +248,10 @@ class StretchScorer:
             _check_finite(logits)
         return whole, found
 
-    def _blocks(self, starts: NDArray[np.int64]) -> dict[int, list[_Block]]:
-        """Passes over the windows that are asked for, by their number of windows.
-
-        A library that computes convolutions prepares itself for every shape that it meets. So
-        there are few sizes, and a pass may compute some windows that nobody asked for.
-        """
-        most = max(1, (self.block - self.length) // self.step + 1)
-        found: dict[int, list[_Block]] = {}
+    def _tape(self, codes: Codes, starts: NDArray[np.int64]) -> _Tape:
+        """Leave out what no window reads, and bring windows of all phases into step."""
+        at = np.empty(len(starts), dtype=np.int64)
+        parts, end = [], 0
         for phase in np.unique(starts % self.step).tolist():
             mine = np.flatnonzero(starts % self.step == phase)
             index = (starts[mine] - phase) // self.step
@@ -265,42 +259,60 @@ class StretchScorer:
             gaps = np.flatnonzero(np.diff(index) * self.step >= self.length) + 1
             for run in np.split(np.arange(len(index)), gaps):
                 first, last = int(index[run[0]]), int(index[run[-1]])
-                for at in range(first, last + 1, most):
-                    n = min(most, last + 1 - at)
-                    wanted = run[slice(*np.searchsorted(index[run], [at, at + n]))]
-                    if len(wanted):
-                        size = min(most, _round_up(n))
-                        block = _Block(phase + at * self.step, mine[wanted], index[wanted] - at)
-                        found.setdefault(size, []).append(block)
-        return found
+                begin, n_bases = phase + first * self.step, (last - first) * self.step + self.length
+                part = codes[:, begin : begin + n_bases]
+                parts.append(
+                    np.pad(part, ((0, 0), (0, -n_bases % self.step)), constant_values=UNKNOWN)
+                )
+                at[mine[run]] = end + index[run] - first
+                end += parts[-1].shape[1] // self.step
+        order = np.argsort(at)
+        return _Tape(np.concatenate(parts, axis=1), at[order], order)
 
     def _score(
+        self, tape: _Tape, found: NDArray[np.float32], progress: Callable[[int], None] | None
+    ) -> None:
+        """Score a tape in passes of one size, but for its end.
+
+        A library that computes convolutions prepares itself for every shape that it meets.
+        """
+        most = max(1, (self.block - self.length) // self.step + 1)
+        n_windows = int(tape.at[-1]) + 1
+        rest = n_windows % most
+        full = [
+            (row, at) for row in range(len(tape.codes)) for at in range(0, n_windows - rest, most)
+        ]
+        ends = [(row, n_windows - rest) for row in range(len(tape.codes) if rest else 0)]
+        for count, passes in ((most, full), (min(most, _round_up(rest or 1)), ends)):
+            self._passes(tape, count, passes, found, progress)
+
+    def _passes(
         self,
-        codes: Codes,
+        tape: _Tape,
         count: int,
-        blocks: list[_Block],
+        passes: list[tuple[int, int]],
         found: NDArray[np.float32],
         progress: Callable[[int], None] | None,
     ) -> None:
-        """Score passes of `count` windows each, and put the windows that are asked for in place."""
+        """Score passes of `count` windows each, from a stretch and a window on."""
         size = (count - 1) * self.step + self.length
         device = next(self.model.parameters()).device
-        cuts = [(row, block) for block in blocks for row in range(len(codes))]
-        at, rows = 0, 1 << (max(1, self.block // size).bit_length() - 1)
-        while at < len(cuts):
-            while rows > len(cuts) - at:
+        done, rows = 0, 1 << (max(1, self.block // size).bit_length() - 1)
+        while done < len(passes):
+            while rows > len(passes) - done:
                 rows //= 2
-            part = cuts[at : at + rows]
+            part = passes[done : done + rows]
             batch = np.full((rows, size), UNKNOWN, dtype=np.uint8)
-            for line, (row, block) in zip(batch, part, strict=True):
-                bases = codes[row, block.begin : block.begin + size]
+            for line, (row, first) in zip(batch, part, strict=True):
+                bases = tape.codes[row, first * self.step :][:size]
                 line[: len(bases)] = bases
             logits = self._both_strands(torch.from_numpy(batch).to(device)).float().cpu().numpy()
-            for line, (row, block) in zip(logits, part, strict=True):
-                found[row, block.wanted] = line[block.at]
+            for line, (row, first) in zip(logits, part, strict=True):
+                mine = slice(*np.searchsorted(tape.at, [first, first + count]))
+                found[row, tape.window[mine]] = line[tape.at[mine] - first]
                 if progress:
-                    progress(len(block.wanted))
-            at += rows
+                    progress(len(tape.at[mine]))
+            done += rows
 
     def _both_strands(self, codes: torch.Tensor) -> torch.Tensor:
         """``float32``, shape ``(stretch, window)`` or ``(stretch, window, output)``."""

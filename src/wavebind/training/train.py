@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from lightning.pytorch.utilities import rank_zero_only
 from numpy.typing import NDArray
 
 from wavebind.core.devices import autocast, flush_denormals, resolve_device
@@ -26,15 +26,15 @@ from wavebind.models.classifier import one_against_rest
 from wavebind.models.ensemble import calibrated
 from wavebind.models.prediction import predict_logits
 from wavebind.models.rundir import RunDir
-from wavebind.training.checkpoints import stored_checkpoint, stored_weights
 from wavebind.training.config import Devices, EpochReport, TrainingConfig
-from wavebind.training.engine import run_fit
-from wavebind.training.fit import Fit
 from wavebind.training.initial import initial_model, resolve_weights
 from wavebind.training.judging import labels_on_valid, labels_words, write_labels
 from wavebind.training.matrices import beside_matrices, matrices_words
 from wavebind.training.prepare import TrainingSet, prepare, training_targets
 from wavebind.training.runjson import start_run, stored_configuration
+
+if TYPE_CHECKING:
+    from wavebind.training.fit import Fit
 
 __all__ = [
     "Devices",
@@ -88,6 +88,12 @@ def train(
         written. If the weights to begin with do not fit, or training diverges.
     """
     run = RunDir(out)
+    # Takes seconds, which whoever only imports this module need not wait for.
+    from lightning.pytorch.utilities import rank_zero_only
+
+    from wavebind.training.checkpoints import stored_weights
+    from wavebind.training.engine import run_fit
+
     where = devices or Devices()
     # Says what is wrong with the devices before anything is made.
     where.trainer_settings()
@@ -154,6 +160,8 @@ def _finish(
     on_event: OnEvent,
 ) -> ModelCard:
     """Keep the best epoch's weights, with the calibration and threshold that valid gives them."""
+    from wavebind.training.checkpoints import stored_checkpoint, stored_weights
+
     best = run.checkpoints / "best.ckpt"
     model, data = fit.average, windows.data
     model.load_state_dict(stored_weights(best, "average."))

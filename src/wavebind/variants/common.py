@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from wavebind.core.errors import InputError
 from wavebind.core.files import replace_file, sha256
 from wavebind.core.shards import ChunkStore, Shard, job_fingerprint
-from wavebind.core.workers import WorkerPool, run_chunks, silent
+from wavebind.core.workers import WorkerPool, Workers, run_chunks, silent
 from wavebind.genome.genomes import Genome, open_genome
 from wavebind.genome.intervals import merged, overlapping
 from wavebind.genome.peaks import place_on_genome
@@ -102,7 +102,7 @@ def _frequency(text: str) -> float:
 
 def common_effects(
     plan: VariantPlan,
-    pool: WorkerPool,
+    pool: WorkerPool | Workers,
     *,
     note: Callable[[str], None] | None = None,
     total: Callable[[str, int], None] | None = None,
@@ -113,7 +113,7 @@ def common_effects(
     Parameters
     ----------
     plan : VariantPlan
-    pool : WorkerPool
+    pool : WorkerPool or Workers
     note, total, progress : callable, optional
         As for :func:`wavebind.variants.score.score_variants`.
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from wavebind.core.files import replace_file
 from wavebind.core.shards import Arrays, Shard
-from wavebind.core.workers import WorkerPool, run_chunks, silent
+from wavebind.core.workers import WorkerPool, Workers, run_chunks, silent
 from wavebind.genome.genomes import open_genome
 from wavebind.models.results import MOTIFS, find_results
 from wavebind.models.targets import ALL
@@ -97,11 +97,11 @@ def score_variants(
             f"{1 / (1 + plan.smallest_null):.2g} (--set n_null=... for others, "
             f"--null none for none)"
         )
-    with plan.store.claimed(share):
+    with plan.store.claimed(share), workers.started() as started:
         common = None
         if share.count == 1:
-            common = common_effects(plan, workers, note=note, total=total, progress=progress)
-        _score_all(plan, nulls, share, workers, begin, step)
+            common = common_effects(plan, started, note=note, total=total, progress=progress)
+        _score_all(plan, nulls, share, started, begin, step)
         return _assemble(plan, common) if share.count == 1 else None
 
 
@@ -109,7 +109,7 @@ def _score_all(
     plan: VariantPlan,
     nulls: list[tuple[int, tuple[str, tuple[Change, ...]]]],
     share: Shard,
-    workers: WorkerPool,
+    workers: Workers,
     begin: Callable[..., None],
     step: Callable[[int], None],
 ) -> None:
