@@ -14,6 +14,7 @@ from wavebind.genome.sequences import Codes
 from wavebind.models import Classifier, ModelConfig, build_model
 from wavebind.models.networks.foldedscalenet import (
     SPREAD,
+    FoldedScaleNet,
     pool_positions,
     sliding_max,
     sliding_sum,
@@ -92,6 +93,24 @@ def test_attention_of_every_window_is_its_own_softmax(scale: float) -> None:
         (x[..., i : i + 9] * torch.softmax(scores[..., i : i + 9], -1)).sum(-1) for i in range(72)
     ]
     torch.testing.assert_close(softmax_mean(x, scores, 9), torch.stack(naive, -1))
+
+
+def test_a_large_bias_of_the_stem_costs_no_digits_in_bfloat16() -> None:
+    network = model_of().backbone
+    planes = torch.randn(2, 4, 1, 150, generator=torch.Generator().manual_seed(0))
+    plain = FoldedScaleNet(network, torch.bfloat16)(planes)
+    with torch.no_grad():
+        # What the bias adds, the normalisations behind it take away.
+        before = network.stem(torch.zeros(1, 4, 1, 150) + network.input_norm.bias[:, None, None])
+        network.input_norm.bias += 50
+        after = network.stem(torch.zeros(1, 4, 1, 150) + network.input_norm.bias[:, None, None])
+        more = (after - before)[0, :, 0, 0]
+        assert more.abs().max() > 20
+        network.bands[0].norm1.running_mean += more
+        network.pooled_norm.running_mean += more
+    exact = FoldedScaleNet(network, torch.float32)(planes)
+    found = FoldedScaleNet(network, torch.bfloat16)(planes)
+    assert (found - exact).abs().max() < 1.5 * (plain - exact).abs().max() + 1e-4
 
 
 @pytest.mark.parametrize(

@@ -146,17 +146,27 @@ class FoldedScaleNet:
         # it is exact to fold it only where there is one scale.
         self.single = stem.kernel_size[0] == 1
         self.stem_bias: torch.Tensor | None = None
+        left_out = nothing = torch.zeros(1, 1, 1, 1, device=stem.weight.device)
         if self.single:
             self.stem = self._weight(stem.weight * factor.view(1, channels, 1, 1))
-            self.stem_bias = (stem.weight * addend.view(1, channels, 1, 1)).sum((1, 2, 3)).to(dtype)
+            bias = (stem.weight * addend.view(1, channels, 1, 1)).sum((1, 2, 3))
+            if dtype == torch.float32:
+                self.stem_bias = bias
+            else:
+                # The same error at every position would add up. So the bias is left out of the
+                # maps, which no addition between here and the join minds, and added where they are
+                # normalised.
+                left_out = bias.view(1, -1, 1, 1)
         else:
             self.stem = self._weight(stem.weight)
             self.input_factor = factor.view(1, channels, -1, 1).to(dtype)
             self.input_addend = addend.view(1, channels, -1, 1).to(dtype)
-        self.bands = self._blocks(network.bands)
-        self.join_factor, self.join_addend = self._maps(_affine(network.pooled_norm))
+        self.bands = self._blocks(network.bands, left_out)
+        factor, addend = (part.view(1, -1, 1, 1) for part in _affine(network.pooled_norm))
+        self.join_factor = factor.to(torch.float32, copy=True)
+        self.join_addend = (addend + factor * left_out).to(torch.float32, copy=True)
         self.join = self._weight(network.join.weight)
-        self.positions = self._blocks(network.positions)
+        self.positions = self._blocks(network.positions, nothing)
         self.head_factor, self.head_addend = self._maps(_affine(network.head_norm))
         n = network.attention.weight.shape[1]
         head = network.head.weight
@@ -180,13 +190,14 @@ class FoldedScaleNet:
         factor, addend = (part.view(1, -1, 1, 1).to(self.dtype) for part in affine)
         return factor, addend
 
-    def _blocks(self, blocks: nn.Sequential) -> list[_Block]:
-        return [self._block(block) for block in blocks if isinstance(block, Residual)]
+    def _blocks(self, blocks: nn.Sequential, left_out: torch.Tensor) -> list[_Block]:
+        return [self._block(block, left_out) for block in blocks if isinstance(block, Residual)]
 
-    def _block(self, block: Residual) -> _Block:
-        first, second = self._maps(_affine(block.norm1)), _affine(block.norm2)
+    def _block(self, block: Residual, left_out: torch.Tensor) -> _Block:
+        """A block whose input is less than it should be by what was left out of each map."""
+        (factor, addend), second = _affine(block.norm1), _affine(block.norm2)
         return _Block(
-            *first,
+            *self._maps((factor, addend + factor * left_out.flatten())),
             self._weight(block.conv1.weight * second[0].view(-1, 1, 1, 1)),
             second[1].to(self.dtype),
             self._weight(block.conv2.weight),
@@ -210,9 +221,9 @@ class FoldedScaleNet:
 
     def joined(self, x: torch.Tensor) -> torch.Tensor:
         """All bands joined, ``(batch, map, 1, position)``."""
-        return functional.conv2d(
-            functional.gelu(torch.addcmul(self.join_addend, x, self.join_factor)), self.join
-        )
+        # In float32: rounded constants of this normalisation move all logits one way.
+        x = torch.addcmul(self.join_addend, x.float(), self.join_factor)
+        return functional.conv2d(functional.gelu(x).to(self.dtype), self.join)
 
     def late_maps(self, x: torch.Tensor) -> torch.Tensor:
         """What the head reads of the last block's output; shapes ``(batch, map, 1, position)``."""
