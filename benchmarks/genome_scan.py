@@ -7,7 +7,8 @@ whose middle lies in it, read from the bigWig of 'wavebind scan', and, for the m
 (both strands, FIMO's log-odds) whose middle lies in it. Both are ranked over all known sequence and
 inside open chromatin alone. Intervals are of resampled stretches of 100 bins, which lie together.
 
-Then one stretch is scored window by window and as the scan does it, in float32 and in the precision
+A scanner of matrices, lightmotif, is timed on the chromosome where it is installed. Then one
+stretch is scored window by window and as the scan does it, in float32 and in the precision
 of the scan: how far logits are apart, and which sites are called.
 """
 
@@ -112,6 +113,34 @@ def matrix_scores(codes: Codes, starts: NDArray[np.int64], length: int, name: st
     return np.concatenate(found)
 
 
+def race_of_matrices(letters: bytes, name: str) -> dict[str, float]:
+    """For scale: one matrix on both strands by lightmotif, a fast scanner of matrices."""
+    try:
+        import lightmotif
+    except ImportError:
+        print("lightmotif is not there (pip install lightmotif), so it is not timed")
+        return {}
+    motif = find_motif(name)
+    counts = lightmotif.CountMatrix(
+        {base: motif.counts[:, i].round().astype(int).tolist() for i, base in enumerate("ACGT")}
+    )
+    forward = counts.normalize(0.1).log_odds()
+    known = sum(letters.upper().count(base) for base in b"ACGT")
+    began = time.process_time()
+    stretch = lightmotif.stripe(letters.decode("ascii").upper())
+    hits = sum(
+        1
+        for matrix in (forward, forward.reverse_complement())
+        for _ in lightmotif.scan(matrix, stretch, threshold=matrix.score(1e-4))
+    )
+    seconds = time.process_time() - began
+    print(
+        f"lightmotif, {name}, every base and both strands, one thread: {hits:,} hits at p < 1e-4, "
+        f"{seconds:.2f} s, {known / 1e6 / seconds:.1f} Mb known a second"
+    )
+    return {"hits": hits, "seconds": seconds, "Mb/s": known / 1e6 / seconds}
+
+
 def main() -> None:
     """Scan, compare with window by window, compare with peaks, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -135,21 +164,24 @@ def main() -> None:
     keep_memory()
 
     with open_genome(options.genome) as genome:
-        codes = letter_codes(genome.letters(options.chrom))
+        letters = genome.letters(options.chrom)
+        codes = letter_codes(letters)
         peaks = place_on_genome(options.peaks, genome).table
         regions = merged([place_on_genome([options.open], genome, strict=False).table])
     model, card = load_model(options.run / "model.safetensors")
     length = card.model.length
+    found: dict[str, Any] = {}
     if not options.keep:
-        _scan(options, codes)
-    for stride in (4, options.stride):
-        race(model, codes, stride, options.sample)
+        found["scan"] = _scan(options, codes)
+    found["one thread"] = [
+        race(model, codes, stride, options.sample) for stride in (4, options.stride)
+    ]
+    found["lightmotif"] = race_of_matrices(bytes(letters), options.motif)
     starts, labels, is_open = bins_of(codes, options.chrom, peaks, regions, length)
     scores = {
         "wavebind scan": track_scores(options.out, options.chrom, starts, length),
         options.motif: matrix_scores(codes, starts, length, options.motif),
     }
-    found: dict[str, Any] = {}
     for place, mask in (("all known", np.ones(len(starts), dtype=bool)), ("open", is_open)):
         print(f"{place}: {mask.sum():,} bins of {length} bp, {labels[mask].sum():,} bound")
         for name, values in scores.items():
@@ -165,7 +197,7 @@ def main() -> None:
     options.out.with_suffix(".json").write_text(json.dumps(found, indent=2))
 
 
-def _scan(options: argparse.Namespace, codes: Codes) -> None:
+def _scan(options: argparse.Namespace, codes: Codes) -> dict[str, float]:
     known = float((codes != UNKNOWN).sum())
     words = [sys.executable, "-m", "wavebind", "scan", options.run, options.genome]
     words += ["--out", options.out, "--stride", options.stride]
@@ -180,9 +212,10 @@ def _scan(options: argparse.Namespace, codes: Codes) -> None:
         f"{known / 1e6:.1f} Mb known, stride {options.stride}: {seconds:.0f} s, "
         f"{known / 1e6 / seconds:.3f} Mb/s, {memory:.0f} MB a process at most"
     )
+    return {"known Mb": known / 1e6, "seconds": seconds, "MB": memory}
 
 
-def race(model: Classifier, codes: Codes, stride: int, n_windows: int) -> None:
+def race(model: Classifier, codes: Codes, stride: int, n_windows: int) -> dict[str, float]:
     """Windows by themselves, and a stretch at once, on the same known bases, by one thread."""
     scorer = StretchScorer(model)
     size = min(400_000, len(codes))
@@ -205,6 +238,7 @@ def race(model: Classifier, codes: Codes, stride: int, n_windows: int) -> None:
         f"one thread, stride {stride}: windows by themselves {1e-6 / alone:.4f} Mb/s, a stretch "
         f"{1e-6 / shared:.4f} Mb/s: {alone / shared:.1f} times as fast"
     )
+    return {"stride": stride, "windows, Mb/s": 1e-6 / alone, "stretch, Mb/s": 1e-6 / shared}
 
 
 def both_ways(
