@@ -138,6 +138,15 @@ def test_transforms_and_pictures_must_be_the_same(trained_run):
     assert misfit(NETWORK, several) == "it is a mean of 3 networks"
 
 
+def test_many_windows_have_settings_of_their_own(trained_run, data, monkeypatch):
+    monkeypatch.setattr("wavebind.training.starting._MANY", 10)
+    _, config, words = settled_training(
+        NETWORK, {}, {"start": str(trained_run)}, open_dataset(data)
+    )
+    assert words.endswith("; settings for many bound windows")
+    assert (config.batch_size, config.matrices) == (128, 0)
+
+
 def test_what_is_trained_how(trained_run, data):
     opened = open_dataset(data)
     recipe = {"epochs": 30, "learning_rate": 2e-3, "clip": 0.5}
@@ -146,7 +155,7 @@ def test_what_is_trained_how(trained_run, data):
     )
     assert words == (
         f"training begins with the weights of {trained_run}, trained on 3 labels; it reads 64 bp, "
-        f"the windows between unknown bases"
+        f"the windows between unknown bases; settings for fewer than 2,000 bound windows"
     )
     assert (config.start, config.epochs, config.clip) == (str(trained_run), 4, 0.5)
     assert config.learning_rate == fine_tuning(80)["learning_rate"]
@@ -156,7 +165,10 @@ def test_what_is_trained_how(trained_run, data):
     package = ModelConfig(200, front="signal", options=PACKAGE)
     wide, config, words = settled_training(package, recipe, {}, opened)
     assert (wide, config.start) == (package, "factors")
-    assert words == "training begins with the weights of factors, trained on 121 labels"
+    assert words == (
+        "training begins with the weights of factors, trained on 121 labels; settings for fewer "
+        "than 2,000 bound windows"
+    )
     wide, config, words = settled_training(replace(package, length=101), recipe, {}, opened)
     assert (wide.reads, config.start) == (200, "factors")
     wide, config, words = settled_training(replace(package, length=99), recipe, {}, opened)

@@ -161,7 +161,12 @@ def settled_training(
     n = len(card.model.outputs)
     labels = f", trained on {n} labels" if n > 1 else ""
     room = f"; it reads {wide.reads} bp, the windows between unknown bases" if wide.reads else ""
-    return wide, tuned, f"training begins with the weights of {name}{labels}{room}"
+    size = f"fewer than {_MANY:,} bound windows" if n_bound < _MANY else "many bound windows"
+    return (
+        wide,
+        tuned,
+        f"training begins with the weights of {name}{labels}{room}; settings for {size}",
+    )
 
 
 def _matrices_that_fit(
