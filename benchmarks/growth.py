@@ -78,7 +78,8 @@ def draw(rows: list[tuple[str, float, int, float, float, float]], path: Path) ->
         mine = [row for row in rows if row[0] == kind and row[2] == 1]
         sizes = range(len(mine))
         axes[2].plot(sizes, [r[5] for r in mine], "o-", label=kind)
-    axes[2].set(ylabel="MB, largest process", ylim=(0, None), title="memory, 1 worker")
+    axes[2].set(ylabel="MB, largest process", ylim=(0, 1.1 * max(r[5] for r in rows)))
+    axes[2].set_title("memory, 1 worker")
     axes[2].set_xlabel("size, in steps of ten")
     axes[2].legend(frameon=False)
     figure.savefig(path)
