@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from wavebind.genome.sequences import UNKNOWN, Codes
 from wavebind.models.classifier import Classifier
 from wavebind.models.networks.matrices import BesideMatrices
 from wavebind.models.networks.segments import SegmentedNetwork
+from wavebind.models.packing import Packed, pack
 from wavebind.models.prediction import predict_logits
 from wavebind.models.strands import reverse_complement_batch
 from wavebind.wavelets.fronts import Front, SignalFront
@@ -43,23 +44,6 @@ def can_share(model: Classifier) -> bool:
     )
     whole = front.encoding.cumulated or model.image is not None or sum(model.around) > 0
     return local and not whole and model.backbone.step > 0
-
-
-@dataclass(frozen=True, eq=False)
-class _Tape:
-    """The parts of some stretches that windows lie in, one behind the other.
-
-    Attributes
-    ----------
-    codes : numpy.ndarray
-        ``uint8``, shape ``(stretch, base)``.
-    at, window : numpy.ndarray
-        ``int64``, shape ``(window,)``: where windows begin, in steps, rising; and which they are.
-    """
-
-    codes: Codes
-    at: NDArray[np.int64]
-    window: NDArray[np.int64]
 
 
 def _round_up(n: int) -> int:
@@ -183,7 +167,7 @@ class StretchScorer:
             )
             return logits.astype(np.float32).reshape(found.shape)
         with torch.inference_mode(), flush_denormals():
-            self._score(self._tape(codes, starts), found, progress)
+            self._score(pack(codes, starts, self.length, self.step), found, progress)
         _check_finite(found)
         return found
 
@@ -248,47 +232,26 @@ class StretchScorer:
             _check_finite(logits)
         return whole, found
 
-    def _tape(self, codes: Codes, starts: NDArray[np.int64]) -> _Tape:
-        """Leave out what no window reads, and bring windows of all phases into step."""
-        at = np.empty(len(starts), dtype=np.int64)
-        parts, end = [], 0
-        for phase in np.unique(starts % self.step).tolist():
-            mine = np.flatnonzero(starts % self.step == phase)
-            index = (starts[mine] - phase) // self.step
-            # Where windows have a gap longer than themselves, nothing is shared over it.
-            gaps = np.flatnonzero(np.diff(index) * self.step >= self.length) + 1
-            for run in np.split(np.arange(len(index)), gaps):
-                first, last = int(index[run[0]]), int(index[run[-1]])
-                begin, n_bases = phase + first * self.step, (last - first) * self.step + self.length
-                part = codes[:, begin : begin + n_bases]
-                parts.append(
-                    np.pad(part, ((0, 0), (0, -n_bases % self.step)), constant_values=UNKNOWN)
-                )
-                at[mine[run]] = end + index[run] - first
-                end += parts[-1].shape[1] // self.step
-        order = np.argsort(at)
-        return _Tape(np.concatenate(parts, axis=1), at[order], order)
-
     def _score(
-        self, tape: _Tape, found: NDArray[np.float32], progress: Callable[[int], None] | None
+        self, packed: Packed, found: NDArray[np.float32], progress: Callable[[int], None] | None
     ) -> None:
-        """Score a tape in passes of one size, but for its end.
+        """Score what is packed in passes of one size, but for its end.
 
         A library that computes convolutions prepares itself for every shape that it meets.
         """
         most = max(1, (self.block - self.length) // self.step + 1)
-        n_windows = int(tape.at[-1]) + 1
+        n_windows = int(packed.at[-1]) + 1
         rest = n_windows % most
         full = [
-            (row, at) for row in range(len(tape.codes)) for at in range(0, n_windows - rest, most)
+            (row, at) for row in range(len(packed.codes)) for at in range(0, n_windows - rest, most)
         ]
-        ends = [(row, n_windows - rest) for row in range(len(tape.codes) if rest else 0)]
+        ends = [(row, n_windows - rest) for row in range(len(packed.codes) if rest else 0)]
         for count, passes in ((most, full), (min(most, _round_up(rest or 1)), ends)):
-            self._passes(tape, count, passes, found, progress)
+            self._passes(packed, count, passes, found, progress)
 
     def _passes(
         self,
-        tape: _Tape,
+        packed: Packed,
         count: int,
         passes: list[tuple[int, int]],
         found: NDArray[np.float32],
@@ -304,14 +267,14 @@ class StretchScorer:
             part = passes[done : done + rows]
             batch = np.full((rows, size), UNKNOWN, dtype=np.uint8)
             for line, (row, first) in zip(batch, part, strict=True):
-                bases = tape.codes[row, first * self.step :][:size]
+                bases = packed.codes[row, first * self.step :][:size]
                 line[: len(bases)] = bases
             logits = self._both_strands(torch.from_numpy(batch).to(device)).float().cpu().numpy()
             for line, (row, first) in zip(logits, part, strict=True):
-                mine = slice(*np.searchsorted(tape.at, [first, first + count]))
-                found[row, tape.window[mine]] = line[tape.at[mine] - first]
+                mine = slice(*np.searchsorted(packed.at, [first, first + count]))
+                found[row, packed.window[mine]] = line[packed.at[mine] - first]
                 if progress:
-                    progress(len(tape.at[mine]))
+                    progress(len(packed.at[mine]))
             done += rows
 
     def _both_strands(self, codes: torch.Tensor) -> torch.Tensor:

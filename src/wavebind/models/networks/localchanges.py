@@ -47,22 +47,7 @@ class ChangedStretches:
     def changed_logits(
         self, changed: torch.Tensor, starts: torch.Tensor, which: torch.Tensor
     ) -> torch.Tensor:
-        """Logits of stretches with the stem's output changed at a few positions.
-
-        Parameters
-        ----------
-        changed : torch.Tensor
-            What stands there instead, ``(change, map, band, width)``.
-        starts : torch.Tensor
-            ``int64``, shape ``(change,)``: position of the first of them.
-        which : torch.Tensor
-            ``int64``, shape ``(change,)``: the stretch that each change is made in.
-
-        Returns
-        -------
-        torch.Tensor
-            ``float32``, shape ``(change, output, window)``.
-        """
+        """See :meth:`wavebind.models.networks.segments.Begun.changed_logits`."""
         network = self.network
         for block, before in zip(network.bands, self.before_bands, strict=True):
             around, starts = _around(before, block.crop, changed, starts, which)
