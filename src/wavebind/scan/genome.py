@@ -113,26 +113,27 @@ def scan_genome(
     if not plan.step and note and not plan.store.n_done():
         note(_cost(plan, sum(_bases(tiles) for _, tiles in chunks) // plan.stride, workers))
     step, begin = progress or silent, total or silent
-    with plan.store.claimed(share), workers.started() as started:
-        # Every share needs all decoys, because the threshold comes from them; they are few.
-        if plan.decoys:
-            n_decoys = sum(d.size * len(d.places) for d in plan.decoys)
-            begin("scanning shuffled sequence, bases", n_decoys)
-        run_chunks(
-            partial(score_decoys, plan.task()),
-            enumerate(plan.decoys),
-            plan.store,
-            started,
-            lambda decoys: step(decoys.size * len(decoys.places)),
-        )
-        begin("scanning, bases", sum(map(_bases, (tiles for _, tiles in chunks))))
-        run_chunks(
-            partial(score_tiles, plan.task()),
-            chunks,
-            plan.store,
-            started,
-            lambda tiles: step(_bases(tiles)),
-        )
+    with plan.store.claimed(share):
+        with workers.started() as started:
+            # Every share needs all decoys, because the threshold comes from them; they are few.
+            if plan.decoys:
+                n_decoys = sum(d.size * len(d.places) for d in plan.decoys)
+                begin("scanning shuffled sequence, bases", n_decoys)
+            run_chunks(
+                partial(score_decoys, plan.task()),
+                enumerate(plan.decoys),
+                plan.store,
+                started,
+                lambda decoys: step(decoys.size * len(decoys.places)),
+            )
+            begin("scanning, bases", sum(map(_bases, (tiles for _, tiles in chunks))))
+            run_chunks(
+                partial(score_tiles, plan.task()),
+                chunks,
+                plan.store,
+                started,
+                lambda tiles: step(_bases(tiles)),
+            )
         return _assemble(plan) if share.count == 1 else None
 
 

@@ -97,11 +97,12 @@ def score_variants(
             f"{1 / (1 + plan.smallest_null):.2g} (--set n_null=... for others, "
             f"--null none for none)"
         )
-    with plan.store.claimed(share), workers.started() as started:
-        common = None
-        if share.count == 1:
-            common = common_effects(plan, started, note=note, total=total, progress=progress)
-        _score_all(plan, nulls, share, started, begin, step)
+    with plan.store.claimed(share):
+        with workers.started() as started:
+            common = None
+            if share.count == 1:
+                common = common_effects(plan, started, note=note, total=total, progress=progress)
+            _score_all(plan, nulls, share, started, begin, step)
         return _assemble(plan, common) if share.count == 1 else None
 
 
