@@ -204,13 +204,10 @@ class StretchScorer:
             If a logit is not a finite number.
         """
         places = np.flatnonzero((others != codes[which]).any(axis=0))
-        one_phase = self.step and len(set((starts % self.step).tolist())) == 1
-        if self._begin is None or not one_phase or not len(places):
+        if not self._small_change(places, starts):
             return self.batch(codes, starts), self.batch(others, starts)
         low, high = int(starts[0]), int(starts[-1]) + self.length
         span = int(places[0]) - low, int(places[-1]) + 1 - low
-        if span[0] < 0 or span[1] > high - low or 2 * (span[1] - span[0]) > self.length:
-            return self.batch(codes, starts), self.batch(others, starts)
         at = (starts - low) // self.step
         more = (self.n_outputs,) if self.n_outputs > 1 else ()
         whole = np.empty((len(codes), len(starts), *more), dtype=np.float32)
@@ -231,6 +228,14 @@ class StretchScorer:
         for logits in (whole, found):
             _check_finite(logits)
         return whole, found
+
+    def _small_change(self, places: NDArray[np.int64], starts: NDArray[np.int64]) -> bool:
+        """Whether bases that differ are few, in what the windows read, and those in one phase."""
+        if self._begin is None or not len(places) or len(np.unique(starts % self.step)) != 1:
+            return False
+        first, last = places[0], places[-1]
+        inside = starts[0] <= first and last < starts[-1] + self.length
+        return bool(inside and 2 * (last + 1 - first) <= self.length)
 
     def _score(
         self, packed: Packed, found: NDArray[np.float32], progress: Callable[[int], None] | None
