@@ -5,13 +5,14 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from wavebind.core.errors import InputError
-from wavebind.core.shards import ChunkStore, Shard
+from wavebind.core.shards import Arrivals, ChunkStore, Shard
 
 HOLD = """
 import sys, time
@@ -38,6 +39,23 @@ def test_chunks_of_another_job_are_never_taken(tmp_path: Path) -> None:
     assert second.n_done() == 1
     second.remove()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_thread_reads_chunks_as_they_arrive(tmp_path: Path) -> None:
+    store = ChunkStore(tmp_path / "p", {"model": "one"})
+    arrivals = Arrivals(store)
+    with ThreadPoolExecutor(1) as reader:
+        reading = reader.submit(arrivals.read, 1)
+        store.write(0, {"x": np.array([1.0])})
+        arrivals.tell()
+        assert not reading.done()
+        store.write(1, {"x": np.array([2.0])})
+        arrivals.tell()
+        assert reading.result(timeout=60)["x"] == [2.0]
+        never = reader.submit(arrivals.read, 2)
+        arrivals.stop()
+        with pytest.raises(InputError, match="this chunk is not done yet"):
+            never.result(timeout=60)
 
 
 def test_another_version_does_not_go_on(tmp_path: Path) -> None:

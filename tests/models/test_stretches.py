@@ -67,11 +67,14 @@ def test_sliding_sums_are_sums(width: int) -> None:
     torch.testing.assert_close(sliding_sum(x, width), naive)
 
 
+@pytest.mark.parametrize("length", [60, 61])
+@pytest.mark.parametrize("every", [1, 2, 3])
 @pytest.mark.parametrize("width", [1, 2, 3, 7, 16, 18])
-def test_sliding_maxima_are_maxima(width: int) -> None:
-    x = torch.randn(2, 60, 3, generator=torch.Generator().manual_seed(0))
-    naive = torch.stack([x[:, i : i + width].amax(1) for i in range(61 - width)], 1)
-    assert torch.equal(sliding_max(x, width), naive)
+def test_sliding_maxima_are_maxima(width: int, every: int, length: int) -> None:
+    x = torch.randn(2, length, 3, generator=torch.Generator().manual_seed(0))
+    starts = range(0, length - width + 1, every)
+    naive = torch.stack([x[:, i : i + width].amax(1) for i in starts], 1)
+    assert torch.equal(sliding_max(x, width, every), naive)
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 5])
@@ -117,6 +120,7 @@ def test_a_large_bias_of_the_stem_costs_no_digits_in_bfloat16() -> None:
     ("front", "length", "stride"),
     [
         ("signal", LENGTH, 1), ("signal", LENGTH, 2), ("signal", LENGTH, 6), ("signal", 97, 7),
+        ("signal", LENGTH, 4), ("signal", 99, 4), ("wavelets", LENGTH, 8),
         ("wavelets", LENGTH, 4), ("wavelets", 101, 3), ("signal", 200, 8),
     ],
 )  # fmt: skip

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
@@ -205,6 +206,41 @@ def test_dask_gives_the_same_bytes(
     ) as cluster:
         scan_genome(jobs[1], pool=WorkerPool(dask=cluster.scheduler_address))
     assert outs[0].read_bytes() == outs[1].read_bytes()
+
+
+def test_an_output_that_cannot_be_written_ends_the_scoring(
+    trained: tuple[Path, Path], genome: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wavebind.scan.plan._TILE", 1000)
+    written: list[Future[object]] = []
+
+    class Noted(ThreadPoolExecutor):
+        def submit(self, *args: object) -> Future[object]:
+            written.append(super().submit(*args))
+            return written[-1]
+
+    def full(_path: Path, _plan: ScanPlan, chunks: Iterator[object]) -> None:
+        next(chunks)
+        raise InputError("the disk is full")
+
+    scored = []
+
+    def progress(n: int) -> None:
+        wait(written, timeout=60)
+        scored.append(n)
+
+    monkeypatch.setattr("wavebind.scan.genome.ThreadPoolExecutor", Noted)
+    monkeypatch.setattr("wavebind.scan.genome.write_track", full)
+    job = ScanJob(str(trained[0]), str(genome[0]), str(tmp_path / "o.bw"))
+    with pytest.raises(InputError, match="the disk is full"):
+        scan_genome(job, pool=HERE, progress=progress)
+    assert len(scored) == 1
+    # The same call goes on where it stopped.
+    monkeypatch.undo()
+    monkeypatch.setattr("wavebind.scan.plan._TILE", 1000)
+    assert len(list((tmp_path / "o.bw.parts").glob("piece-*.npz"))) == 1
+    assert scan_genome(job, pool=HERE) is not None
+    assert sorted(p.name for p in tmp_path.glob("o.bw*")) == ["o.bw"]
 
 
 @pytest.mark.slow

@@ -22,6 +22,8 @@ from wavebind.core.memory import keep_memory
 
 __all__ = ["Cost", "end_with_parent", "run_isolated", "starting_processes"]
 
+_STARTING = threading.Lock()
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -71,17 +73,20 @@ def starting_processes() -> Iterator[None]:
     this process gets it at the end of the block.
     """
     main = vars(sys.modules["__main__"])
-    hidden: dict[str, Any] = {name: main[name] for name in ("__file__", "__spec__") if name in main}
-    main.pop("__file__", None)
-    main["__spec__"] = None
-    # The first start of a process also starts this one, which then unblocks the signal.
-    resource_tracker.ensure_running()
-    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        main.update(hidden)
-        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+    # Of two threads, the second would take for the module's own what the first has put there.
+    with _STARTING:
+        names = "__file__", "__spec__"
+        hidden: dict[str, Any] = {name: main[name] for name in names if name in main}
+        main.pop("__file__", None)
+        main["__spec__"] = None
+        # The first start of a process also starts this one, which then unblocks the signal.
+        resource_tracker.ensure_running()
+        masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            main.update(hidden)
+            signal.pthread_sigmask(signal.SIG_SETMASK, masked)
 
 
 def end_with_parent() -> None:

@@ -17,6 +17,7 @@ import re
 import shutil
 import socket
 import tempfile
+import threading
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from wavebind.core.errors import InputError
 from wavebind.core.files import replace_file, writing_error
 from wavebind.core.versions import version
 
-__all__ = ["Arrays", "ChunkStore", "Shard", "chunks_folder", "job_fingerprint"]
+__all__ = ["Arrays", "Arrivals", "ChunkStore", "Shard", "chunks_folder", "job_fingerprint"]
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -193,6 +194,43 @@ class ChunkStore:
             aside = Path(tempfile.mkdtemp(prefix=name, suffix=".old", dir=self.folder.parent))
             self.folder.replace(aside)
             shutil.rmtree(aside, ignore_errors=True)
+
+
+class Arrivals:
+    """Chunks for a thread that reads them while another does them.
+
+    Parameters
+    ----------
+    store : ChunkStore
+    """
+
+    def __init__(self, store: ChunkStore) -> None:
+        self._store = store
+        self._changed = threading.Condition()
+        self._stopped = False
+
+    def tell(self) -> None:
+        """Say that a chunk has been kept."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Say that no more will come."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def read(self, chunk: int) -> Arrays:
+        """The result of a chunk, as soon as it is there.
+
+        Raises
+        ------
+        InputError
+            If it is damaged, or was not done until the end.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopped or self._store.has(chunk))
+        return self._store.read(chunk)
 
 
 def job_fingerprint(job: dict[str, Any]) -> str:

@@ -23,11 +23,14 @@ class Packed:
     at, window : numpy.ndarray
         ``int64``, shape ``(window,)``: where windows begin in `codes`, in steps, rising; and which
         windows they are.
+    step : int
+        Base pairs of a step.
     """
 
     codes: Codes
     at: NDArray[np.int64]
     window: NDArray[np.int64]
+    step: int
 
 
 def pack(codes: Codes, starts: NDArray[np.int64], length: int, step: int) -> Packed:
@@ -46,18 +49,24 @@ def pack(codes: Codes, starts: NDArray[np.int64], length: int, step: int) -> Pac
         remainders are packed one group behind the other.
     """
     at = np.empty(len(starts), dtype=np.int64)
-    parts, end = [], 0
-    for phase in np.unique(starts % step).tolist():
-        mine = np.flatnonzero(starts % step == phase)
+    parts: list[tuple[int, int, int]] = []
+    end = 0
+    phases = starts % step
+    for phase in range(step):
+        mine = np.flatnonzero(phases == phase)
+        if not len(mine):
+            continue
         index = (starts[mine] - phase) // step
         # Where windows have a gap longer than themselves, nothing is shared over it.
         gaps = np.flatnonzero(np.diff(index) * step >= length) + 1
         for run in np.split(np.arange(len(index)), gaps):
             first, last = int(index[run[0]]), int(index[run[-1]])
             begin, n_bases = phase + first * step, (last - first) * step + length
-            part = codes[:, begin : begin + n_bases]
-            parts.append(np.pad(part, ((0, 0), (0, -n_bases % step)), constant_values=UNKNOWN))
+            parts.append((end * step, begin, n_bases))
             at[mine[run]] = end + index[run] - first
-            end += parts[-1].shape[1] // step
+            end += -(-n_bases // step)
+    packed = np.full((len(codes), end * step), UNKNOWN, dtype=np.uint8)
+    for here, begin, n_bases in parts:
+        packed[:, here : here + n_bases] = codes[:, begin : begin + n_bases]
     order = np.argsort(at)
-    return Packed(np.concatenate(parts, axis=1), at[order], order)
+    return Packed(packed, at[order], order, step)

@@ -167,7 +167,10 @@ class StretchScorer:
             )
             return logits.astype(np.float32).reshape(found.shape)
         with torch.inference_mode(), flush_denormals():
-            self._score(pack(codes, starts, self.length, self.step), found, progress)
+            # Half of the windows need half of the last layers' work.
+            alone = len(np.unique(starts % (2 * self.step))) == 1
+            step = 2 * self.step if alone else self.step
+            self._score(pack(codes, starts, self.length, step), found, progress)
         _check_finite(found)
         return found
 
@@ -244,7 +247,7 @@ class StretchScorer:
 
         A library that computes convolutions prepares itself for every shape that it meets.
         """
-        most = max(1, (self.block - self.length) // self.step + 1)
+        most = max(1, (self.block - self.length) // packed.step + 1)
         n_windows = int(packed.at[-1]) + 1
         rest = n_windows % most
         full = [
@@ -263,7 +266,8 @@ class StretchScorer:
         progress: Callable[[int], None] | None,
     ) -> None:
         """Score passes of `count` windows each, from a stretch and a window on."""
-        size = (count - 1) * self.step + self.length
+        size = (count - 1) * packed.step + self.length
+        every = packed.step // self.step
         device = next(self.model.parameters()).device
         done, rows = 0, 1 << (max(1, self.block // size).bit_length() - 1)
         while done < len(passes):
@@ -272,29 +276,33 @@ class StretchScorer:
             part = passes[done : done + rows]
             batch = np.full((rows, size), UNKNOWN, dtype=np.uint8)
             for line, (row, first) in zip(batch, part, strict=True):
-                bases = packed.codes[row, first * self.step :][:size]
+                bases = packed.codes[row, first * packed.step :][:size]
                 line[: len(bases)] = bases
-            logits = self._both_strands(torch.from_numpy(batch).to(device)).float().cpu().numpy()
-            for line, (row, first) in zip(logits, part, strict=True):
+            logits = self._both_strands(torch.from_numpy(batch).to(device), every)
+            lines = logits.float().cpu().numpy()
+            for line, (row, first) in zip(lines, part, strict=True):
                 mine = slice(*np.searchsorted(packed.at, [first, first + count]))
                 found[row, packed.window[mine]] = line[packed.at[mine] - first]
                 if progress:
                     progress(len(packed.at[mine]))
             done += rows
 
-    def _both_strands(self, codes: torch.Tensor) -> torch.Tensor:
-        """``float32``, shape ``(stretch, window)`` or ``(stretch, window, output)``."""
-        forward = self._one_strand(codes)
+    def _both_strands(self, codes: torch.Tensor, every: int) -> torch.Tensor:
+        """``float32``, shape ``(stretch, window)`` or ``(stretch, window, output)``.
+
+        The stretch ends where its last window does.
+        """
+        forward = self._one_strand(codes, every)
         # The last window on this strand is the first on the other.
-        reverse = self._one_strand(reverse_complement_batch(codes)).flip(1)
+        reverse = self._one_strand(reverse_complement_batch(codes), every).flip(1)
         return (forward + reverse) / 2
 
-    def _one_strand(self, codes: torch.Tensor) -> torch.Tensor:
+    def _one_strand(self, codes: torch.Tensor, every: int) -> torch.Tensor:
         if self._slide is None:
             raise InputError("this network scores every window by itself")
         with autocast(codes.device, self.bf16):
             planes = self._planes(codes)
-        return self._finish(self._slide(planes))
+        return self._finish(self._slide(planes, every))
 
     def _both_changed(
         self, codes: torch.Tensor, others: torch.Tensor, which: torch.Tensor, span: tuple[int, int]

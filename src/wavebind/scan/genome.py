@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from wavebind.core.devices import one_thread
 from wavebind.core.errors import InputError
 from wavebind.core.files import replace_file
-from wavebind.core.shards import Arrays, Shard
+from wavebind.core.shards import Arrays, Arrivals, Shard
 from wavebind.core.workers import WorkerPool, run_chunks, silent
 from wavebind.genome.tiles import Tile
 from wavebind.models.prediction import load_selected, predict_logits
@@ -127,14 +128,15 @@ def scan_genome(
                 lambda decoys: step(decoys.size * len(decoys.places)),
             )
             begin("scanning, bases", sum(map(_bases, (tiles for _, tiles in chunks))))
-            run_chunks(
-                partial(score_tiles, plan.task()),
-                chunks,
-                plan.store,
-                started,
-                lambda tiles: step(_bases(tiles)),
+            score = partial(
+                run_chunks, partial(score_tiles, plan.task()), chunks, plan.store, started
             )
-        return _assemble(plan) if share.count == 1 else None
+            if share.count > 1:
+                score(lambda tiles: step(_bases(tiles)))
+                return None
+            summary = _while_scored(plan, score, step)
+        plan.store.remove()
+        return summary
 
 
 def merge_scan(job: ScanJob) -> ScanSummary:
@@ -147,17 +149,43 @@ def merge_scan(job: ScanJob) -> ScanSummary:
     """
     plan = ScanPlan(job, None)
     with plan.store.claimed(Shard()):
-        return _assemble(plan)
+        summary = _assemble(plan, plan.store.read)
+        plan.store.remove()
+        return summary
 
 
-def _assemble(plan: ScanPlan) -> ScanSummary:
+def _while_scored(
+    plan: ScanPlan,
+    score: Callable[[Callable[[Sequence[Tile]], None]], None],
+    step: Callable[[int], None],
+) -> ScanSummary:
+    """Write the outputs while the chunks are done; what was done before is read first."""
+    arrivals = Arrivals(plan.store)
+    with ThreadPoolExecutor(1, "writing") as writer:
+        written = writer.submit(_assemble, plan, arrivals.read)
+
+        def done(tiles: Sequence[Tile]) -> None:
+            arrivals.tell()
+            step(_bases(tiles))
+            if written.done():
+                # A full disk, say, is no reason to score to the end.
+                written.result()
+
+        try:
+            score(done)
+        finally:
+            arrivals.stop()
+        return written.result()
+
+
+def _assemble(plan: ScanPlan, read: Callable[[int], Arrays]) -> ScanSummary:
     """Write the outputs from the chunks, in the order of the genome."""
     job, out = plan.job, Path(plan.job.out)
     threshold = plan.threshold()
     counts = np.zeros(2, dtype=np.int64)
     calls: list[Call] = []
     with replace_file(out) as temporary:
-        write_track(temporary, plan, _chunks(plan, threshold, counts, calls))
+        write_track(temporary, plan, _chunks(plan, read, threshold, counts, calls))
         if counts[0] == counts[1]:
             raise InputError(
                 f"{job.genome}: every one of {counts[0]:,} windows has too many unknown bases"
@@ -183,7 +211,6 @@ def _assemble(plan: ScanPlan) -> ScanSummary:
                 highest = max(probabilities)
                 probabilities = [p / highest if highest > 0 else 0.0 for p in probabilities]
             write_narrowpeak(stream, calls, probabilities, rates_of_calls)
-    plan.store.remove()
     return ScanSummary(
         n_windows=int(counts[0]),
         n_unknown=int(counts[1]),
@@ -201,6 +228,7 @@ def _assemble(plan: ScanPlan) -> ScanSummary:
 
 def _chunks(
     plan: ScanPlan,
+    read: Callable[[int], Arrays],
     threshold: float,
     counts: NDArray[np.int64],
     calls: list[Call],
@@ -226,7 +254,7 @@ def _chunks(
         logits.clear()
 
     for number, tiles in plan.chunks:
-        whole = plan.store.read(number)
+        whole = read(number)
         counts += whole["counts"].sum(axis=0)
         ends = np.cumsum(whole["counts"][:, 0] - whole["counts"][:, 1])
         for tile, begin, end in zip(tiles, [0, *ends[:-1]], ends, strict=True):

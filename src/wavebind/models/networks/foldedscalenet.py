@@ -8,6 +8,7 @@ position is added up, not all maps.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import torch
@@ -46,8 +47,18 @@ def sliding_sum(x: torch.Tensor, width: int) -> torch.Tensor:
     return total
 
 
-def sliding_max(x: torch.Tensor, width: int) -> torch.Tensor:
-    """Maxima of `width` neighbours along the second axis, ``(batch, position, map)``."""
+def sliding_max(x: torch.Tensor, width: int, every: int = 1) -> torch.Tensor:
+    """Maxima of `width` neighbours along the second axis, ``(batch, position, map)``.
+
+    Of all maxima, every `every`-th is kept, from the first on.
+    """
+    if every > 1:
+        if width % every:
+            return sliding_max(x, width)[:, ::every]
+        # Groups first: what follows then has fewer positions.
+        n = x.shape[1] // every * every
+        x = reduce(torch.maximum, [x[:, i:n:every] for i in range(every)])
+        width //= every
     if x.shape[1] == width:
         return x.amax(1, keepdim=True)
     n = 1
@@ -206,8 +217,11 @@ class FoldedScaleNet:
             block.crop,
         )
 
-    def __call__(self, planes: torch.Tensor) -> torch.Tensor:
-        """Planes ``(batch, channel, scale, position)`` to ``(batch, output, window)``, float32."""
+    def __call__(self, planes: torch.Tensor, every: int = 1) -> torch.Tensor:
+        """Planes ``(batch, channel, scale, position)`` to ``(batch, output, window)``, float32.
+
+        All windows but every `every`-th are left out.
+        """
         x = planes.to(self.dtype).contiguous(memory_format=torch.channels_last)
         if not self.single:
             x = torch.addcmul(self.input_addend, x, self.input_factor)
@@ -217,7 +231,7 @@ class FoldedScaleNet:
         early = x = self.joined(pool_positions(x, self.pool))
         for block in self.positions:
             x = block.run(x)
-        return self.head(self.late_maps(x), self.early_maps(early))
+        return self.head(self.late_maps(x), self.early_maps(early), every)
 
     def joined(self, x: torch.Tensor) -> torch.Tensor:
         """All bands joined, ``(batch, map, 1, position)``."""
@@ -233,21 +247,24 @@ class FoldedScaleNet:
         """What the head reads of the joined bands; shapes as of :meth:`late_maps`."""
         return functional.gelu(torch.addcmul(self.early_addend, x, self.early_factor))
 
-    def head(self, late: torch.Tensor, early: torch.Tensor) -> torch.Tensor:
+    def head(self, late: torch.Tensor, early: torch.Tensor, every: int = 1) -> torch.Tensor:
         """Logits of every window, ``float32``, shape ``(batch, output, window)``.
 
         Parameters
         ----------
         late, early : torch.Tensor
             Outputs of :meth:`late_maps` and :meth:`early_maps`.
+        every : int
+            Leave out all windows but every so many.
         """
         n = self.bias.shape[0]
         each = functional.conv2d(late, self.each).squeeze(2).float()
         mean = sliding_sum(each[:, 1 : 1 + n], self.width) / self.width
         attended = softmax_mean(each[:, 1 + n :], each[:, :1], self.width)
-        highest = sliding_max(late.squeeze(2).transpose(1, 2), self.width) @ self.highest
+        highest = sliding_max(late.squeeze(2).transpose(1, 2), self.width, every) @ self.highest
         shares = functional.conv2d(early, self.early_each).squeeze(2).float()
         mean += sliding_sum(shares, self.early_width) / self.early_width
-        best = sliding_max(early.squeeze(2).transpose(1, 2), self.early_width)
+        best = sliding_max(early.squeeze(2).transpose(1, 2), self.early_width, every)
         highest += best @ self.early_highest
-        return mean + attended + highest.float().transpose(1, 2) + self.bias[:, None]
+        means = (mean + attended)[..., ::every]
+        return means + highest.float().transpose(1, 2) + self.bias[:, None]

@@ -7,7 +7,7 @@ wholly inside the window, on either strand, so that a scan stays exact.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from wavebind.core.errors import InputError
 from wavebind.models.networks.foldedscalenet import sliding_max
-from wavebind.models.networks.segments import Segment, SegmentedNetwork
+from wavebind.models.networks.segments import Segment, SegmentedNetwork, Slide
 
 __all__ = ["MAX_MATRICES", "MAX_WIDTH", "BesideMatrices", "Matrices"]
 
@@ -213,20 +213,23 @@ class BesideMatrices(SegmentedNetwork):
         """As of the network."""
         return self.network.step
 
-    def sliding(self, dtype: torch.dtype) -> Callable[[torch.Tensor], torch.Tensor]:
+    def sliding(self, dtype: torch.dtype) -> Slide:
         """See :meth:`SegmentedNetwork.sliding`."""
         slide = self.network.sliding(dtype)
-        return lambda planes: slide(planes).float() + self.added(planes)
+        return lambda planes, every: slide(planes, every).float() + self.added(planes, every)
 
-    def added(self, planes: torch.Tensor) -> torch.Tensor:
+    def added(self, planes: torch.Tensor, every: int = 1) -> torch.Tensor:
         """What the matrices add to the logits of a stretch's windows, ``(batch, output, window)``.
 
         Parameters
         ----------
         planes : torch.Tensor
             Shape ``(batch, 4, 1, position)``.
+        every : int
+            Leave out all windows but every so many.
         """
-        hits = self.matrices.window_hits(planes[:, :, 0].float(), self.length, self.step)
+        step = self.step * every
+        hits = self.matrices.window_hits(planes[:, :, 0].float(), self.length, step)
         return torch.einsum("om,bmw->bow", self.matrices.head.weight, hits)
 
     def places(self) -> dict[str, tuple[float, float]]:

@@ -31,7 +31,7 @@ from wavebind.models.networks.dropout import Dropout
 from wavebind.models.networks.foldedscalenet import FoldedScaleNet
 from wavebind.models.networks.localchanges import ChangedStretches
 from wavebind.models.networks.residual import Residual, check_dilations, check_odd
-from wavebind.models.networks.segments import Begun, Segment, SegmentedNetwork
+from wavebind.models.networks.segments import Begun, Segment, SegmentedNetwork, Slide
 
 __all__ = ["ScaleNet", "ScaleNetConfig"]
 
@@ -190,7 +190,7 @@ class ScaleNet(SegmentedNetwork):
         """The positions that are joined by their maximum."""
         return self.config.pool
 
-    def sliding(self, dtype: torch.dtype) -> Callable[[torch.Tensor], torch.Tensor]:
+    def sliding(self, dtype: torch.dtype) -> Slide:
         """See :meth:`SegmentedNetwork.sliding`."""
         return FoldedScaleNet(self, dtype)
 

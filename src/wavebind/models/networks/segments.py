@@ -13,7 +13,11 @@ from torch import nn
 
 from wavebind.core.errors import InputError
 
-__all__ = ["Begun", "Segment", "SegmentedNetwork", "SideBySide"]
+__all__ = ["Begun", "Segment", "SegmentedNetwork", "SideBySide", "Slide"]
+
+#: From planes ``(batch, channel, scale, position)`` of stretches, and a number n, to the logits of
+#: every n-th window, ``(batch, output, window)``; see :meth:`SegmentedNetwork.sliding`.
+Slide = Callable[[torch.Tensor, int], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ class SegmentedNetwork(nn.Module, ABC):
         """Whether a window has the same logit on either strand, so that one need not be read."""
         return False
 
-    def sliding(self, dtype: torch.dtype) -> Callable[[torch.Tensor], torch.Tensor]:
+    def sliding(self, dtype: torch.dtype) -> Slide:
         """What gives the logits of all windows of a stretch that lie :attr:`step` positions apart.
 
         They equal those of the windows by themselves to rounding, and share all work but the last.
@@ -99,7 +103,8 @@ class SegmentedNetwork(nn.Module, ABC):
         callable
             From planes ``(batch, channel, scale, position)`` of a stretch at least as long as a
             window to logits ``(batch, output, window)``, ``float32``. The first window begins where
-            the stretch does. The weights are those of now, in evaluation mode.
+            the stretch does. A second argument of n leaves out all windows but every n-th, from the
+            first on. The weights are those of now, in evaluation mode.
 
         Raises
         ------
@@ -234,10 +239,10 @@ class SideBySide(SegmentedNetwork):
         """As of each network."""
         return self._all()[0].step
 
-    def sliding(self, dtype: torch.dtype) -> Callable[[torch.Tensor], torch.Tensor]:
+    def sliding(self, dtype: torch.dtype) -> Slide:
         """See :meth:`SegmentedNetwork.sliding`."""
         each = [network.sliding(dtype) for network in self._all()]
-        return lambda planes: torch.stack([slide(planes) for slide in each]).mean(0)
+        return lambda planes, every: torch.stack([slide(planes, every) for slide in each]).mean(0)
 
     def changing(self) -> Callable[[torch.Tensor], Begun] | None:
         """See :meth:`SegmentedNetwork.changing`."""
