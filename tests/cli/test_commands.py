@@ -282,6 +282,27 @@ def test_scalogram_of_a_file(cli, tmp_path):
         assert film.n_frames == 2
 
 
+def test_a_film_of_scalograms_has_one_scale(tmp_path, monkeypatch):
+    from wavebind.api import scalogram
+    from wavebind.report.plots import draw_scalograms
+
+    ends = []
+
+    def drawn(*arguments, **options):
+        figure = draw_scalograms(*arguments, **options)
+        ends.append(figure.axes[0].collections[0].get_clim())
+        return figure
+
+    monkeypatch.setattr(scalogram, "draw_scalograms", drawn)
+    (tmp_path / "x.fa").write_text(">a\n" + "ACGTTGCA" * 10 + "\n>b\n" + "AATTGGCC" * 9 + "\n")
+    scalogram.draw_scalogram(tmp_path / "x.fa", tmp_path / "p.gif")
+    for name, letters in (("a", "ACGTTGCA" * 10), ("b", "AATTGGCC" * 9)):
+        scalogram.draw_scalogram(letters, tmp_path / f"{name}.png")
+    assert ends[0] == ends[1]
+    assert ends[0] == max(ends[2:])
+    assert ends[2] != ends[3]
+
+
 def test_scalogram_by_recipe_and_options(cli, tmp_path):
     arguments = ["scalogram", "ACGTTGCAACGGTTTACGACGATTTACGAC", "--out"]
     pictures = []

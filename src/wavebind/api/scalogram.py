@@ -17,7 +17,14 @@ from wavebind.core.events import OnEvent, ignore
 from wavebind.core.files import replace_file, require_new
 from wavebind.core.settings import with_values
 from wavebind.genome.sequences import Codes, read_fasta, to_codes
-from wavebind.report.plots import PICTURE_KINDS, draw_scalograms, to_gif, to_image, to_png
+from wavebind.report.plots import (
+    PICTURE_KINDS,
+    draw_scalograms,
+    highest_drawn,
+    to_gif,
+    to_image,
+    to_png,
+)
 from wavebind.training.recipes import load_recipe
 from wavebind.wavelets.filters import Wavelet
 from wavebind.wavelets.planes import wavelet_picture
@@ -124,9 +131,12 @@ def draw_scalogram(
     colours = "viridis" if image is None else image.colours
     advance = advancing(on_event, "drawing", len(windows))
     if kind == "gif":
+        # One scale for all, or two frames could not be compared.
+        highest = highest_drawn(windows, config, show)  # type: ignore[arg-type]
         frames = []
         for window in windows:
-            frames.append(to_png(draw_scalograms([window], config, show, colours=colours)))  # type: ignore[arg-type]
+            figure = draw_scalograms([window], config, show, colours=colours, highest=highest)  # type: ignore[arg-type]
+            frames.append(to_png(figure))
             advance(1)
         picture = to_gif(frames)
     else:

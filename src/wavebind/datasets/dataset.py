@@ -66,6 +66,8 @@ class Dataset:
         median of the training values.
     splits : numpy.ndarray or None
         The parts of the whole set, where this is a view in which some windows are in no part.
+    labelled : bool
+        Whether it is known which windows are bound. Those of a FASTA file all count as bound.
     """
 
     path: Path
@@ -84,6 +86,7 @@ class Dataset:
     window_names: tuple[str, ...] = ()
     values: NDArray[np.float64] | None = None
     splits: NDArray[np.str_] | None = None
+    labelled: bool = True
 
     @property
     def task(self) -> Task:

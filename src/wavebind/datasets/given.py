@@ -85,6 +85,7 @@ def given_windows(
         targets=labels[:, None],
         description={"codes_sha256": sha256(path), "inputs": [{"path": str(path)}]},
         window_names=tuple(names[i] for i in kept),
+        labelled=False,
     )
 
 

@@ -78,6 +78,8 @@ class Explained:
         ``float64``, shape ``(n_mean,)``.
     periods : numpy.ndarray
         ``float64``, shape ``(scale,)``, base pairs.
+    labelled : bool
+        Whether the windows are known to be bound.
     """
 
     method: str
@@ -96,6 +98,12 @@ class Explained:
     profile_index: NDArray[np.int64]
     profile_logits: NDArray[np.float64]
     periods: NDArray[np.float64]
+    labelled: bool = True
+
+    @property
+    def kind(self) -> str:
+        """What the windows are, for people."""
+        return "bound windows" if self.labelled else "windows"
 
     @property
     def n_mean(self) -> int:
@@ -204,10 +212,8 @@ def explain_run(
         chosen = np.sort(rng.choice(bound, min(n, len(bound)), replace=False))
     else:
         chosen = bound[np.argsort(-predict_logits(model, data.codes, bound), kind="stable")[:n]]
-    averaged = bound
     most = _most(chosen_method, n_mean)
-    if len(bound) > most:
-        averaged = np.sort(rng.choice(bound, most, replace=False))
+    averaged = np.sort(rng.choice(bound, most, replace=False)) if len(bound) > most else bound
     names = default_stages(model) if stages is None else tuple(stages)
     settings = {
         "method": chosen_method,
@@ -243,6 +249,7 @@ def explain_run(
         profile_index=averaged,
         profile_logits=predict_logits(model, data.codes, averaged),
         periods=model.periods,
+        labelled=data.labelled,
     )
     made_from = {**data.identity, "path": str(data.path.resolve())}
     parts = matrix_table(model, explained.names, explained.codes)
@@ -324,6 +331,7 @@ def _write(
             profile_index=explained.profile_index,
             profile_logits=explained.profile_logits,
             periods=explained.periods,
+            labelled=explained.labelled,
         )
         with (folder / "base_scores.tsv").open("w", encoding="utf-8") as stream:
             stream.write("name\tposition\tcoordinate\tbase\tscore\n")
@@ -385,6 +393,7 @@ def read_explained(folder: Path) -> Explained:
                 profile_index=file["profile_index"],
                 profile_logits=file["profile_logits"],
                 periods=file["periods"],
+                labelled=bool(file.get("labelled", True)),
             )
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: is damaged ({error}); run 'wavebind explain' again") from error

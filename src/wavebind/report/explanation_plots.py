@@ -204,8 +204,9 @@ def draw_mean_map(
     periods: Floats,
     n_windows: int,
     method: str = "gradcam",
+    kind: str = "bound windows",
 ) -> Figure:
-    """The mean map of many windows, and their mean score at each base.
+    """The mean map of many windows, and their mean score at each base; `kind` names them.
 
     Positions are relative to the middle of the window.
     """
@@ -214,7 +215,7 @@ def draw_mean_map(
     start = -(mean_map.shape[1] // 2)
     mesh = draw_plane(plane, mean_map, periods, start=start, cmap="inferno", limits=(0, None))
     figure.colorbar(mesh, ax=plane, label="mean evidence for binding", pad=0.01)
-    plane.set_title(f"mean of {n_windows:,} bound windows", fontsize=10, loc="left")
+    plane.set_title(f"mean of {n_windows:,} {kind}", fontsize=10, loc="left")
     line.plot(start + np.arange(len(profile)), profile, color=BLUE)
     line.set_ylim(min(0, 1.1 * float(profile.min())), None)
     line.set_ylabel("mean " + SCORE_WORDS["map" if method in KINDS else "base"], fontsize=8)
@@ -222,7 +223,9 @@ def draw_mean_map(
     return figure
 
 
-def draw_profiles(profiles: Scores, logits: Floats, method: str, title: str = "") -> Figure:
+def draw_profiles(
+    profiles: Scores, logits: Floats, method: str, kind: str = "bound windows"
+) -> Figure:
     """The scores of many windows, sorted by the model's logit, and their mean.
 
     Parameters
@@ -233,7 +236,8 @@ def draw_profiles(profiles: Scores, logits: Floats, method: str, title: str = ""
         Shape ``(window,)``.
     method : str
         What the scores are, for the labels.
-    title : str
+    kind : str
+        What the windows are.
     """
     order = np.argsort(-logits, kind="stable")
     figure = new_figure(7.5, 6.2)
@@ -253,8 +257,8 @@ def draw_profiles(profiles: Scores, logits: Floats, method: str, title: str = ""
     figure.colorbar(
         mesh, ax=heat, label=SCORE_WORDS["map" if method in KINDS else "base"], pad=0.01
     )
-    heat.set_ylabel("bound windows, best first")
-    heat.set_title(title or f"{len(profiles):,} bound windows", fontsize=10, loc="left")
+    heat.set_ylabel(f"{kind}, best first")
+    heat.set_title(f"{len(profiles):,} {kind}", fontsize=10, loc="left")
     line.plot(start + np.arange(profiles.shape[1]), profiles.mean(axis=0), color=BLUE)
     line.set_ylabel("mean")
     line.set_xlabel("position from the middle of the window (bp)")

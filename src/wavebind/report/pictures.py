@@ -69,8 +69,11 @@ def write_pictures(
             explained.periods,
             explained.n_mean,
             explained.method,
+            explained.kind,
         ),
-        "profiles": draw_profiles(explained.profiles, explained.profile_logits, explained.method),
+        "profiles": draw_profiles(
+            explained.profiles, explained.profile_logits, explained.method, explained.kind
+        ),
     }
     for name, figure in means.items():
         written.append(folder / f"{name}.{kind}")

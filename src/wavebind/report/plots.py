@@ -181,6 +181,7 @@ def draw_scalograms(
     output: Output | Literal["squeezed"] = "modulus",
     columns: int = 1,
     colours: str = "viridis",
+    highest: float | None = None,
 ) -> Figure:
     """Scalograms of one or several sequences, in a grid with one scale of colours.
 
@@ -198,6 +199,8 @@ def draw_scalograms(
         Panels side by side.
     colours : str
         A map of matplotlib for sizes. Phases take a cyclic one, signed parts one with white at 0.
+    highest : float, optional
+        End of the scale of sizes; by default the highest that is drawn.
     """
     columns = min(columns, len(windows))
     rows = -(-len(windows) // columns)
@@ -206,13 +209,8 @@ def draw_scalograms(
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in panels[len(windows) :]:
         axes.axis("off")
-    pictures = [
-        squeezed_picture(config, codes)
-        if output == "squeezed"
-        else wavelet_picture(config, codes, output)
-        for _, codes in windows
-    ]
-    top = max(float(np.abs(picture).max()) for picture in pictures) or 1.0
+    pictures = [_drawn(config, codes, output) for _, codes in windows]
+    top = highest or max(float(np.abs(picture).max()) for picture in pictures) or 1.0
     cmap, limits = colours, (0.0, top)
     if output == "phase":
         cmap, limits = "twilight", (-np.pi, np.pi)
@@ -227,6 +225,20 @@ def draw_scalograms(
     quantity, unit = _QUANTITIES[output]
     figure.colorbar(mesh, ax=list(panels), label=f"{quantity} ({unit})", pad=0.01)
     return figure
+
+
+def highest_drawn(
+    windows: list[tuple[str, Codes]], config: ScalogramConfig, output: Output | Literal["squeezed"]
+) -> float:
+    """End of one scale for several figures of :func:`draw_scalograms`."""
+    return max(float(np.abs(_drawn(config, codes, output)).max()) for _, codes in windows)
+
+
+def _drawn(config: ScalogramConfig, codes: Codes, output: Output | Literal["squeezed"]) -> Floats:
+    """What is drawn of one sequence, shape ``(scale, position)``."""
+    if output == "squeezed":
+        return squeezed_picture(config, codes)
+    return wavelet_picture(config, codes, output)
 
 
 def _square(xlabel: str, ylabel: str) -> tuple[Figure, Axes]:

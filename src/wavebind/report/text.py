@@ -247,11 +247,11 @@ def kept_words(card: ModelCard) -> str:
 
 def explained_text(explained: Explained) -> str:
     """How many windows were explained, and where their mean score peaks."""
-    length = explained.codes.shape[1]
+    length, peak = explained.codes.shape[1], int(explained.mean_profile.argmax())
     return (
         f"{len(explained.names)} windows explained by {explained.method}; the mean score of "
-        f"{explained.n_mean:,} bound windows peaks at base {int(explained.mean_profile.argmax())} "
-        f"of {length} (middle: {length // 2})"
+        f"{explained.n_mean:,} {explained.kind} peaks at base {peak} of {length} "
+        f"(middle: {length // 2})"
     )
 
 
