@@ -3,8 +3,9 @@
 For each size and draw the training windows are thinned to so many bound ones, unbound ones in
 proportion, and valid likewise (at least 10 bound), since who has 50 peaks has not 900 to choose on.
 ``--whole-valid`` keeps valid as it is. The test windows are always all of them. Every model is
-trained and scored by ``wavebind compare``; what is finished is kept. ``OUT/curves.tsv`` has a line
-a size, draw and model. Its last columns are of the windows that ``factors`` has not seen by
+trained and scored by ``wavebind compare``; what is finished is kept. Where ``default`` begins with
+random and with trained weights, the mean of both logits is a model, too. ``OUT/curves.tsv`` has a
+line a size, draw and model. Its last columns are of the windows that ``factors`` has not seen by
 sequence. A trunk of the same windows has not seen them, either. ``few_windows_page.py`` makes the
 tables of the documents from such files.
 """
@@ -19,15 +20,21 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import logit
 from sklearn.metrics import roc_auc_score
 
 import wavebind as wb
 from wavebind.core.files import replace_file
 from wavebind.datasets.dataset import Dataset, open_dataset
 from wavebind.datasets.seen import find_seen
+from wavebind.metrics.paired import Scores, compare_paired
+from wavebind.metrics.platt import fit_calibration
 
 LEAST_VALID = 10
 UNBOUND_A_BOUND = 10
+#: What the mean of two starts is called.
+MEAN = "mean of both starts"
 
 
 def from_table(table: Path, factor: str, folder: Path, seed: int = 0) -> Dataset:
@@ -85,17 +92,39 @@ def written(data: Dataset, folder: Path) -> Path:
     return folder
 
 
-def unseen(folder: Path, data: Dataset, part: str) -> dict[str, float]:
-    """AUROC of each compared model on the windows of a part that ``factors`` has not seen."""
+def seen_windows(data: Dataset, part: str) -> NDArray[np.bool_]:
+    """Which windows of a part ``factors`` has seen by sequence."""
     seen = find_seen(data, part)
     if seen is None:
         raise SystemExit("the package has no record of the windows that factors has seen")
+    return seen
+
+
+def unseen(folder: Path, seen: NDArray[np.bool_]) -> dict[str, float]:
+    """AUROC of each compared model on the windows that ``factors`` has not seen."""
     scores = pd.read_parquet(folder / "windows.parquet")
     kept = scores[~seen]
     models = [c for c in scores.columns if c not in ("name", "label") and not c.endswith(":call")]
+    return {model: float(roc_auc_score(kept["label"], kept[model])) for model in models}
+
+
+def mean_of_starts(folder: Path, seen: NDArray[np.bool_]) -> dict[str, float] | None:
+    """AUROC of the mean of the calibrated logits of ``default`` from random and trained weights."""
+    windows = pd.read_parquet(folder / "windows.parquet")
+    mine = [c for c in windows.columns if c.startswith("default:") and not c.endswith(":call")]
+    if len(mine) != 2 or "default:none" not in mine:
+        return None
+    labels = windows["label"].to_numpy()
+    logits = logit(windows[mine].to_numpy().clip(1e-12, 1 - 1e-12)).mean(axis=1)
+    # The line changes no rank, and a threshold is not what is asked about.
+    scores = {"mean": [Scores(logits, fit_calibration(labels, logits), 0.5)]}
+    found = compare_paired(labels, scores, "mean", np.random.default_rng(0))["mean"]
+    auroc = found.metrics["auroc"]
     return {
-        "n_seen": int(seen.sum()),
-        **{model: float(roc_auc_score(kept["label"], kept[model])) for model in models},
+        "auroc": auroc.value,
+        "low": auroc.low,
+        "high": auroc.high,
+        "auroc_unseen": float(roc_auc_score(labels[~seen], logits[~seen])),
     }
 
 
@@ -143,28 +172,37 @@ def main() -> None:
             subprocess.run(  # noqa: S603
                 [sys.executable, "-m", "wavebind", *map(str, words)], check=True, stdout=sys.stderr
             )
-            apart = unseen(out, mine, options.split)
-            for model in json.loads((out / "comparison.json").read_text())["models_found"]:
-                auroc = model["metrics"]["auroc"]
-                found.setdefault((size, model["label"]), []).append(auroc["value"])
+            seen = seen_windows(mine, options.split)
+            apart = unseen(out, seen)
+            scored = {
+                model["label"]: {
+                    "auroc": model["metrics"]["auroc"]["value"],
+                    "low": model["metrics"]["auroc"]["low"],
+                    "high": model["metrics"]["auroc"]["high"],
+                    "auroc_unseen": apart[model["label"]],
+                }
+                for model in json.loads((out / "comparison.json").read_text())["models_found"]
+            }
+            mean = mean_of_starts(out, seen)
+            if mean:
+                scored[MEAN] = mean
+            for label, auroc in scored.items():
+                found.setdefault((size, label), []).append(auroc["auroc"])
                 lines.append(
                     {
                         "factor": options.out.name,
                         "bound": size,
-                        "valid": "whole" if options.whole_valid else "thinned",
+                        "valid": "whole" if options.whole_valid or size == "all" else "thinned",
                         "draw": draw,
-                        "model": model["label"],
+                        "model": label,
                         "part": options.split,
-                        "windows": len(mine.indices(options.split)),
-                        "auroc": auroc["value"],
-                        "low": auroc["low"],
-                        "high": auroc["high"],
-                        "seen": apart["n_seen"],
-                        "auroc_unseen": apart[model["label"]],
+                        "windows": len(seen),
+                        "seen": int(seen.sum()),
+                        **auroc,
                     }
                 )
                 print(
-                    f"{size:>6}  draw {draw}  {model['label']:<24}{auroc['value']:>8.4f}  "
+                    f"{size:>6}  draw {draw}  {label:<24}{auroc['auroc']:>8.4f}  "
                     f"{auroc['low']:.4f}-{auroc['high']:.4f}",
                     flush=True,
                 )

@@ -13,8 +13,14 @@ from pathlib import Path
 
 import pandas as pd
 
-#: What a label of a comparison is called, by its end.
-_STARTS = {"none": "from random weights", "jaspar": "JASPAR matrix"}
+#: What a label of a comparison is called, or its end.
+_STARTS = {
+    "jaspar": "JASPAR matrix",
+    "matrices": "regression on all matrices",
+    "gkm-all": "gapped k-mers",
+    "cnn": "one-hot CNN",
+    "none": "from random weights",
+}
 
 
 def start_of(label: str) -> str:
@@ -29,7 +35,10 @@ def start_of(label: str) -> str:
 def table(curves: pd.DataFrame, value: str = "auroc") -> str:
     """A Markdown table: a row a factor and size, a column a start."""
     curves = curves.assign(start=curves["model"].map(start_of))
-    starts = list(dict.fromkeys(curves["start"]))
+    # In the order of the names above; what is not among them follows as it comes.
+    order = list(_STARTS.values())
+    found = list(dict.fromkeys(curves["start"]))
+    starts = sorted(found, key=lambda s: (order.index(s) if s in order else len(order), "," in s))
     sizes = sorted(set(curves["bound"]), key=lambda size: (size == "all", size.rjust(9)))
     lines = [
         "| factor, test windows | bound | draws | " + " | ".join(starts) + " |",

@@ -3,8 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
+from sklearn.metrics import roc_auc_score
 
-from few_windows import LEAST_VALID, add_lines, from_table, thinned, written
+from few_windows import (
+    LEAST_VALID,
+    add_lines,
+    from_table,
+    mean_of_starts,
+    thinned,
+    unseen,
+    written,
+)
 from few_windows_page import start_of, table
 from helpers import ROOT, random_dna, write_table
 from wavebind.datasets.dataset import open_dataset
@@ -97,12 +107,12 @@ def test_curves_keep_what_is_there_and_become_a_table(tmp_path):
     curves = pd.read_csv(path, sep="\t", dtype={"bound": str})
     assert len(curves) == 3
     assert table(curves).splitlines() == [
-        "| factor, test windows | bound | draws | from the trunk | JASPAR matrix |",
+        "| factor, test windows | bound | draws | JASPAR matrix | from the trunk |",
         "| --- | --- | --- | --- | --- |",
-        "| MYC, 1,200 | 50 | 1 | 0.900 (0.020) | - |",
-        "| MYC, 1,200 | 500 | 2 | - | 0.850 (0.020) |",
+        "| MYC, 1,200 | 50 | 1 | - | 0.900 (0.020) |",
+        "| MYC, 1,200 | 500 | 2 | 0.850 (0.020) | - |",
     ]
-    assert "| MYC, 1,200 | 500 | 2 | - | 0.750 |" in table(curves, "auroc_unseen")
+    assert "| MYC, 1,200 | 500 | 2 | 0.750 | - |" in table(curves, "auroc_unseen")
 
 
 @pytest.mark.parametrize(
@@ -112,23 +122,39 @@ def test_curves_keep_what_is_there_and_become_a_table(tmp_path):
         ("default:factors", "factors"),
         ("default:some/trunk", "from the trunk"),
         ("sequence:none", "sequence, from random weights"),
-        ("gkm-all", "gkm-all"),
+        ("gkm-all", "gapped k-mers"),
+        ("mean of both starts", "mean of both starts"),
     ],
 )
 def test_columns_are_called_by_what_a_model_begins_with(label, words):
     assert start_of(label) == words
 
 
-def test_windows_that_were_seen_are_left_out(tmp_path, monkeypatch):
-    import few_windows
-
+def test_windows_that_were_seen_are_left_out(tmp_path):
     scores = pd.DataFrame(
         {"name": list("abcd"), "label": [1, 0, 1, 0], "jaspar": [0.1, 0.2, 0.9, 0.3],
          "jaspar:call": [False] * 4}
     )  # fmt: skip
     scores.to_parquet(tmp_path / "windows.parquet")
-    monkeypatch.setattr(few_windows, "find_seen", lambda *_: np.array([True, False, False, False]))
-    assert few_windows.unseen(tmp_path, None, "test") == {"n_seen": 1, "jaspar": 1.0}
+    seen = np.array([True, False, False, False])
+    assert unseen(tmp_path, seen) == {"jaspar": 1.0}
+    assert mean_of_starts(tmp_path, seen) is None
+
+
+def test_the_mean_of_two_starts_is_that_of_their_logits(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.arange(400) % 4 == 0
+    one, other = (1.5 * labels + rng.normal(size=400) for _ in range(2))
+    scores = pd.DataFrame(
+        {"name": "w", "label": labels.astype(int), "default:none": expit(one),
+         "default:none:call": one > 0, "default:trunk": expit(other), "cnn": 0.5}
+    )  # fmt: skip
+    scores.to_parquet(tmp_path / "windows.parquet")
+    seen = np.arange(400) < 100
+    found = mean_of_starts(tmp_path, seen)
+    assert found["auroc"] == roc_auc_score(labels, one + other)
+    assert found["auroc_unseen"] == roc_auc_score(labels[100:], (one + other)[100:])
+    assert found["low"] < found["auroc"] < found["high"]
 
 
 def test_the_page_shows_what_its_file_gives():

@@ -49,6 +49,21 @@ def test_the_device_benchmark_prints_its_table():
 
 
 @pytest.mark.slow
+def test_an_epoch_is_the_sum_of_its_parts(trained):
+    words = [sys.executable, BENCHMARKS / "epoch.py", trained[1], "--epochs", "1"]
+    words += ["--device", "cpu"]
+    done = subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    head, *rows = done.stdout.splitlines()
+    whole = float(re.fullmatch(r"1 epochs, (\d+\.\d) s", head)[1])
+    found = {row[:12].strip(): float(row[12:21]) for row in rows}
+    assert list(found) == ["forward", "backward", "optimizer", "the rest"]
+    assert found["forward"] > 0
+    assert found["backward"] > 0
+    assert abs(sum(found.values()) - whole) < 0.3
+
+
+@pytest.mark.slow
 def test_learning_curves_have_a_row_for_each_size_and_model(trained, tmp_path):
     table = call(
         "learning_curves.py", trained[1], "--out", tmp_path, "--sizes", 3, 60,

@@ -95,7 +95,9 @@ def _verdict(found: Benchmark) -> str:
             if rank - ranking.ranks[0] < ranking.critical_difference
         ]
         if level:
-            words += f" Over so many datasets it is not told apart from {', '.join(level)}."
+            words += (
+                f" With {ranking.n_datasets} datasets it is not told apart from {', '.join(level)}."
+            )
     return words
 
 
