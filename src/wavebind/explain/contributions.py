@@ -39,7 +39,7 @@ __all__ = [
 _BATCH = 256
 #: Windows of one batch whose gradients are asked for: all that the network computes is kept. More
 #: are no faster on a processor, and take their memory.
-_GRADIENT_BATCH, _GRADIENT_BATCH_ON_GPU = 32, 256
+_GRADIENT_BATCH = {"cpu": 32, "cuda": 256, "mps": 256}
 _STEPS = (32, 64, 128, 512)
 #: Scores must add up to this share of the rise of the logit, or of one logit if that is more.
 _COMPLETE = 0.008
@@ -314,10 +314,6 @@ def corrected_gradients(model: Classifier, codes: torch.Tensor) -> torch.Tensor:
     return gradients - gradients.mean(dim=-1, keepdim=True)
 
 
-def _gradient_batch(onehot: torch.Tensor) -> int:
-    return _GRADIENT_BATCH if onehot.device.type == "cpu" else _GRADIENT_BATCH_ON_GPU
-
-
 def _captum_gradients(network: _OneHot, onehot: torch.Tensor, steps: int) -> torch.Tensor:
     """Gradients averaged from zero to the windows, ``(batch, 4, position)``."""
     from captum.attr import IntegratedGradients
@@ -327,7 +323,7 @@ def _captum_gradients(network: _OneHot, onehot: torch.Tensor, steps: int) -> tor
         onehot,
         torch.zeros_like(onehot[:1]),
         n_steps=steps,
-        internal_batch_size=_gradient_batch(onehot),
+        internal_batch_size=_GRADIENT_BATCH[onehot.device.type],
     )
     return gradients.detach().float()
 
@@ -344,7 +340,7 @@ def _average_gradients(network: _OneHot, onehot: torch.Tensor, steps: int) -> to
     places = torch.from_numpy((nodes + 1) / 2).float().to(onehot.device)
     shares = torch.from_numpy(weights / 2).float().to(onehot.device)
     total = torch.zeros_like(onehot)
-    size = max(1, _gradient_batch(onehot) // steps)
+    size = max(1, _GRADIENT_BATCH[onehot.device.type] // steps)
     for turned in (False, True):
         windows = onehot.flip(1, 2) if turned else onehot
         for at in range(0, len(windows), size):
