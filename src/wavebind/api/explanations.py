@@ -105,13 +105,14 @@ def save(
         progress=advancing(on_event, "explaining windows", size),
     )
     found = len(explained.names)
-    known = isinstance(data, Dataset) or Path(data).is_dir()
     write_pictures(
         folder,
         explained,
         config,
         kind=chosen.format,
-        threshold=load_selected(run, "cpu", target)[1].thresholds[0] if known else None,
+        threshold=load_selected(run, "cpu", target)[1].thresholds[0]
+        if explained.labelled
+        else None,
         progress=advancing(on_event, "drawing", found),
     )
     if found < n:

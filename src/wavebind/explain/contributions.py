@@ -38,7 +38,7 @@ __all__ = [
 #: Mutants of one batch.
 _BATCH = 256
 #: Windows of one batch whose gradients are asked for: all that the network computes is kept. More
-#: are no faster on a processor, and take their memory.
+#: are little faster on a processor, and take their memory.
 _GRADIENT_BATCH = {"cpu": 32, "cuda": 256, "mps": 256}
 _STEPS = (32, 64, 128, 512)
 #: Scores must add up to this share of the rise of the logit, or of one logit if that is more.
