@@ -83,6 +83,7 @@ def test_the_command_explains_them(run_copy: tuple[Path, Path], fasta: Path, cli
     code, out, err = cli("explain", run, fasta, "--n", 9, "--method", "gradcam")
     assert code == 0, err
     assert "4 windows explained by gradcam; the mean score of 4 windows peaks at base" in out
+    assert "w.fa: there are only 4 windows; all are explained" in err
     rows = (only_result(run, EXPLANATIONS) / "base_scores.tsv").read_text().splitlines()[1:]
     assert len(rows) == 4 * LENGTH
     assert {row.split("\t")[0] for row in rows} == {"a", "chr1:100-148", "b", "c"}

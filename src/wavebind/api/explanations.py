@@ -116,7 +116,8 @@ def save(
         progress=advancing(on_event, "drawing", found),
     )
     if found < n:
-        on_event(Message(f"the {split} split has only {found} bound windows; all are explained"))
+        where = f"the {split} split has" if explained.labelled else f"{data}: there are"
+        on_event(Message(f"{where} only {found} {explained.kind}; all are explained"))
     if chosen.film:
         advance = advancing(on_event, "drawing films", found)
         write_films(run, explained, folder, output=target, device=device, progress=advance)
