@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from few_windows import (
     LEAST_VALID,
+    MEAN,
     add_lines,
     from_table,
     mean_of_starts,
@@ -161,6 +162,9 @@ def test_the_page_shows_what_its_file_gives():
     folder = ROOT / "docs" / "results"
     curves = pd.read_csv(folder / "files" / "few-windows.tsv", sep="\t", dtype={"bound": str})
     page = (folder / "few-windows.md").read_text(encoding="utf-8").splitlines()
+    for _, mine in curves.groupby(["factor", "bound", "valid"]):
+        draws = mine["model"].value_counts()
+        assert draws.get(MEAN, draws.get("default:none")) == draws.get("default:none")
     for _, mine in curves.groupby("valid"):
         for line in table(mine).splitlines():
             assert line in page
