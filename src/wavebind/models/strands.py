@@ -19,7 +19,7 @@ def shift_windows(codes: torch.Tensor, shifts: torch.Tensor) -> torch.Tensor:
         ``int64``, shape ``(batch,)``; negative moves to the left.
     """
     length = codes.shape[1]
-    source = torch.arange(length)[None, :] - shifts[:, None]
+    source = torch.arange(length, device=codes.device)[None, :] - shifts[:, None]
     inside = (source >= 0) & (source < length)
     moved = codes.gather(1, source.clamp(0, length - 1))
     return torch.where(inside, moved, torch.full_like(moved, 4))
