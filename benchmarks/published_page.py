@@ -84,8 +84,8 @@ def kernel_words(one: dict[str, Any], name: str) -> list[str]:
         return []
     return [
         "",
-        f"The kernel is ahead of the best network ({best}) by {ahead:.3f} on all windows, and by "
-        f"{apart:.3f} on those that share no 31-mer with train.",
+        f"The kernel is ahead of the best network by {ahead:.3f} on all windows. "
+        f"On those that share no 31-mer with train it is by {apart:.3f}. That network is: {best}.",
     ]
 
 

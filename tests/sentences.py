@@ -38,7 +38,8 @@ def long_sentences(text: str) -> list[str]:
         plain = re.sub(r"``[^`]+``|`[^`]+`", "code", paragraph)
         plain = re.sub(r"\((?=[^()]*\b(19|20)\d\d\b)[^()]*\)", "", plain)
         plain = re.sub(r"\]\([^)]*\)", "]", plain)
-        for sentence in re.split(r"(?<=[.;:!?|])\s+", plain):
+        # A full stop may stand before the end of what is bold or in brackets.
+        for sentence in re.split(r"(?<=[.;:!?|])\s+|(?<=[.!?]\*\*)\s+|(?<=[.!?]\))\s+", plain):
             if len(sentence.split()) > MOST:
                 found.append(sentence)
     return found

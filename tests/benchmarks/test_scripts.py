@@ -64,17 +64,6 @@ def test_an_epoch_is_the_sum_of_its_parts(trained):
 
 
 @pytest.mark.slow
-def test_learning_curves_have_a_row_for_each_size_and_model(trained, tmp_path):
-    table = call(
-        "learning_curves.py", trained[1], "--out", tmp_path, "--sizes", 3, 60,
-        "--models", "kmers", "--seeds", "1", "--reference", "kmers",
-    )  # fmt: skip
-    rows = [re.split(r"\s{2,}", line.strip()) for line in table.splitlines()[1:]]
-    assert [(row[0], row[1]) for row in rows] == [("3", "kmers"), ("60", "kmers")]
-    assert float(rows[1][2]) > float(rows[0][2])
-
-
-@pytest.mark.slow
 def test_fronts_are_compared(trained, tmp_path):
     table = call(
         "fronts.py", trained[1], "--out", tmp_path, "--epochs", 1,
