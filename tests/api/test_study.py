@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -175,6 +176,14 @@ def test_from_files_to_the_page(files, tmp_path, cli):
     # The commands of the script are those of the command line.
     script = (tmp_path / "study" / "commands.sh").read_text()
     assert script.count("\nwavebind ") == 8
+    # The last of them writes the same page, but for the list of commands.
+    before = page[: page.index('<pre tabindex="0">')]
+    assert cli(*shlex.split(script.splitlines()[-1])[1:])[0] == 0
+    again = (tmp_path / "study" / "report.html").read_text()
+    assert '<tr id="row-1">' in again
+    assert re.sub(r"data:image[^\"]*", "", again).startswith(
+        re.sub(r"data:image[^\"]*", "", before)
+    )
     code, _, err = cli(*arguments)
     assert code == 0
     assert err.count("done before") == 7

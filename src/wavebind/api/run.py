@@ -10,12 +10,13 @@ from wavebind.api import explanations
 from wavebind.api import genome as on_genome
 from wavebind.api.frames import PathLike, opened_dataset, read_windows
 from wavebind.api.hub import export_hub
+from wavebind.api.pages import PageFiles, write_page
 from wavebind.api.predictions import labels_table, predictions
 from wavebind.api.progress import advancing, noting
 from wavebind.api.results import Explanations, LearnedMotif, Metrics, ScalogramArray
 from wavebind.api.scalogram import scalogram
 from wavebind.core.devices import Precision, resolve_device
-from wavebind.core.events import Message, OnEvent, ignore
+from wavebind.core.events import OnEvent, ignore
 from wavebind.datasets.dataset import Dataset
 from wavebind.evaluate.assess import assess
 from wavebind.explain.run import Explained
@@ -24,8 +25,6 @@ from wavebind.models.results import EVALUATIONS, place_of
 from wavebind.models.rundir import RunDir
 from wavebind.predict.fasta import FastaSummary, Longer, score_fasta
 from wavebind.predict.onnx import export_onnx
-from wavebind.report.choice import choose_evaluation
-from wavebind.report.run_page import write_report
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -342,10 +341,11 @@ class Run:
         evaluation: str | None = None,
         force: bool = False,
         on_event: OnEvent = ignore,
+        **files: PathLike | None,
     ) -> Path:
         """Write one HTML page about the run, which must have been evaluated.
 
-        Raises what :func:`wavebind.report.run_page.write_report` does.
+        Raises what :func:`wavebind.api.pages.write_page` does.
 
         Parameters
         ----------
@@ -355,15 +355,19 @@ class Run:
             The one of several that the page is about: the name of its folder in ``evaluations``.
         force : bool
             Whether a page about another evaluation, or another file, is replaced.
+        on_event : callable
+        **files
+            ``comparison``, ``variants``, ``sites``, ``track``, ``peaks`` and ``genome`` (paths):
+            what stands beside the run; see :class:`wavebind.api.pages.PageFiles`.
         """
-        chosen = choose_evaluation(self.path, self.card, evaluation)
-        on_event(Message(f"the page is about {chosen.words()}"))
-        return write_report(
+        paths = {name: Path(path) for name, path in files.items() if path is not None}
+        return write_page(
             self.path,
-            page=None if page is None else Path(page),
+            None if page is None else Path(page),
             evaluation=evaluation,
+            files=PageFiles(**paths),
             force=force,
-            progress=advancing(on_event, "drawing", None),
+            on_event=on_event,
         )
 
     def export(self, onnx: PathLike) -> Path:

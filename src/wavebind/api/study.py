@@ -11,7 +11,7 @@ from typing import Any
 from wavebind.api.comparison import compare
 from wavebind.api.dataset import make_dataset
 from wavebind.api.frames import PathLike
-from wavebind.api.progress import advancing
+from wavebind.api.pages import PageFiles, write_page
 from wavebind.api.run import Run
 from wavebind.api.studyplan import Choices, choose, count_alleles, duration
 from wavebind.api.training import train
@@ -22,24 +22,18 @@ from wavebind.core.jsonfiles import read_json, write_json
 from wavebind.core.versions import version
 from wavebind.datasets.dataset import open_dataset
 from wavebind.evaluate.compare import read_comparison
-from wavebind.explain.allele_views import view_alleles
 from wavebind.explain.attribution import METHODS
-from wavebind.genome.genomes import open_genome
 from wavebind.models import load_model
 from wavebind.models.results import EVALUATIONS, EXPLANATIONS, MOTIFS
 from wavebind.models.rundir import RunDir
 from wavebind.report.choice import choose_evaluation, choose_result
-from wavebind.report.genome_view import GenomeFiles, view_genome
-from wavebind.report.run_page import write_report
-from wavebind.report.study_parts import StudyParts, in_short, variant_rows
+from wavebind.report.study_parts import in_short
 
 __all__ = ["Step", "Study", "plan_study", "run_study", "study_summary"]
 
 #: What the run is compared with.
 _BASELINES = ("jaspar", "gkm-all")
 _EXPLAINED = 12
-#: Variants whose alleles are drawn.
-_N_ALLELES = 6
 
 
 @dataclass(frozen=True)
@@ -88,6 +82,9 @@ class Study:
         Where the page will be.
     inputs : dict
         Paths and checksums of the files, and the options.
+    beside : dict
+        What the page shows beside the run: paths by the names of
+        :class:`wavebind.api.pages.PageFiles`.
     """
 
     folder: Path
@@ -95,6 +92,7 @@ class Study:
     choices: Choices
     page: Path
     inputs: dict[str, Any]
+    beside: dict[str, Path]
 
     @property
     def words(self) -> str:
@@ -211,8 +209,8 @@ def plan_study(
             lambda say: Run(run, device).save_explanations(data, n=_EXPLAINED, on_event=say),
         ),
     ]  # fmt: skip
+    scored, sites, track = (folder / n for n in ("variants.tsv", "sites.narrowPeak", "scores.bw"))
     if variants is not None:
-        scored = folder / "variants.tsv"
         steps.append(
             Step(
                 "variants",
@@ -227,7 +225,6 @@ def plan_study(
             )
         )  # fmt: skip
     if scan:
-        sites, track = folder / "sites.narrowPeak", folder / "scores.bw"
         steps.append(
             Step(
                 "scan",
@@ -242,16 +239,25 @@ def plan_study(
             )
         )  # fmt: skip
     page = folder / "report.html"
+    # What an earlier call of the study has made stands on the page, too.
+    beside = {"comparison": folder / "compare", "genome": Path(genome)}
+    if variants is not None or scored.is_file():
+        beside["variants"] = scored
+    if scan or sites.is_file():
+        beside |= {"sites": sites, "track": track}
+    if len(beside) > 2:
+        beside["peaks"] = Path(peaks)
     steps.append(
         Step(
             "report",
             "one page with all of it",
-            ("wavebind", "report", str(run), "--out", str(page)),
+            ("wavebind", "report", str(run), "--out", str(page), "--force",
+             *(word for name, path in beside.items() for word in (f"--{name}", str(path)))),
             0.3,
             page,
             lambda _: None,
         )
-    )
+    )  # fmt: skip
     files = {"peaks": peaks, "genome": genome, "accessible": accessible, "variants": variants}
     inputs = {
         **{name: str(Path(p).absolute()) for name, p in files.items() if p is not None},
@@ -262,7 +268,7 @@ def plan_study(
     }
     for sentence in choices.words:
         on_event(Message(sentence))
-    return Study(folder, tuple(steps), choices, page, inputs)
+    return Study(folder, tuple(steps), choices, page, inputs, beside)
 
 
 def run_study(study: Study, *, force: bool = False, on_event: OnEvent = ignore) -> Path:
@@ -309,37 +315,14 @@ def run_study(study: Study, *, force: bool = False, on_event: OnEvent = ignore) 
 
 def _page(study: Study, on_event: OnEvent = ignore) -> Path:
     """The page of the run, with what the other steps found."""
-    folder = study.folder
-    variants, sites = _there(folder / "variants.tsv"), _there(folder / "sites.narrowPeak")
-    found = variant_rows(variants)
-    rows = [] if found is None else found["rows"]
-    model, card = load_model(RunDir(folder / "run").require_model().model)
-    with open_genome(Path(study.inputs["genome"])) as genome:
-        along = GenomeFiles(
-            genome, Path(study.inputs["peaks"]), sites, _there(folder / "scores.bw")
-        )
-        parts = StudyParts(
-            comparison=folder / "compare",
-            variants=variants,
-            sites=sites,
-            commands=tuple(step.line for step in study.steps),
-            alleles=tuple(
-                view_alleles(
-                    model,
-                    card,
-                    genome,
-                    rows[:_N_ALLELES],
-                    advancing(on_event, "explaining alleles", min(len(rows), _N_ALLELES)),
-                )
-            ),
-            genome_view=view_genome(along, rows),
-        )
-    return write_report(
-        folder / "run",
-        page=study.page,
-        study=parts,
+    there = {name: path for name, path in study.beside.items() if path.exists()}
+    return write_page(
+        study.folder / "run",
+        study.page,
+        files=PageFiles(**there),
+        commands=tuple(step.line for step in study.steps),
         force=True,
-        progress=advancing(on_event, "drawing", None),
+        on_event=on_event,
     )
 
 
@@ -351,10 +334,6 @@ def study_summary(study: Study) -> list[str]:
     motifs = choose_result(run, MOTIFS, chosen, METHODS)
     comparison = read_comparison(study.folder / "compare")
     return in_short(chosen.found, comparison, None if motifs is None else motifs.found)
-
-
-def _there(path: Path) -> Path | None:
-    return path if path.is_file() else None
 
 
 def _require_same(study: Study, force: bool) -> None:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wavebind.core.errors import InputError
 from wavebind.explain.attribution import explain_windows
 from wavebind.explain.run import default_method
 from wavebind.genome.genomes import Genome, match_chromosomes
-from wavebind.genome.sequences import Codes, to_codes
+from wavebind.genome.sequences import UNKNOWN, Codes, to_codes, to_letters
 from wavebind.genome.tiles import read_codes
 from wavebind.models import Classifier, ModelCard
 from wavebind.models.prediction import predict_logits
@@ -74,6 +75,11 @@ def view_alleles(
     -------
     list of AlleleView
         Of those variants whose alleles are letters and shorter than a window.
+
+    Raises
+    ------
+    InputError
+        If the genome has other bases than REF.
     """
     names = match_chromosomes({row["chrom"] for row in rows}, genome)
     length = card.model.length
@@ -90,6 +96,13 @@ def view_alleles(
         # A deletion draws bases in from the right.
         beyond = max(len(ref) - len(alt), 0)
         there = read_codes(genome, chrom, start, start + length + beyond)
+        found_ref = there[offset : offset + len(ref)]
+        known = (found_ref < UNKNOWN) & (to_codes(ref) < UNKNOWN)
+        if (found_ref != to_codes(ref))[known].any():
+            raise InputError(
+                f"{genome.path}: has {to_letters(found_ref)} at {chrom}:{position + 1}, where the "
+                f"variant's REF is {ref}; give the genome that the variants were scored with"
+            )
         changed = np.concatenate(
             [there[:offset], to_codes(alt), there[offset + len(ref) :]], dtype=np.uint8
         )

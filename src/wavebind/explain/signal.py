@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavebind.core.errors import InputError
-from wavebind.core.files import check_readable
 from wavebind.datasets.dataset import Dataset
+from wavebind.genome.bigwigs import name_in_track, open_bigwig
 from wavebind.metrics.binary import estimate
 
 __all__ = ["SignalCheck", "compare_with_signal", "read_signal", "smooth"]
@@ -111,30 +111,16 @@ def read_signal(path: Path, data: Dataset, indices: NDArray[np.int64]) -> Floats
     InputError
         If the file is not a bigWig.
     """
-    import pyBigWig
-
-    check_readable(path)
-    try:
-        file = pyBigWig.open(str(path))
-    except RuntimeError as error:
-        raise InputError(f"{path}: cannot be read as bigWig ({error})") from error
-    if file is None or not file.isBigWig():
-        raise InputError(f"{path}: is not a bigWig; 'bedGraphToBigWig' makes one of a bedGraph")
     found = np.full((len(indices), data.length), np.nan)
-    try:
+    with open_bigwig(path) as file:
         sizes = file.chroms()
         for row, index in enumerate(indices.tolist()):
             chrom, start = str(data.chrom[index]), int(data.start[index])
-            bare = chrom.removeprefix("chr")
-            name = next((n for n in (chrom, bare, f"chr{bare}") if n in sizes), None)
+            name = name_in_track(chrom, sizes)
             if start < 0 or name is None or start + data.length > sizes[name]:
                 continue
             values = file.values(name, start, start + data.length, numpy=True)
             found[row] = np.nan_to_num(values, nan=0.0)
-    except RuntimeError as error:
-        raise InputError(f"{path}: is damaged ({error})") from error
-    finally:
-        file.close()
     return found
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from wavebind.genome.bigwigs import name_in_track, open_bigwig
 from wavebind.genome.genomes import Genome, match_chromosomes
 from wavebind.genome.intervals import read_intervals
 from wavebind.genome.sequences import to_letters
@@ -30,14 +31,14 @@ class GenomeFiles:
     Attributes
     ----------
     genome : Genome
-    peaks : pathlib.Path
+    peaks : pathlib.Path or None
         The peaks that the model was trained on.
     sites, scores : pathlib.Path or None
         Called sites (narrowPeak), and probabilities (bigWig).
     """
 
     genome: Genome
-    peaks: Path
+    peaks: Path | None = None
     sites: Path | None = None
     scores: Path | None = None
 
@@ -176,13 +177,15 @@ def _features(path: Path | None, genome: Genome) -> list[dict[str, Any]]:
 
 def _values(path: Path, slices: Sequence[tuple[str, int, int]]) -> list[dict[str, Any]]:
     """Probabilities of a bigWig in the slices."""
-    import pyBigWig
-
     # By place: slices may overlap.
     found: dict[tuple[str, int], dict[str, Any]] = {}
-    with pyBigWig.open(str(path)) as track:
+    with open_bigwig(path) as track:
+        sizes = track.chroms()
         for chrom, start, end in slices:
-            for first, last, value in track.intervals(chrom, start, end) or ():
+            name = name_in_track(chrom, sizes)
+            if name is None or start >= sizes[name]:
+                continue
+            for first, last, value in track.intervals(name, start, min(end, sizes[name])) or ():
                 at = {"chr": chrom, "start": first, "end": last, "value": float(f"{value:.3g}")}
                 found[chrom, first] = at
     return list(found.values())

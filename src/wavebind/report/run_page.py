@@ -125,20 +125,22 @@ def write_report(
 
     checks = choose_result(run, CHECKS, chosen)
     motifs = choose_result(run, MOTIFS, chosen, METHODS)
-    comparison = None if study is None else read_comparison(study.comparison)
-    view = None if study is None else study.genome_view
+    given = study or StudyParts()
+    comparison = None if given.comparison is None else read_comparison(given.comparison)
+    view = given.genome_view
     html = render_page(
         "report.html",
         scripts=() if view is None else (igv_script(), script("genome.js")),
         # igv.js reads its slices from addresses that hold them, and draws icons from memory.
         more_sources="" if view is None else "; connect-src data: blob:",
         genome_view=view,
-        alleles=_alleles(() if study is None else study.alleles, card, picture),
+        alleles=_alleles(given.alleles, card, picture),
         in_short=in_short(metrics, comparison, None if motifs is None else motifs.found),
         comparison=None if comparison is None else compared_rows(comparison),
-        variants=None if study is None else variant_rows(study.variants),
-        sites=None if study is None else count_sites(study.sites),
-        commands=() if study is None else study.commands,
+        variants=variant_rows(given.variants),
+        sites=count_sites(given.sites),
+        sites_file="" if given.sites is None else given.sites.name,
+        commands=given.commands,
         methods=methods_paragraph(card, metrics, data.description, comparison),
         title=_title(card, chosen),
         made_from=_made_from(chosen),

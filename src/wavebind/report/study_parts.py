@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wavebind.core.errors import InputError
 from wavebind.core.files import read_lines
 from wavebind.core.versions import versions
 from wavebind.datasets.audit import WORDS
@@ -23,6 +25,8 @@ __all__ = [
     "variant_rows",
 ]
 
+#: What a table of variants must have.
+_COLUMNS = ("chrom", "position", "id", "ref", "alt", "status", "difference", "verdict")
 #: Alleles that a page lists.
 _SHOWN = 50
 #: Names of baselines for people.
@@ -35,7 +39,7 @@ class StudyParts:
 
     Attributes
     ----------
-    comparison : pathlib.Path
+    comparison : pathlib.Path or None
         The folder of a comparison.
     variants, sites : pathlib.Path or None
         A table of scored variants, and a narrowPeak of called sites.
@@ -47,7 +51,7 @@ class StudyParts:
         See :func:`wavebind.report.genome_view.view_genome`.
     """
 
-    comparison: Path
+    comparison: Path | None = None
     variants: Path | None = None
     sites: Path | None = None
     commands: tuple[str, ...] = ()
@@ -123,20 +127,46 @@ def variant_rows(path: Path | None) -> dict[str, Any] | None:
     ----------
     path : pathlib.Path or None
         What ``wavebind variants`` wrote as a table.
+
+    Raises
+    ------
+    InputError
+        If it is no such table.
     """
     if path is None:
         return None
     lines = read_lines(path)
-    columns = next(lines)[1].split("\t")
+    columns = next(lines, (0, ""))[1].split("\t")
+    missing = [name for name in _COLUMNS if name not in columns]
+    if missing:
+        raise InputError(
+            f"{path}: is not a table of 'wavebind variants' with one score an allele: it has no "
+            f"column {missing[0]!r}; write one with --out ending in .tsv"
+        )
     counts: Counter[str] = Counter()
     rows: list[dict[str, str]] = []
-    for _, line in lines:
+    for number, line in lines:
         row = dict(zip(columns, line.split("\t"), strict=False))
+        if len(row) < len(columns) or not _is_scored(row):
+            raise InputError(
+                f"{path} line {number}: found {line[:60]!r}, which is no line of the table that "
+                f"'wavebind variants' writes; score the variants again"
+            )
         counts[row["verdict"] if row["status"] == "scored" else "not scored"] += 1
         if row["status"] == "scored" and row["verdict"] not in ("none", "unchanged"):
             rows.append(row)
     rows.sort(key=lambda row: -abs(float(row["difference"])))
     return {"rows": rows[:_SHOWN], "n": len(rows), "counts": dict(counts)}
+
+
+def _is_scored(row: Mapping[str, str]) -> bool:
+    """Whether the numbers of a line of the table are numbers."""
+    if row["status"] != "scored":
+        return True
+    try:
+        return int(row["position"]) > 0 and math.isfinite(float(row["difference"]))
+    except ValueError:
+        return False
 
 
 def count_sites(path: Path | None) -> int | None:
