@@ -137,6 +137,23 @@ def test_a_stretch_gives_what_the_windows_give(front: str, length: int, stride: 
     np.testing.assert_allclose(found, expected, atol=2e-5)
 
 
+@pytest.mark.parametrize("encoding", ["onehot", "zcurve"])
+@pytest.mark.parametrize("networks", [1, 2])
+def test_a_transform_is_a_part_of_the_stem(networks: int, encoding: str) -> None:
+    """With a position a base the transform and the stem are one convolution."""
+    scalogram = replace(WAVELETS, stride=1, encoding=encoding)
+    model = model_of("wavelets", scalogram=scalogram, networks=networks)
+    model.normalise.set([0.3, -0.2], [1.5, 0.7])
+    codes = sequence(700)
+    starts = np.arange(0, len(codes) - LENGTH + 1, 6)
+    expected = by_windows(model, codes, starts)
+    assert expected.std() > 0.003
+    found = StretchScorer(model, bf16=False, block=300).logits(codes, starts)
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+    rounded = StretchScorer(model, block=300).logits(codes, starts)
+    assert np.abs(rounded - expected).max() < 0.2 * expected.std()
+
+
 def test_what_lies_around_a_window_changes_nothing() -> None:
     model = model_of("wavelets")
     window = sequence(LENGTH)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from wavebind.models.networks.matrices import BesideMatrices
 from wavebind.models.networks.segments import SegmentedNetwork
 from wavebind.models.packing import Packed, pack
 from wavebind.models.prediction import predict_logits
+from wavebind.models.resizing import linear_front, resized
 from wavebind.models.strands import reverse_complement_batch
 from wavebind.wavelets.fronts import Front, SignalFront
 from wavebind.wavelets.scalograms import Scalogram
@@ -87,7 +87,8 @@ class StretchScorer:
         device = next(model.parameters()).device
         fast = bf16 and has_fast_bf16(device)
         dtype = torch.bfloat16 if fast else torch.float32
-        self._slide = model.backbone.sliding(dtype) if self.step else None
+        self._linear = linear_front(model) if self.step else None
+        self._slide = model.backbone.sliding(dtype, self._linear) if self.step else None
         backbone: SegmentedNetwork = model.backbone
         self._network = backbone.network if isinstance(backbone, BesideMatrices) else backbone
         exact = self.step and dtype == torch.float32 and stride == 1
@@ -300,6 +301,8 @@ class StretchScorer:
     def _one_strand(self, codes: torch.Tensor, every: int) -> torch.Tensor:
         if self._slide is None:
             raise InputError("this network scores every window by itself")
+        if self._linear is not None:
+            return self._finish(self._slide(self.model.front.signals(codes).unsqueeze(2), every))
         with autocast(codes.device, self.bf16):
             planes = self._planes(codes)
         return self._finish(self._slide(planes, every))
@@ -354,21 +357,9 @@ class StretchScorer:
 
     def _front_for(self, size: int) -> Front | Scalogram:
         """The model's front for stretches of a length; that of the last length is kept."""
-        front = self.model.front
-        if self._front.length == size:
-            return self._front
-        if isinstance(front, Scalogram):
-            config = replace(
-                front.config,
-                max_period=float(front.periods[-1]),
-                n_scales=len(front.periods),
-                voices=None,
-                method="auto",
-            )
-            made: Front | Scalogram = Scalogram(config, size)
-        else:
-            made = SignalFront(front.config, size)
-        self._front = made.to(next(self.model.parameters()).device)
+        if self._front.length != size:
+            made = resized(self.model.front, size)
+            self._front = made.to(next(self.model.parameters()).device)
         return self._front
 
 

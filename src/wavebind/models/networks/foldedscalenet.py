@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from wavebind.models.networks.composed import ComposedStem
 from wavebind.models.networks.residual import Residual
 
 if TYPE_CHECKING:
@@ -144,10 +145,15 @@ class FoldedScaleNet:
         In evaluation mode; what is changed in it later is not seen.
     dtype : torch.dtype
         What convolutions are computed in.
+    composed : ComposedStem, optional
+        Takes the place of the stem and of all that comes before it; what is called with planes is
+        then called with signals, as planes of one scale.
     """
 
     @torch.no_grad()
-    def __init__(self, network: ScaleNet, dtype: torch.dtype) -> None:
+    def __init__(
+        self, network: ScaleNet, dtype: torch.dtype, composed: ComposedStem | None = None
+    ) -> None:
         self.dtype, self.width, self.pool = dtype, network.width, network.config.pool
         factor, addend = _affine(network.input_norm)
         stem = network.stem
@@ -156,22 +162,32 @@ class FoldedScaleNet:
         # A normalisation a channel and scale comes before a convolution over scales, which pads:
         # it is exact to fold it only where there is one scale.
         self.single = stem.kernel_size[0] == 1
+        #: Bands of a stem that gives them as maps.
+        self.n_bands = 0
         self.stem_bias: torch.Tensor | None = None
-        left_out = nothing = torch.zeros(1, 1, 1, 1, device=stem.weight.device)
-        if self.single:
+        bias: torch.Tensor | None = None
+        if composed is not None:
+            device = stem.weight.device
+            self.n_bands = len(composed.bias)
+            self.stem = self._weight(composed.weight.flatten(0, 1).unsqueeze(2).to(device))
+            self.stride, self.padding = (1, 1), (0, 0)
+            bias = composed.bias.t().to(device)
+            self.single = True
+        elif self.single:
             self.stem = self._weight(stem.weight * factor.view(1, channels, 1, 1))
-            bias = (stem.weight * addend.view(1, channels, 1, 1)).sum((1, 2, 3))
-            if dtype == torch.float32:
-                self.stem_bias = bias
-            else:
-                # The same error at every position would add up. So the bias is left out of the
-                # maps, which no addition between here and the join minds, and added where they are
-                # normalised.
-                left_out = bias.view(1, -1, 1, 1)
+            bias = (stem.weight * addend.view(1, channels, 1, 1)).sum((2, 3)).sum(1, keepdim=True)
         else:
             self.stem = self._weight(stem.weight)
             self.input_factor = factor.view(1, channels, -1, 1).to(dtype)
             self.input_addend = addend.view(1, channels, -1, 1).to(dtype)
+        left_out = nothing = torch.zeros(1, 1, 1, 1, device=stem.weight.device)
+        if bias is not None and dtype == torch.float32:
+            self.stem_bias = bias.t().flatten()
+        elif bias is not None:
+            # The same error at every position would add up. So the bias is left out of the maps,
+            # which no addition between here and the join minds, and added where they are
+            # normalised.
+            left_out = bias[None, :, :, None]
         self.bands = self._blocks(network.bands, left_out)
         factor, addend = (part.view(1, -1, 1, 1) for part in _affine(network.pooled_norm))
         self.join_factor = factor.to(torch.float32, copy=True)
@@ -206,9 +222,11 @@ class FoldedScaleNet:
 
     def _block(self, block: Residual, left_out: torch.Tensor) -> _Block:
         """A block whose input is less than it should be by what was left out of each map."""
-        (factor, addend), second = _affine(block.norm1), _affine(block.norm2)
+        factor, addend = (part.view(1, -1, 1, 1) for part in _affine(block.norm1))
+        second = _affine(block.norm2)
         return _Block(
-            *self._maps((factor, addend + factor * left_out.flatten())),
+            factor.to(self.dtype),
+            (addend + factor * left_out).to(self.dtype),
             self._weight(block.conv1.weight * second[0].view(-1, 1, 1, 1)),
             second[1].to(self.dtype),
             self._weight(block.conv2.weight),
@@ -220,12 +238,17 @@ class FoldedScaleNet:
     def __call__(self, planes: torch.Tensor, every: int = 1) -> torch.Tensor:
         """Planes ``(batch, channel, scale, position)`` to ``(batch, output, window)``, float32.
 
+        With a composed stem, signals ``(batch, channel, 1, position)``.
+
         All windows but every `every`-th are left out.
         """
         x = planes.to(self.dtype).contiguous(memory_format=torch.channels_last)
         if not self.single:
             x = torch.addcmul(self.input_addend, x, self.input_factor)
         x = functional.conv2d(x, self.stem, self.stem_bias, self.stride, self.padding)
+        if self.n_bands:
+            bands = x.reshape(len(x), self.n_bands, -1, x.shape[-1]).transpose(1, 2)
+            x = bands.contiguous(memory_format=torch.channels_last)
         for block in self.bands:
             x = block.run(x)
         early = x = self.joined(pool_positions(x, self.pool))

@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from wavebind.core.errors import InputError
+from wavebind.models.networks.composed import LinearFront
 from wavebind.models.networks.foldedscalenet import sliding_max
 from wavebind.models.networks.segments import Segment, SegmentedNetwork, Slide
 
@@ -213,9 +214,9 @@ class BesideMatrices(SegmentedNetwork):
         """As of the network."""
         return self.network.step
 
-    def sliding(self, dtype: torch.dtype) -> Slide:
+    def sliding(self, dtype: torch.dtype, front: LinearFront | None = None) -> Slide:
         """See :meth:`SegmentedNetwork.sliding`."""
-        slide = self.network.sliding(dtype)
+        slide = self.network.sliding(dtype, front)
         return lambda planes, every: slide(planes, every).float() + self.added(planes, every)
 
     def added(self, planes: torch.Tensor, every: int = 1) -> torch.Tensor:

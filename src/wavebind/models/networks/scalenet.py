@@ -14,6 +14,7 @@ positions: Ilse et al. 2018, ICML, PMLR 80:2127.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from torch.nn import functional
 
 from wavebind.core.errors import InputError
 from wavebind.core.settings import Removed, Settings
+from wavebind.models.networks.composed import LinearFront, compose
 from wavebind.models.networks.dropout import Dropout
 from wavebind.models.networks.foldedscalenet import FoldedScaleNet
 from wavebind.models.networks.localchanges import ChangedStretches
@@ -190,9 +192,12 @@ class ScaleNet(SegmentedNetwork):
         """The positions that are joined by their maximum."""
         return self.config.pool
 
-    def sliding(self, dtype: torch.dtype) -> Slide:
+    def sliding(self, dtype: torch.dtype, front: LinearFront | None = None) -> Slide:
         """See :meth:`SegmentedNetwork.sliding`."""
-        return FoldedScaleNet(self, dtype)
+        if front is None:
+            return FoldedScaleNet(self, dtype)
+        stem = copy.deepcopy(self).to("cpu").segments()[0].run
+        return FoldedScaleNet(self, dtype, compose(front, stem))
 
     def changing(self) -> Callable[[torch.Tensor], Begun]:
         """See :meth:`SegmentedNetwork.changing`."""

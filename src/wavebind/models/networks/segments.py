@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from wavebind.core.errors import InputError
+from wavebind.models.networks.composed import LinearFront
 
 __all__ = ["Begun", "Segment", "SegmentedNetwork", "SideBySide", "Slide"]
 
@@ -88,7 +89,7 @@ class SegmentedNetwork(nn.Module, ABC):
         """Whether a window has the same logit on either strand, so that one need not be read."""
         return False
 
-    def sliding(self, dtype: torch.dtype) -> Slide:
+    def sliding(self, dtype: torch.dtype, front: LinearFront | None = None) -> Slide:
         """What gives the logits of all windows of a stretch that lie :attr:`step` positions apart.
 
         They equal those of the windows by themselves to rounding, and share all work but the last.
@@ -97,6 +98,8 @@ class SegmentedNetwork(nn.Module, ABC):
         ----------
         dtype : torch.dtype
             What convolutions are computed in.
+        front : LinearFront, optional
+            Made a part of the network, which is then called with signals in place of planes.
 
         Returns
         -------
@@ -111,7 +114,7 @@ class SegmentedNetwork(nn.Module, ABC):
         InputError
             If :attr:`step` is 0.
         """
-        del dtype
+        del dtype, front
         raise InputError(f"the network {type(self).__name__} cannot slide along a sequence")
 
     def changing(self) -> Callable[[torch.Tensor], Begun] | None:
@@ -239,9 +242,9 @@ class SideBySide(SegmentedNetwork):
         """As of each network."""
         return self._all()[0].step
 
-    def sliding(self, dtype: torch.dtype) -> Slide:
+    def sliding(self, dtype: torch.dtype, front: LinearFront | None = None) -> Slide:
         """See :meth:`SegmentedNetwork.sliding`."""
-        each = [network.sliding(dtype) for network in self._all()]
+        each = [network.sliding(dtype, front) for network in self._all()]
         return lambda planes, every: torch.stack([slide(planes, every) for slide in each]).mean(0)
 
     def changing(self) -> Callable[[torch.Tensor], Begun] | None:
