@@ -2,7 +2,9 @@
 
 A made-up genome of unrelated bases is scanned at several sizes, and lists of substitutions on it
 are scored. Every number is of a command in a process of its own; the time of its start, which is
-that of the smallest job, is part of it. It writes a table and a plot.
+that of the smallest job, is part of it. It writes a table and a plot. With ``--dask`` the workers
+are those of a Dask cluster on this machine, which has begun before; the memory is then that of the
+command alone.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +39,18 @@ def timed(words: list[object]) -> tuple[float, float, float]:
     wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return wall, cpu, int(done.stdout.split()[-1]) / 1024
+
+
+@contextmanager
+def pool(workers: int, dask: bool) -> Iterator[list[object]]:
+    """The words that give a command its workers, which Dask has begun if asked for."""
+    if not dask:
+        yield ["--workers", workers]
+        return
+    from dask.distributed import LocalCluster
+
+    with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster:
+        yield ["--set", f"dask={cluster.scheduler_address}"]
 
 
 def write_genome(path: Path, megabases: float) -> None:
@@ -92,6 +108,7 @@ def main() -> None:
     parser.add_argument("--megabases", type=float, nargs="+", default=[1, 10, 100])
     parser.add_argument("--alleles", type=int, nargs="+", default=[10, 100, 1000, 10_000, 100_000])
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--dask", action="store_true", help="workers of a local Dask cluster")
     parser.add_argument("--out", type=Path, default=Path("growth.png"))
     options = parser.parse_args()
     rows: list[tuple[str, float, int, float, float, float]] = []
@@ -101,7 +118,8 @@ def main() -> None:
         folder = Path(name)
 
         def measure(kind: str, size: float, workers: int, words: list[object]) -> None:
-            found = timed([*words, "--workers", workers, "--force"])
+            with pool(workers, options.dask) as how:
+                found = timed([*words, *how, "--force"])
             rows.append((kind, size, workers, *found))
             print("\t".join([kind, f"{size:g}", str(workers), *(f"{x:.1f}" for x in found)]))
 

@@ -113,6 +113,12 @@ def _affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[torch.Tensor, torch.
     return factor, addend if norm.bias is None else addend + norm.bias
 
 
+def _laid_out(weight: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    # A copy: a weight that has the type and the layout already would be the network's own.
+    found = weight.to(dtype, copy=True, memory_format=torch.channels_last)
+    return found.contiguous(memory_format=torch.channels_last)
+
+
 @dataclass(frozen=True, eq=False)
 class _Block:
     """A residual block; the second normalisation is part of the first convolution."""
@@ -136,6 +142,61 @@ class _Block:
         return y
 
 
+class _Stem:
+    """The first convolution, with what comes before it.
+
+    Attributes
+    ----------
+    left_out : torch.Tensor
+        What is to be added to the output, ``(1, map, band or 1, 1)``.
+    """
+
+    def __init__(
+        self, network: ScaleNet, dtype: torch.dtype, composed: ComposedStem | None
+    ) -> None:
+        self.dtype, stem = dtype, network.stem
+        self.stride, self.padding = stem.stride, network.stem_padding
+        #: Bands that lie side by side as maps.
+        self.n_bands = 0
+        self.before: tuple[torch.Tensor, torch.Tensor] | None = None
+        weight, bias = stem.weight, torch.zeros(1, 1, device=stem.weight.device)
+        factor, addend = (
+            part.view(1, weight.shape[1], -1, 1) for part in _affine(network.input_norm)
+        )
+        if composed is not None:
+            self.stride, self.padding = (1, 1), (0, 0)
+            self.n_bands = len(composed.bias)
+            weight = composed.weight.flatten(0, 1).unsqueeze(2).to(weight)
+            bias = composed.bias.t().to(bias)
+        elif stem.kernel_size[0] == 1:
+            bias = (weight * addend).sum((1, 2, 3))[:, None]
+            weight = weight * factor
+        else:
+            # The convolution over scales pads after the normalisation, so it is not a part of it.
+            self.before = addend.to(dtype), factor.to(dtype)
+        self.weight = _laid_out(weight, dtype)
+        exact = dtype == torch.float32
+        self.bias = bias.t().flatten() if exact and bias.any() else None
+        # Rounded, the same error at every position would add up. So the bias is left out of the
+        # maps, which no addition between here and the join minds, and added where they are
+        # normalised.
+        self.left_out = (
+            torch.zeros_like(bias[None, :, :, None]) if exact else bias[None, :, :, None]
+        )
+
+    def run(self, planes: torch.Tensor) -> torch.Tensor:
+        """``(batch, map, band, position)``, maps last in memory."""
+        x = planes.to(self.dtype).contiguous(memory_format=torch.channels_last)
+        if self.before is not None:
+            addend, factor = self.before
+            x = torch.addcmul(addend, x, factor)
+        x = functional.conv2d(x, self.weight, self.bias, self.stride, self.padding)
+        if self.n_bands:
+            bands = x.reshape(len(x), self.n_bands, -1, x.shape[-1]).transpose(1, 2)
+            x = bands.contiguous(memory_format=torch.channels_last)
+        return x
+
+
 class FoldedScaleNet:
     """Logits of all windows of a stretch; see :meth:`SegmentedNetwork.sliding`.
 
@@ -155,44 +216,14 @@ class FoldedScaleNet:
         self, network: ScaleNet, dtype: torch.dtype, composed: ComposedStem | None = None
     ) -> None:
         self.dtype, self.width, self.pool = dtype, network.width, network.config.pool
-        factor, addend = _affine(network.input_norm)
-        stem = network.stem
-        channels = stem.weight.shape[1]
-        self.stride, self.padding = stem.stride, network.stem_padding
-        # A normalisation a channel and scale comes before a convolution over scales, which pads:
-        # it is exact to fold it only where there is one scale.
-        self.single = stem.kernel_size[0] == 1
-        #: Bands of a stem that gives them as maps.
-        self.n_bands = 0
-        self.stem_bias: torch.Tensor | None = None
-        bias: torch.Tensor | None = None
-        if composed is not None:
-            device = stem.weight.device
-            self.n_bands = len(composed.bias)
-            self.stem = self._weight(composed.weight.flatten(0, 1).unsqueeze(2).to(device))
-            self.stride, self.padding = (1, 1), (0, 0)
-            bias = composed.bias.t().to(device)
-            self.single = True
-        elif self.single:
-            self.stem = self._weight(stem.weight * factor.view(1, channels, 1, 1))
-            bias = (stem.weight * addend.view(1, channels, 1, 1)).sum((2, 3)).sum(1, keepdim=True)
-        else:
-            self.stem = self._weight(stem.weight)
-            self.input_factor = factor.view(1, channels, -1, 1).to(dtype)
-            self.input_addend = addend.view(1, channels, -1, 1).to(dtype)
-        left_out = nothing = torch.zeros(1, 1, 1, 1, device=stem.weight.device)
-        if bias is not None and dtype == torch.float32:
-            self.stem_bias = bias.t().flatten()
-        elif bias is not None:
-            # The same error at every position would add up. So the bias is left out of the maps,
-            # which no addition between here and the join minds, and added where they are
-            # normalised.
-            left_out = bias[None, :, :, None]
+        self.stem = _Stem(network, dtype, composed)
+        left_out = self.stem.left_out
+        nothing = left_out.new_zeros(1, 1, 1, 1)
         self.bands = self._blocks(network.bands, left_out)
         factor, addend = (part.view(1, -1, 1, 1) for part in _affine(network.pooled_norm))
         self.join_factor = factor.to(torch.float32, copy=True)
         self.join_addend = (addend + factor * left_out).to(torch.float32, copy=True)
-        self.join = self._weight(network.join.weight)
+        self.join = _laid_out(network.join.weight, dtype)
         self.positions = self._blocks(network.positions, nothing)
         self.head_factor, self.head_addend = self._maps(_affine(network.head_norm))
         n = network.attention.weight.shape[1]
@@ -200,18 +231,13 @@ class FoldedScaleNet:
         # Of each position: its score, and its share of each output through mean and attention.
         score = network.attention.weight.flatten(1)
         whole = torch.cat([score, head[:, n : 2 * n], head[:, 2 * n : 3 * n]])
-        self.each = self._weight(whole[:, :, None, None])
+        self.each = _laid_out(whole[:, :, None, None], dtype)
         self.highest = head[:, :n].t().to(dtype, copy=True)
         self.early_width = network.width + 2 * network.position_crop
         self.early_factor, self.early_addend = self._maps(_affine(network.early_norm))
         self.early_highest = head[:, 3 * n : 4 * n].t().to(dtype, copy=True)
-        self.early_each = self._weight(head[:, 4 * n :, None, None])
+        self.early_each = _laid_out(head[:, 4 * n :, None, None], dtype)
         self.bias = network.head.bias.to(torch.float32, copy=True)
-
-    def _weight(self, weight: torch.Tensor) -> torch.Tensor:
-        # A copy: a weight that has the type and the layout already would be the network's own.
-        laid_out = weight.to(self.dtype, copy=True, memory_format=torch.channels_last)
-        return laid_out.contiguous(memory_format=torch.channels_last)
 
     def _maps(self, affine: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         factor, addend = (part.view(1, -1, 1, 1).to(self.dtype) for part in affine)
@@ -227,9 +253,9 @@ class FoldedScaleNet:
         return _Block(
             factor.to(self.dtype),
             (addend + factor * left_out).to(self.dtype),
-            self._weight(block.conv1.weight * second[0].view(-1, 1, 1, 1)),
+            _laid_out(block.conv1.weight * second[0].view(-1, 1, 1, 1), self.dtype),
             second[1].to(self.dtype),
-            self._weight(block.conv2.weight),
+            _laid_out(block.conv2.weight, self.dtype),
             block.conv1.dilation[1],
             block.conv1.kernel_size[0] // 2,
             block.crop,
@@ -242,13 +268,7 @@ class FoldedScaleNet:
 
         All windows but every `every`-th are left out.
         """
-        x = planes.to(self.dtype).contiguous(memory_format=torch.channels_last)
-        if not self.single:
-            x = torch.addcmul(self.input_addend, x, self.input_factor)
-        x = functional.conv2d(x, self.stem, self.stem_bias, self.stride, self.padding)
-        if self.n_bands:
-            bands = x.reshape(len(x), self.n_bands, -1, x.shape[-1]).transpose(1, 2)
-            x = bands.contiguous(memory_format=torch.channels_last)
+        x = self.stem.run(planes)
         for block in self.bands:
             x = block.run(x)
         early = x = self.joined(pool_positions(x, self.pool))
