@@ -28,7 +28,7 @@ def start_of(label: str) -> str:
     if ":" not in label:
         return _STARTS.get(label, label)
     recipe, start = label.split(":", 1)
-    words = _STARTS.get(start, "factors" if start == "factors" else "from the trunk")
+    words = _STARTS.get(start, "from `factors`, seen" if start == "factors" else "from the trunk")
     return words if recipe == "default" else f"{recipe}, {words}"
 
 

@@ -115,6 +115,19 @@ def test_a_page_of_results_is_short() -> None:
     assert {page.name: n for page in pages if (n := page.stat().st_size) > 8_192} == {}
 
 
+def test_a_page_of_results_begins_with_its_claim() -> None:
+    # Parts of the page of the field's benchmarks say what they are parts of.
+    pages = sorted((ROOT / "docs" / "results").glob("*.md"))
+    missing = [
+        page.name
+        for page in pages
+        if not page.name.startswith(("published-gue", "published-fastsk"))
+        and page.name not in ("index.md", "published.md")
+        and not page.read_text(encoding="utf-8").split("\n", 2)[2].startswith("**")
+    ]
+    assert missing == []
+
+
 def test_sentences_are_counted_as_a_reader_counts() -> None:
     words = " ".join(["word"] * 26)
     assert long_sentences(f"Short.\n\n{words}.") == [f"{words}."]

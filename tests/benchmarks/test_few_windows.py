@@ -120,7 +120,7 @@ def test_curves_keep_what_is_there_and_become_a_table(tmp_path):
     ("label", "words"),
     [
         ("default:none", "from random weights"),
-        ("default:factors", "factors"),
+        ("default:factors", "from `factors`, seen"),
         ("default:some/trunk", "from the trunk"),
         ("sequence:none", "sequence, from random weights"),
         ("gkm-all", "gapped k-mers"),
