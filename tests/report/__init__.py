@@ -13,7 +13,6 @@ Modules without a test file of their name, and the file that tests them:
 - `model_card`: ../api/test_hub.py
 - `pictures`: ../explain/test_run.py
 - `plots`: test_run_page.py
-- `study_parts`: ../api/test_study.py
 - `text`: ../cli/test_commands.py
 - `tuning_page`: ../tune/test_search.py
 """

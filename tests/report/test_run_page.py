@@ -73,6 +73,8 @@ def test_metrics_are_those_of_the_scores(scored):
 def test_the_page_holds_the_numbers_and_needs_nothing_else(scored):
     run, _, metrics = scored
     html = write_report(run, force=True).read_text()
+    # The file that the windows come from, not the folder of the dataset.
+    assert "<h1>scalenet, trained on windows.tsv</h1>" in html
     page = Page(html)
     for name in ("auroc", "auprc", "mcc"):
         assert f"{metrics[name]['value']:.4f}" in page.text

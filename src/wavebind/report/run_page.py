@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,7 +142,7 @@ def write_report(
         sites_file="" if given.sites is None else given.sites.name,
         commands=given.commands,
         methods=methods_paragraph(card, metrics, data.description, comparison),
-        title=_title(card, chosen),
+        title=_title(card, chosen, data.description),
         made_from=_made_from(chosen),
         trained_on=str(card.data.get("path", "not known")),
         scored_on=f"the {chosen.split} split of {chosen.data}",
@@ -173,12 +173,13 @@ def write_report(
     return out
 
 
-def _title(card: ModelCard, chosen: Result) -> str:
-    trained_on = Path(str(card.data.get("path", "")))
-    title = f"{card.model.backbone}, trained on {trained_on.name or 'a dataset'}"
+def _title(card: ModelCard, chosen: Result, scored: Mapping[str, Any]) -> str:
+    """What was trained on what: the file that the windows come from says more than their folder."""
+    folder = Path(str(card.data.get("path", ""))).name or "a dataset"
     if chosen.found.get("trained_on_this_data", True):
-        return title
-    return f"{title}, scored on {chosen.data.name}"
+        files = [Path(str(given["path"])).name for given in scored.get("inputs", ())]
+        return f"{card.model.backbone}, trained on {files[0] if files else folder}"
+    return f"{card.model.backbone}, trained on {folder}, scored on {chosen.data.name}"
 
 
 def _made_from(chosen: Result) -> str:

@@ -27,6 +27,8 @@ __all__ = [
 
 #: What a table of variants must have.
 _COLUMNS = ("chrom", "position", "id", "ref", "alt", "status", "difference", "verdict")
+#: Tomtom's q below which a motif is called like a matrix.
+_LIKE = 0.05
 #: Alleles that a page lists.
 _SHOWN = 50
 #: Names of baselines for people.
@@ -89,16 +91,25 @@ def in_short(
     second = f"Compared with: {'; '.join(others)}, on the same windows."
     third = "What was learnt: not looked for yet; 'wavebind motifs RUN DATA' finds it."
     if motifs is not None:
-        named = [m for m in motifs["motifs"] if m["for_binding"]][:3]
-        said = [_motif_words(m) for m in named]
+        # Several patterns may be most like one matrix, as halves of a long motif are.
+        named: dict[str, Mapping[str, Any]] = {}
+        for motif in motifs["motifs"]:
+            if motif["for_binding"]:
+                named.setdefault(_name_of(motif), motif)
+        said = [_motif_words(motif) for motif in list(named.values())[:3]]
         third = f"What was learnt: {'; '.join(said) or 'no motif that speaks for binding'}."
     return [first, second, third]
+
+
+def _name_of(motif: Mapping[str, Any]) -> str:
+    best = motif["matches"][0]
+    return str(best["name"] if best["q"] < _LIKE else motif["motif"])
 
 
 def _motif_words(motif: Mapping[str, Any]) -> str:
     best = motif["matches"][0]
     share = f"in {motif['share']:.0%} of the bound windows"
-    if best["q"] < 0.05:
+    if best["q"] < _LIKE:
         return f"{best['name']} ({best['identifier']}, q {best['q']:.1g}) {share}"
     return f"a motif unlike those of JASPAR {share}"
 
