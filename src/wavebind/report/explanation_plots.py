@@ -150,7 +150,9 @@ def draw_explanation(
         here = np.array([c == letter for c in letters])
         if here.any():
             bases.bar(position[here], base_scores[here], width=1.0, color=colour, label=letter)
-    bases.set_ylabel(SCORE_WORDS["map" if method in KINDS else "base"])
+    # Beside so low a panel a label would reach into the next one.
+    words = SCORE_WORDS["map" if method in KINDS else "base"].replace("\n", " ")
+    bases.set_title(words, fontsize=9, loc="left")
     bases.legend(ncols=5, fontsize=7, loc="upper right", frameon=False, handlelength=0.8)
     low, high = float(min(base_scores.min(), 0)), float(max(base_scores.max(), 1e-6))
     bases.set_ylim(1.1 * low, high * 1.35)
