@@ -136,6 +136,12 @@ def test_what_does_not_fit_the_page_is_refused(evaluated, beside, tmp_path, cli)
     other = write_genome(tmp_path, "other.fa", {"chr1": "A" * 6_000})
     err = refused(variants=beside["variants"], genome=other)
     assert re.search(r"other\.fa: has A at chr1:\d+, where the variant's REF is [CGT]", err)
+    head, first = table.splitlines()[:2]
+    cells = first.split("\t")
+    cells[1] = "9999999"
+    bad.write_text(f"{head}\n" + "\t".join(cells) + "\n")
+    err = refused(variants=bad, genome=beside["genome"])
+    assert "g.fa: chr1 ends at 6,000, before the variant at 9,999,999; give the genome" in err
     assert "compare: has no comparison.json" in refused(comparison=tmp_path / "v" / "compare")
     valid = tmp_path / "valid"
     assert cli("compare", data, "--models", "kmers", "--out", valid, "--split", "valid")[0] == 0

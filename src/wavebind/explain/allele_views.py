@@ -79,7 +79,7 @@ def view_alleles(
     Raises
     ------
     InputError
-        If the genome has other bases than REF.
+        If the genome has other bases than REF, or ends before it.
     """
     names = match_chromosomes({row["chrom"] for row in rows}, genome)
     length = card.model.length
@@ -91,6 +91,11 @@ def view_alleles(
         if chrom is None or not (ref + alt).isalpha() or max(len(ref), len(alt)) > length // 2:
             continue
         position = int(row["position"]) - 1
+        if position + len(ref) > genome.lengths[chrom]:
+            raise InputError(
+                f"{genome.path}: {chrom} ends at {genome.lengths[chrom]:,}, before the variant at "
+                f"{position + 1:,}; give the genome that the variants were scored with"
+            )
         offset = (length - len(ref)) // 2
         start = position - offset
         # A deletion draws bases in from the right.
