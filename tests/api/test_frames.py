@@ -26,6 +26,8 @@ def test_sequences_and_labels_are_a_dataset():
     split = ["train"] * 20 + ["valid"] * 10 + ["test"] * 10
     mine = wb.make_dataset(sequences, labels, split=split)
     assert mine.parts.tolist() == split
+    flags = wb.make_dataset(sequences, np.array(labels) == 1, split=split)
+    assert flags.labels.tolist() == labels
 
 
 def test_what_is_wrong_with_sequences_is_said_without_the_name_of_a_folder():

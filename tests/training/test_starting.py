@@ -139,7 +139,7 @@ def test_transforms_and_pictures_must_be_the_same(trained_run):
 
 
 def test_many_windows_have_settings_of_their_own(trained_run, data, monkeypatch):
-    monkeypatch.setattr("wavebind.training.starting._MANY", 10)
+    monkeypatch.setattr("wavebind.training.starting.MANY_BOUND", 10)
     _, config, words = settled_training(
         NETWORK, {}, {"start": str(trained_run)}, open_dataset(data)
     )

@@ -156,7 +156,7 @@ def table_file(
     windows : pandas.DataFrame, or sequence of str
         A table with a column ``seq`` and those of a labelled table; or sequences.
     labels : sequence, optional
-        Of sequences: 1 bound, 0 unbound.
+        Of sequences: 1 or True bound, 0 or False unbound.
     split : sequence of str, optional
         Of sequences: ``train``, ``valid`` or ``test`` for each. By default a tenth of them, drawn
         with the seed, is valid, and another tenth test.
@@ -187,6 +187,8 @@ def table_file(
                     f"{len(values):,}"
                 )
             frame[name] = list(values)
+    # What was compared with a threshold is True and False.
+    frame = frame.astype(dict.fromkeys(frame.select_dtypes("bool").columns, int))
     path = folder / "windows.tsv"
     frame.to_csv(path, sep="\t", index=False)
     return path

@@ -32,6 +32,7 @@ from wavebind.training.matrices import no_matrices
 
 __all__ = [
     "AUTO",
+    "MANY_BOUND",
     "SEPARATOR",
     "begin_with",
     "check_start",
@@ -50,7 +51,7 @@ AUTO, NONE = "auto", "none"
 SEPARATOR = "+"
 _TRUNK = next(iter(SHIPPED))
 #: Bound training windows from which on the steps are those of many windows.
-_MANY = 2000
+MANY_BOUND = 2000
 #: Settings of a training that begins with trained weights, with few and with many bound windows.
 #: They are taken unless others are asked for. Chosen on valid: docs/decisions/fine-tuning.md.
 _FEW_WINDOWS: dict[str, Any] = {
@@ -95,12 +96,12 @@ _MOST_WINDOWS = 6_000
 
 def fine_tuning(n_bound: int) -> dict[str, Any]:
     """Settings of a training that begins with trained weights, by its bound windows."""
-    return dict(_FEW_WINDOWS if n_bound < _MANY else _MANY_WINDOWS)
+    return dict(_FEW_WINDOWS if n_bound < MANY_BOUND else _MANY_WINDOWS)
 
 
 def from_scratch(model: ModelConfig, n_bound: int) -> dict[str, Any]:
     """Settings of a training that begins with random weights, by its bound windows."""
-    few = n_bound < _MANY and model.backbone == _SMALL_STEPS and model.task_name in _LABELS
+    few = n_bound < MANY_BOUND and model.backbone == _SMALL_STEPS and model.task_name in _LABELS
     return dict(_FEW_FROM_SCRATCH) if few else {}
 
 
@@ -161,7 +162,9 @@ def settled_training(
     n = len(card.model.outputs)
     labels = f", trained on {n} labels" if n > 1 else ""
     room = f"; it reads {wide.reads} bp, the windows between unknown bases" if wide.reads else ""
-    size = f"fewer than {_MANY:,} bound windows" if n_bound < _MANY else "many bound windows"
+    size = (
+        f"fewer than {MANY_BOUND:,} bound windows" if n_bound < MANY_BOUND else "many bound windows"
+    )
     return (
         wide,
         tuned,
