@@ -121,9 +121,9 @@ def write_page(
     with ExitStack() as stack:
         if given.genome is not None:
             genome = stack.enter_context(open_genome(given.genome))
-            n = min(len(rows), _N_ALLELES)
-            progress = advancing(on_event, "explaining alleles", n)
-            alleles = view_alleles(model, card, genome, rows[:n], progress)
+            strongest = rows[:_N_ALLELES]
+            progress = advancing(on_event, "explaining alleles", len(strongest))
+            alleles = view_alleles(model, card, genome, strongest, progress)
             view = view_genome(GenomeFiles(genome, given.peaks, given.sites, given.track), rows)
     parts = StudyParts(
         comparison=given.comparison,
