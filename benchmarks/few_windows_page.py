@@ -19,6 +19,7 @@ _STARTS = {
     "matrices": "regression on all matrices",
     "gkm-all": "gapped k-mers",
     "cnn": "one-hot CNN",
+    "plain": "from random weights, no matrices",
     "none": "from random weights",
 }
 
