@@ -19,6 +19,7 @@ from few_windows import (
 from few_windows_page import start_of, table
 from helpers import ROOT, random_dna, write_table
 from wavebind.datasets.dataset import open_dataset
+from wavebind.training.recipes import load_recipe
 
 HEADER = "chrom\tstart\tend\tsplit\tMYC:A\tMYC:B\tMYC:C:noDHS\tMAX:A\tseq"
 
@@ -172,3 +173,14 @@ def test_the_pages_show_what_their_file_gives():
     for valid, mine in curves.groupby("valid"):
         missing = [line for line in table(mine).splitlines() if line not in pages[valid]]
         assert missing == []
+
+
+def test_the_plain_recipe_is_the_default_without_matrices():
+    plain, default = load_recipe(str(ROOT / "benchmarks" / "plain.toml")), load_recipe("default")
+    assert plain.training == {**default.training, "matrices": 0}
+    assert (plain.backbone, plain.front, plain.scalogram, plain.options) == (
+        default.backbone,
+        default.front,
+        default.scalogram,
+        default.options,
+    )
