@@ -24,7 +24,7 @@ from wavebind.models.prediction import predict_logits
 from wavebind.models.stretches import StretchScorer, can_share
 from wavebind.wavelets.filters import Wavelet
 from wavebind.wavelets.images import ImageConfig
-from wavebind.wavelets.scalograms import ScalogramConfig
+from wavebind.wavelets.scalograms import Scalogram, ScalogramConfig
 
 LENGTH = 96
 SMALL = {"band_width": 8, "position_width": 12}
@@ -279,6 +279,21 @@ def test_a_change_is_not_computed_as_a_whole_stretch(monkeypatch: pytest.MonkeyP
     others, which = changed_bases(codes, 4, slice(95, 96))
     monkeypatch.setattr(StretchScorer, "batch", None)
     scorer.changed(codes, others, which, np.arange(0, LENGTH, 4))
+
+
+@pytest.mark.parametrize("networks", [1, 2])
+def test_a_change_makes_no_scalograms(networks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = model_of("wavelets", scalogram=replace(WAVELETS, stride=1), networks=networks)
+    model.normalise.set([0.3, -0.2], [1.5, 0.7])
+    scorer = StretchScorer(model, bf16=False)
+    codes = np.stack([sequence(2 * LENGTH - 1, seed) for seed in range(2)])
+    others, which = changed_bases(codes, 2, slice(95, 97))
+    starts = np.arange(0, LENGTH, 4)
+    expected = np.stack([by_windows(model, row, starts) for row in others])
+    monkeypatch.setattr(Scalogram, "from_signals", None)
+    whole, found = scorer.changed(codes, others, which, starts)
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+    assert np.abs(found - whole[which]).max() > 0.001
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ that look at a window as a whole, score every window by itself.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 
@@ -18,6 +19,7 @@ from wavebind.core.devices import autocast, flush_denormals, has_fast_bf16
 from wavebind.core.errors import InputError
 from wavebind.genome.sequences import UNKNOWN, Codes
 from wavebind.models.classifier import Classifier
+from wavebind.models.networks.composed import compose
 from wavebind.models.networks.matrices import BesideMatrices
 from wavebind.models.networks.segments import SegmentedNetwork
 from wavebind.models.packing import Packed, pack
@@ -93,6 +95,10 @@ class StretchScorer:
         self._network = backbone.network if isinstance(backbone, BesideMatrices) else backbone
         exact = self.step and dtype == torch.float32 and stride == 1
         self._begin = self._network.changing() if exact else None
+        self._stem: Callable[[torch.Tensor], torch.Tensor] = self._network.segments()[0].run
+        if self._begin is not None and self._linear is not None:
+            stem = copy.deepcopy(self._network).to("cpu").segments()[0].run
+            self._stem = compose(self._linear, stem).to(device).run
 
     def logits(
         self,
@@ -327,13 +333,14 @@ class StretchScorer:
         """One strand, as :meth:`_one_strand`."""
         if self._begin is None:
             raise InputError("this network computes every change as a whole")
-        stem = self._network.segments()[0].run
-        planes, changed = self._planes(codes), self._planes(others)
-        whole = stem(planes).contiguous(memory_format=torch.channels_last)
+        # A linear front is a part of the stem, which then reads signals.
+        read = self.model.front.signals if self._linear is not None else self._planes
+        planes, changed = read(codes), read(others)
+        whole = self._stem(planes).contiguous(memory_format=torch.channels_last)
         # Position i of the stem's output reads the bases from i on, so many less one.
         less = codes.shape[1] - whole.shape[-1]
         first, last = max(0, span[0] - less), min(whole.shape[-1], span[1])
-        part = stem(changed[..., first : last + planes.shape[-1] - whole.shape[-1]])
+        part = self._stem(changed[..., first : last + planes.shape[-1] - whole.shape[-1]])
         begun = self._begin(whole)
         base = begun.logits()
         begins = torch.full_like(which, first)

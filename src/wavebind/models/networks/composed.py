@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch.nn import functional
 
 __all__ = ["ComposedStem", "LinearFront", "compose"]
 
@@ -47,6 +48,19 @@ class ComposedStem:
 
     weight: torch.Tensor
     bias: torch.Tensor
+
+    def to(self, device: torch.device) -> ComposedStem:
+        """The same on a device."""
+        return ComposedStem(self.weight.to(device), self.bias.to(device))
+
+    def run(self, signals: torch.Tensor) -> torch.Tensor:
+        """Signals ``(batch, channel, position)`` to the stem's ``(batch, map, band, position)``.
+
+        Positions are fewer by the reach less one; both are ``float32``.
+        """
+        maps = functional.conv1d(signals, self.weight.flatten(0, 1), self.bias.flatten())
+        split = maps.view(len(maps), *self.weight.shape[:2], maps.shape[-1])
+        return split.transpose(1, 2)
 
 
 @torch.no_grad()
