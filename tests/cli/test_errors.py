@@ -94,7 +94,8 @@ def test_bad_sequences_to_predict(cli, trained, tmp_path, text, message):
 def test_a_run_that_is_not_one(cli, trained, tmp_path, command):
     folder = tmp_path / "r"
     rest = {"predict": [fasta(tmp_path, f">a\n{OK}\n")], "report": []}.get(command, [trained[1]])
-    check(cli(command, folder, *rest), "r: no such run; make one with 'wavebind train'")
+    missing = "r: no such run; make one with 'wavebind train', or name the model of the package: "
+    check(cli(command, folder, *rest), missing + "factors")
     folder.mkdir()
     check(cli(command, folder, *rest), "r: is not a run (it has no run.json)")
     shutil.copy(trained[0] / "run.json", folder)

@@ -228,7 +228,7 @@ def test_one_label_can_be_scored_by_one_output(cli, run, trained):
     out, path = run
     code, _, err = cli("evaluate", out, trained[1], "--device", "cpu")
     assert code == 1
-    assert "has one label and the model 2 outputs; say with --target which of left, right" in err
+    assert "has one label and the model 2 outputs; choose one with --target: left, right" in err
     code, _, err = cli("evaluate", out, trained[1], "--target", "left", "--device", "cpu")
     assert code == 0, err
     place = place_of(out, EVALUATIONS, open_dataset(trained[1]), "test")

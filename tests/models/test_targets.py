@@ -90,6 +90,8 @@ def test_a_factor_without_prevalence_has_none():
         (None, "the model has 4 outputs; choose one with --target: CTCF:K562, CTCF:A549, CTCFL"),
         ("JUND", "the model has no output 'JUND'; choose one with --target: CTCF:K562"),
         ("ctcf", "the model has no output 'ctcf'; choose one with --target: CTCF:K562"),
+        ("opne", "the model has no output 'opne'; choose one with --target: open:K562"),
+        ("CTFCL", "choose one with --target: CTCFL, CTCF:K562, CTCF:A549$"),
         ("open:A549", "no output 'open:A549'; choose one with --target: open:K562"),
     ],
 )

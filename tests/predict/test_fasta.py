@@ -76,8 +76,21 @@ def test_shorter_sequences_are_refused_with_a_remedy(trained, tmp_path, cli):
         code, out, err = cli("predict", trained[0], path, "--device", "cpu", *options)
         assert code == 1
         assert out == ""
-        assert "'short' (line 1) has 8 bp. shorter ones need more of the sequence" in err
+        assert "'short' (line 1) has 8 bp; shorter ones need more of the sequence" in err
         assert "bedtools slop" in err
+        assert "--longer" not in err
+
+
+def test_shorter_and_longer_sequences_have_a_remedy_each(trained, tmp_path, cli):
+    path = tmp_path / "s.fa"
+    path.write_text(f">long\n{'ACGT' * 30}\n>short\nACGTACGT\n")
+    _, _, err = cli("predict", trained[0], path, "--device", "cpu")
+    assert "2 of 2 sequences are not 48 bp long" in err
+    assert "'long' (line 1) has 120 bp; shorter ones need" in err
+    assert "--longer best takes the best window of each longer one" in err
+    code, out, err = cli("predict", trained[0], path, "--device", "cpu", "--longer", "best")
+    assert (code, out) == (1, "")
+    assert "1 of 2 sequences are shorter than 48 bp" in err
 
 
 def test_regions_of_a_genome(trained, genome, tmp_path, cli):

@@ -182,8 +182,8 @@ def _outputs(outputs: tuple[str, ...], data: Dataset, wanted: str | None) -> tup
         return outputs
     if len(data.outputs) == 1:
         raise InputError(
-            f"{data.path}: has one label and the model {len(outputs)} outputs; say with "
-            f"--target which of {some_names(outputs)} it is"
+            f"{data.path}: has one label and the model {len(outputs)} outputs; choose one "
+            f"with --target: {some_names(outputs)}"
         )
     missing = [name for name in outputs if name not in data.outputs]
     if missing:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wavebind.core.errors import InputError
-from wavebind.models.shipped import shipped_folder
+from wavebind.models.shipped import SHIPPED, shipped_folder
 
 __all__ = ["RunDir"]
 
@@ -71,7 +71,10 @@ class RunDir:
         if shipped is not None:
             return RunDir(shipped)
         if not self.path.exists():
-            raise InputError(f"{self.path}: no such run; make one with 'wavebind train'")
+            raise InputError(
+                f"{self.path}: no such run; make one with 'wavebind train', or name the model of "
+                f"the package: {', '.join(SHIPPED)}"
+            )
         if not self.run_json.is_file():
             raise InputError(
                 f"{self.path}: is not a run (it has no run.json); give the folder that "

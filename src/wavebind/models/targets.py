@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -52,12 +53,20 @@ def outputs_of(outputs: Sequence[str], target: str | None) -> list[int]:
         return [list(outputs).index(target)]
     found = [i for i, name in enumerate(outputs) if name.startswith(target + _PART)]
     if not found:
-        near = [n for n in outputs if target.lower().split(_PART)[0] in n.lower()]
         raise InputError(
             f"the model has no output {target!r}; choose one with --target: "
-            f"{some_names(near or outputs)}"
+            f"{some_names(_near(outputs, target) or outputs)}"
         )
     return found
+
+
+def _near(outputs: Sequence[str], target: str) -> list[str]:
+    """The outputs of factors whose names contain a target's, or are spelt nearly like it."""
+    asked = target.lower().split(_PART)[0]
+    factors = {name: name.lower().split(_PART)[0] for name in outputs}
+    spelt = difflib.get_close_matches(asked, sorted(set(factors.values())), 3)
+    within = [name for name in outputs if asked in name.lower()]
+    return within or [name for factor in spelt for name in outputs if factors[name] == factor]
 
 
 def some_names(names: Sequence[str]) -> str:

@@ -30,6 +30,12 @@ __all__ = ["FastaSummary", "Longer", "score_fasta"]
 #: Records that are held at a time.
 CHUNK = 4096
 
+#: What to do about records that are shorter than a window, and about longer ones.
+_REMEDIES = (
+    "shorter ones need more of the sequence around them ('bedtools slop' on their places, then "
+    "'bedtools getfasta')",
+    "--longer best takes the best window of each longer one, --longer each all of them",
+)
 #: What becomes of a record that is longer than a window.
 Longer = Literal["best", "each"]
 
@@ -111,8 +117,8 @@ def score_fasta(
     length = card.model.length
     records = read_fasta(fasta) if genome is None else _regions(fasta, length, genome, note)
     n_records = n_unknown = 0
-    wrong: list[str] = []
-    shortest = length
+    # Records of another length: the first, how many, and whether there are shorter, longer ones.
+    first, n_wrong, amiss = "", 0, [False, False]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as table:
         table.write("\t".join(_columns(card, longer)) + "\n")
         for chunk in _chunks(records):
@@ -120,22 +126,19 @@ def score_fasta(
             for record in chunk:
                 n = len(record.codes)
                 if n < length or (n > length and longer is None):
-                    wrong.append(f"{record.name!r} (line {record.line}) has {n} bp")
-                    shortest = min(shortest, n)
-            if not wrong:
+                    first = first or f"{record.name!r} (line {record.line}) has {n} bp"
+                    n_wrong += 1
+                    amiss[n > length] = True
+            if not n_wrong:
                 n_unknown += _write_rows(scorer, card, chunk, table, longer)
             if progress:
                 progress(len(chunk))
-        if wrong:
-            remedy = (
-                "shorter ones need more of the sequence around them ('bedtools slop' on their "
-                "places, then 'bedtools getfasta')"
-                if shortest < length
-                else "--longer best takes the best window of each, --longer each all of them"
-            )
+        if n_wrong:
+            rule = f"shorter than {length} bp" if longer else f"not {length} bp long"
+            remedies = [remedy for found, remedy in zip(amiss, _REMEDIES, strict=True) if found]
             raise InputError(
-                f"{fasta}: {len(wrong):,} of {n_records:,} sequences are not {length} bp long, the "
-                f"window that the model was trained on; the first is {wrong[0]}. {remedy}"
+                f"{fasta}: {n_wrong:,} of {n_records:,} sequences are {rule}, the window that the "
+                f"model was trained on; the first is {first}; {'; '.join(remedies)}"
             )
         table.seek(0)
         shutil.copyfileobj(table, stream)
