@@ -210,14 +210,19 @@ def test_train_says_so_and_another_training_begins_without_them(data, cli, tmp_p
     assert "matrices stand beside one network, not beside a mean of several; leave" in err
 
 
-def test_of_many_windows_the_bound_ones_are_all_read(data, monkeypatch):
+@pytest.mark.parametrize(
+    ("most", "n", "n_bound"),
+    # Of 40 bound and 80 others: all bound ones and some others, half of each, all others.
+    [(100, 100, 40), (50, 50, 25), (200, 120, 40)],
+)
+def test_of_many_windows_both_kinds_are_read(data, monkeypatch, most, n, n_bound):
     import wavebind.training.matrices as module
 
     opened = open_dataset(data)
-    monkeypatch.setattr(module, "_MOST_WINDOWS", 50)
+    monkeypatch.setattr(module, "_MOST_WINDOWS", most)
     seen = []
     monkeypatch.setattr(
         module, "_chosen", lambda codes, labels, n: (seen.append(labels), all_motifs()[:n])[1]
     )
     beside_matrices(network(), CONFIG, opened)
-    assert (len(seen[0]), int(seen[0].sum())) == (50, 40)
+    assert (len(seen[0]), int(seen[0].sum())) == (n, n_bound)

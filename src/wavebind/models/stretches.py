@@ -90,9 +90,10 @@ class StretchScorer:
         fast = bf16 and has_fast_bf16(device)
         dtype = torch.bfloat16 if fast else torch.float32
         self._linear = linear_front(model) if self.step else None
-        self._slide = model.backbone.sliding(dtype, self._linear) if self.step else None
         backbone: SegmentedNetwork = model.backbone
-        self._network = backbone.network if isinstance(backbone, BesideMatrices) else backbone
+        self._beside = backbone if isinstance(backbone, BesideMatrices) else None
+        self._network = self._beside.network if self._beside else backbone
+        self._slide = self._network.sliding(dtype, self._linear) if self.step else None
         exact = self.step and dtype == torch.float32 and stride == 1
         self._begin = self._network.changing() if exact else None
         self._stem: Callable[[torch.Tensor], torch.Tensor] = self._network.segments()[0].run
@@ -299,28 +300,39 @@ class StretchScorer:
 
         The stretch ends where its last window does.
         """
-        forward = self._one_strand(codes, every)
+        added = self._added(codes, every)
+        forward = self._one_strand(codes, every, added)
         # The last window on this strand is the first on the other.
-        reverse = self._one_strand(reverse_complement_batch(codes), every).flip(1)
+        turned = reverse_complement_batch(codes)
+        reverse = self._one_strand(turned, every, _turned(added)).flip(1)
         return (forward + reverse) / 2
 
-    def _one_strand(self, codes: torch.Tensor, every: int) -> torch.Tensor:
+    def _added(self, codes: torch.Tensor, every: int = 1) -> torch.Tensor | None:
+        """What matrices add, ``(stretch, output, window)``. It is the same on either strand."""
+        return self._beside.added(self._planes(codes), every) if self._beside else None
+
+    def _one_strand(
+        self, codes: torch.Tensor, every: int, added: torch.Tensor | None
+    ) -> torch.Tensor:
         if self._slide is None:
             raise InputError("this network scores every window by itself")
         if self._linear is not None:
-            return self._finish(self._slide(self.model.front.signals(codes).unsqueeze(2), every))
-        with autocast(codes.device, self.bf16):
-            planes = self._planes(codes)
-        return self._finish(self._slide(planes, every))
+            planes = self.model.front.signals(codes).unsqueeze(2)
+        else:
+            with autocast(codes.device, self.bf16):
+                planes = self._planes(codes)
+        return self._finish(self._slide(planes, every), added)
 
     def _both_changed(
         self, codes: torch.Tensor, others: torch.Tensor, which: torch.Tensor, span: tuple[int, int]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Both strands of stretches, and of others that differ from them in `span` alone."""
         size = codes.shape[1]
-        forward = self._changed(codes, others, which, span)
+        added = self._added(codes), self._added(others)
+        forward = self._changed(codes, others, which, span, added)
         turned = reverse_complement_batch(codes), reverse_complement_batch(others)
-        reverse = self._changed(*turned, which, (size - span[1], size - span[0]))
+        there = (size - span[1], size - span[0])
+        reverse = self._changed(*turned, which, there, (_turned(added[0]), _turned(added[1])))
         whole, found = (
             ((one + two.flip(1)) / 2).cpu().numpy()
             for one, two in zip(forward, reverse, strict=True)
@@ -328,7 +340,12 @@ class StretchScorer:
         return whole, found
 
     def _changed(
-        self, codes: torch.Tensor, others: torch.Tensor, which: torch.Tensor, span: tuple[int, int]
+        self,
+        codes: torch.Tensor,
+        others: torch.Tensor,
+        which: torch.Tensor,
+        span: tuple[int, int],
+        added: tuple[torch.Tensor | None, torch.Tensor | None],
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """One strand, as :meth:`_one_strand`."""
         if self._begin is None:
@@ -347,18 +364,16 @@ class StretchScorer:
         other = begun.changed_logits(
             part.contiguous(memory_format=torch.channels_last), begins, which
         )
-        if isinstance(self.model.backbone, BesideMatrices):
-            base = base + self.model.backbone.added(planes)
-            other = other + self.model.backbone.added(changed)
-        return self._finish(base), self._finish(other)
+        return self._finish(base, added[0]), self._finish(other, added[1])
 
     def _planes(self, codes: torch.Tensor) -> torch.Tensor:
         planes: torch.Tensor = self.model.normalise(self._front_for(codes.shape[1])(codes))
         return planes
 
-    def _finish(self, logits: torch.Tensor) -> torch.Tensor:
+    def _finish(self, logits: torch.Tensor, added: torch.Tensor | None) -> torch.Tensor:
         """``(stretch, output, window)`` to ``(stretch, window)``, ``(stretch, window, output)``."""
-        rows = logits.float().transpose(1, 2)
+        whole = logits.float() if added is None else logits.float() + added
+        rows = whole.transpose(1, 2)
         finished = self.model.finish(rows.flatten(0, 1))
         return finished.view(*rows.shape[:2], *finished.shape[1:])
 
@@ -368,6 +383,11 @@ class StretchScorer:
             made = resized(self.model.front, size)
             self._front = made.to(next(self.model.parameters()).device)
         return self._front
+
+
+def _turned(added: torch.Tensor | None) -> torch.Tensor | None:
+    """The windows of the other strand: the last one first."""
+    return None if added is None else added.flip(-1)
 
 
 def _check_finite(logits: NDArray[np.float32]) -> None:

@@ -120,13 +120,17 @@ def beside_matrices(network: Classifier, config: TrainingConfig, data: Dataset) 
 
 
 def _windows(data: Dataset, seed: int) -> NDArray[np.int64]:
-    """All training windows, or the bound ones and a draw of the others."""
+    """All training windows, or a draw: at most half of them bound where there are others."""
     train = data.indices("train")
     bound, others = train[data.labels[train] == 1], train[data.labels[train] != 1]
-    n = max(0, _MOST_WINDOWS - len(bound))
-    if len(others) > n:
-        others = np.random.default_rng([seed, n]).choice(others, n, replace=False)
+    rng = np.random.default_rng([seed, max(0, _MOST_WINDOWS - len(bound))])
+    bound = _at_most(bound, max(_MOST_WINDOWS // 2, _MOST_WINDOWS - len(others)), rng)
+    others = _at_most(others, _MOST_WINDOWS - len(bound), rng)
     return np.sort(np.concatenate([bound, others]))
+
+
+def _at_most(rows: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    return rng.choice(rows, n, replace=False) if len(rows) > n else rows
 
 
 def matrices_words(model: Classifier, data: Dataset) -> str:

@@ -119,6 +119,23 @@ def test_a_scan_is_exact(length: int, stride: int) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+def test_changes_along_a_stretch_are_exact() -> None:
+    model = model_with_matrices()
+    codes = windows(2, 2 * LENGTH - 1, seed=6)
+    which = np.tile([0, 1], 3)
+    others = codes[which].copy()
+    others[:, 70:72] = (others[:, 70:72] + np.arange(1, 4).repeat(2)[:, None]) % 4
+    starts = np.arange(0, LENGTH, 4)
+    whole, found = StretchScorer(model, bf16=False).changed(codes, others, which, starts)
+    for got, stretches in ((whole, codes), (found, others)):
+        cut = np.stack([row[start : start + LENGTH] for row in stretches for start in starts])
+        expected = predict_logits(model, cut, bf16=False).reshape(got.shape)
+        np.testing.assert_allclose(got, expected, atol=1e-4)
+    network = without_matrices(model)
+    alone = StretchScorer(network, bf16=False).changed(codes, others, which, starts)[1]
+    assert np.abs(found - alone).max() > 0.05
+
+
 def test_several_outputs_have_weights_of_their_own() -> None:
     model = model_with_matrices(outputs=("A", "B"))
     with torch.no_grad():

@@ -15,9 +15,8 @@ from torch import nn
 from torch.nn import functional
 
 from wavebind.core.errors import InputError
-from wavebind.models.networks.composed import LinearFront
 from wavebind.models.networks.foldedscalenet import sliding_max
-from wavebind.models.networks.segments import Segment, SegmentedNetwork, Slide
+from wavebind.models.networks.segments import Segment, SegmentedNetwork
 
 __all__ = ["MAX_MATRICES", "MAX_WIDTH", "BesideMatrices", "Matrices"]
 
@@ -91,13 +90,21 @@ class Matrices(nn.Module):
             window.
         """
         # All widths at once: no shape depends on a weight, so that the network can be exported.
-        n, length = len(self.tables), onehot.shape[2]
-        windows = functional.pad(onehot.float(), (0, MAX_WIDTH - 1))
-        scores = functional.conv1d(windows, torch.cat([self.tables, self._turned()]))
+        length = onehot.shape[2]
         last = length - self.widths.clamp(1, min(MAX_WIDTH, length))
         beyond = torch.arange(length, device=onehot.device) > last[:, None]
-        strands = [one.masked_fill(beyond, -torch.inf) for one in (scores[:, :n], scores[:, n:])]
+        strands = [one.masked_fill(beyond, -torch.inf) for one in self._strands(onehot, MAX_WIDTH)]
         return torch.cat(strands, dim=2)
+
+    def _strands(self, onehot: torch.Tensor, reach: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Log-odds at each place of either strand, ``(batch, matrix, position)``.
+
+        No matrix has more than `reach` positions. What leaves the window is unknown there.
+        """
+        windows = functional.pad(onehot.float(), (0, reach - 1))
+        tables = torch.cat([self.tables, self._turned()])[..., :reach]
+        forward, reverse = functional.conv1d(windows, tables).chunk(2, dim=1)
+        return forward, reverse
 
     def spread(self, shares: torch.Tensor) -> torch.Tensor:
         """The columns of the matrices at some places, times their weights: a gradient.
@@ -144,8 +151,8 @@ class Matrices(nn.Module):
         parts, order = [], []
         # A product of bfloat16 would round what is compared.
         with torch.autocast(onehot.device.type, enabled=False):
-            better = torch.maximum(*self.place_scores(onehot).chunk(2, dim=2))
             widths = self.widths.clamp(1, MAX_WIDTH)
+            better = torch.maximum(*self._strands(onehot, int(widths.max())))
             for width in sorted(set(widths.tolist())):
                 members = torch.nonzero(widths == width)[:, 0]
                 scores = better[:, members, : onehot.shape[2] - width + 1]
@@ -174,6 +181,8 @@ def _running_maximum(scores: torch.Tensor, span: int, step: int, n_windows: int)
 
 class BesideMatrices(SegmentedNetwork):
     """A network, and matrices whose best hits are added to its logits.
+
+    Along a stretch the network slides by itself, and :meth:`added` gives the rest.
 
     Parameters
     ----------
@@ -213,11 +222,6 @@ class BesideMatrices(SegmentedNetwork):
     def step(self) -> int:
         """As of the network."""
         return self.network.step
-
-    def sliding(self, dtype: torch.dtype, front: LinearFront | None = None) -> Slide:
-        """See :meth:`SegmentedNetwork.sliding`."""
-        slide = self.network.sliding(dtype, front)
-        return lambda planes, every: slide(planes, every).float() + self.added(planes, every)
 
     def added(self, planes: torch.Tensor, every: int = 1) -> torch.Tensor:
         """What the matrices add to the logits of a stretch's windows, ``(batch, output, window)``.
