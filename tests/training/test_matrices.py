@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from helpers import random_dna, write_table
 from wavebind.core.errors import InputError
+from wavebind.core.events import StageStarted
 from wavebind.datasets.dataset import open_dataset
 from wavebind.models import ModelConfig, build_model, load_model
 from wavebind.models.matrixparts import matrix_logits
@@ -60,7 +61,10 @@ CONFIG = TrainingConfig(matrices=8, seed=1, unbound_ratio=1.5)
 
 def test_they_find_the_planted_sites(data):
     opened = open_dataset(data)
-    before, model = network(), beside_matrices(network(), CONFIG, opened)
+    events = []
+    before, model = network(), beside_matrices(network(), CONFIG, opened, events.append)
+    assert events[0] == StageStarted("trying the matrices of JASPAR", 120)
+    assert sum(event.n for event in events[1:]) == 120
     names = model.config.matrices
     assert len(names) == 8
     assert any(name.endswith(("CTCF", "CTCFL")) for name in names)
@@ -222,7 +226,7 @@ def test_of_many_windows_both_kinds_are_read(data, monkeypatch, most, n, n_bound
     monkeypatch.setattr(module, "_MOST_WINDOWS", most)
     seen = []
     monkeypatch.setattr(
-        module, "_chosen", lambda codes, labels, n: (seen.append(labels), all_motifs()[:n])[1]
+        module, "_chosen", lambda codes, labels, n, _: (seen.append(labels), all_motifs()[:n])[1]
     )
     beside_matrices(network(), CONFIG, opened)
     assert (len(seen[0]), int(seen[0].sum())) == (n, n_bound)

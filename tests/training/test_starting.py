@@ -144,7 +144,7 @@ def test_many_windows_have_settings_of_their_own(trained_run, data, monkeypatch)
         NETWORK, {}, {"start": str(trained_run)}, open_dataset(data)
     )
     assert words.endswith("; settings for many bound windows")
-    assert (config.batch_size, config.matrices) == (128, 0)
+    assert (config.batch_size, config.matrices) == (128, 16)
 
 
 def test_what_is_trained_how(trained_run, data):

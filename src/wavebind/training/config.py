@@ -76,7 +76,7 @@ class TrainingConfig(Settings):
         valid windows do not count, unless all have fewer.
     matrices : int
         Matrices of JASPAR whose best hits add to the logit, chosen by the training windows; 0 for
-        none. They pay where bound windows are few.
+        none. They pay most where bound windows are few.
     start : str
         Trained weights that training begins with: ``none``, ``factors`` (the model of the
         package), a run, or ``auto`` (the package's where it fits). Several, joined by ``+``, are

@@ -1,4 +1,4 @@
-"""Matrices of JASPAR beside a network that was trained with few windows.
+"""Matrices of JASPAR beside a network.
 
 The matrices and what a hit of each adds come from the training windows, by two logistic
 regressions. How much all of them count beside the network depends on the number of bound training
@@ -7,6 +7,7 @@ windows (docs/decisions/fine-tuning.md).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from wavebind.core.errors import InputError
+from wavebind.core.events import Advanced, OnEvent, StageStarted, ignore
 from wavebind.datasets.dataset import Dataset
 from wavebind.models import Classifier, ModelConfig, get_backbone
 from wavebind.models.matrixparts import matrix_hits, matrix_logits, matrix_module
@@ -61,12 +63,14 @@ def weight_beside(n_bound: int) -> float:
     -------
     float
         0.5 with 200 windows or fewer, and less with the root of their number. Chosen on valid of
-        six factors with 50, 125 and 500 bound windows: docs/decisions/fine-tuning.md.
+        six factors with 50 to 15,000 bound windows: docs/decisions/fine-tuning.md.
     """
     return float(min(_MOST, np.sqrt(_LEVEL / max(n_bound, 1))))
 
 
-def beside_matrices(network: Classifier, config: TrainingConfig, data: Dataset) -> Classifier:
+def beside_matrices(
+    network: Classifier, config: TrainingConfig, data: Dataset, on_event: OnEvent = ignore
+) -> Classifier:
     """The trained network with the matrices that its training windows choose.
 
     Parameters
@@ -77,6 +81,8 @@ def beside_matrices(network: Classifier, config: TrainingConfig, data: Dataset) 
         Its ``matrices`` is their number.
     data : Dataset
         Its training windows choose. Its valid windows say how far the logits spread.
+    on_event : callable
+        Told of the windows that all matrices were tried on.
 
     Returns
     -------
@@ -95,7 +101,9 @@ def beside_matrices(network: Classifier, config: TrainingConfig, data: Dataset) 
     rows = _windows(data, config.seed)
     labels = data.labels[rows]
     n_bound = int((data.labels[data.indices("train")] == 1).sum())
-    chosen = _chosen(np.asarray(data.codes[rows]), labels, config.matrices)
+    on_event(StageStarted("trying the matrices of JASPAR", len(rows)))
+    codes = np.asarray(data.codes[rows])
+    chosen = _chosen(codes, labels, config.matrices, lambda n: on_event(Advanced(n)))
     merged = Classifier(replace(network.config, matrices=tuple(motif.label for motif in chosen)))
     matrices = matrix_module(merged)
     matrices.set([torch.from_numpy(motif.log_odds()).float() for motif in chosen])
@@ -145,10 +153,15 @@ def matrices_words(model: Classifier, data: Dataset) -> str:
     )
 
 
-def _chosen(codes: NDArray[np.uint8], labels: NDArray[np.integer], n: int) -> list[Motif]:
+def _chosen(
+    codes: NDArray[np.uint8],
+    labels: NDArray[np.integer],
+    n: int,
+    progress: Callable[[int], None] | None = None,
+) -> list[Motif]:
     """The matrices with the largest weights of a regression on all of them."""
     motifs = [m for m in all_motifs() if m.width <= min(MAX_WIDTH, codes.shape[1])]
-    scores = best_hits(codes, motifs).score
+    scores = best_hits(codes, motifs, progress=progress).score
     weights = np.abs(_regression(scores, labels, _CHOOSING) * scores.std(axis=0))
     return [motifs[j] for j in np.argsort(-weights, kind="stable")[:n]]
 

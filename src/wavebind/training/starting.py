@@ -80,7 +80,7 @@ _MANY_WINDOWS: dict[str, Any] = {
     "unbound_ratio": 3.0,
     "averaging": 0.998,
     "patience": 4,
-    "matrices": 0,
+    "matrices": 16,
 }
 #: The network that random weights and few windows were tried with, and the tasks that have bound
 #: windows.

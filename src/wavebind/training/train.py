@@ -176,7 +176,7 @@ def _finish(
     logits = torch.cat(parts).numpy().reshape(len(indices), -1)
     labels = windows.valid.labels[indices].reshape(len(indices), -1)
     if config.matrices:
-        model = beside_matrices(model, config, data)
+        model = beside_matrices(model, config, data, on_event)
         logits = predict_logits(model, data.codes, indices)[:, None]
         on_event(Message(matrices_words(model, data)))
     if model.config.task_name == "multiclass":
