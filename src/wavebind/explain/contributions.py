@@ -210,9 +210,9 @@ def mutant_logits(model: Classifier, codes: torch.Tensor) -> torch.Tensor:
         found = mutant_logits(without_matrices(model), codes)
         with torch.inference_mode():
             for i, row in enumerate(codes):
-                planes = model.features(_mutant_codes(row))
-                hits = matrix_module(model).window_hits(planes[:, :, 0], planes.shape[-1], 1)
-                found[i] += model.finish(matrix_module(model).head(hits[..., 0])).view(-1, 4)
+                window = model.features(row[None])[0, :, 0]
+                hits = matrix_module(model).mutant_hits(window).flatten(0, 1)
+                found[i] += model.finish(matrix_module(model).head(hits)).view(-1, 4)
         return found
     with evaluating(model), torch.inference_mode():
         begin = model.backbone.changing() if model.n_affine == 1 else None

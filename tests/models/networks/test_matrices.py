@@ -136,6 +136,19 @@ def test_changes_along_a_stretch_are_exact() -> None:
     assert np.abs(found - alone).max() > 0.05
 
 
+@pytest.mark.parametrize("length", [1, 20, LENGTH])
+def test_hits_of_mutants_are_those_of_their_windows(length: int) -> None:
+    codes = windows(1, LENGTH + 15, seed=7)[0][15 : 15 + length]
+    found = module().mutant_hits(to_onehot(torch.from_numpy(codes[None]))[0])
+    assert found.shape == (length, 4, 12)
+    mutants = np.tile(codes, (length, 4, 1))
+    for base in range(4):
+        mutants[np.arange(length), base, np.arange(length)] = base
+    whole = to_onehot(torch.from_numpy(mutants.reshape(-1, length)))
+    expected = module().hits(whole).view(length, 4, 12)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+
 def test_several_outputs_have_weights_of_their_own() -> None:
     model = model_with_matrices(outputs=("A", "B"))
     with torch.no_grad():

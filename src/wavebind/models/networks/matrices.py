@@ -160,6 +160,40 @@ class Matrices(nn.Module):
                 order.append(members)
         return torch.cat(parts, dim=1)[:, torch.argsort(torch.cat(order))]
 
+    def mutant_hits(self, onehot: torch.Tensor) -> torch.Tensor:
+        """The best hits after each substitution of one base.
+
+        Only the places that a base is a part of are scored anew.
+
+        Parameters
+        ----------
+        onehot : torch.Tensor
+            Shape ``(4, position)``, bases A, C, G, T; zero for unknown.
+
+        Returns
+        -------
+        torch.Tensor
+            ``float32``, shape ``(position, 4, matrix)``.
+        """
+        window, length = onehot.float(), onehot.shape[1]
+        reach = min(int(self.widths.clamp(1, MAX_WIDTH).max()), length)
+        places = self.place_scores(window[None])[0].chunk(2, dim=1)
+        better = torch.maximum(*places)
+        none = better.new_full((len(better), 1), -torch.inf)
+        before = torch.cat([none, better.cummax(1).values], dim=1)
+        after = torch.cat([better.flip(1).cummax(1).values.flip(1), none], dim=1)
+        at = torch.arange(length, device=onehot.device)
+        elsewhere = torch.maximum(before[:, (at - reach + 1).clamp_min(0)], after[:, at + 1])
+        best = elsewhere[:, :, None].expand(-1, -1, 4)
+        for scores, tables in zip(places, (self.tables, self._turned()), strict=True):
+            for k in range(reach):
+                # Of the hit that has this base at its position k.
+                hit = torch.cat([none.expand(-1, k), scores[:, : length - k]], dim=1)
+                table = tables[:, :, k]
+                gain = table[:, None] - (table @ window)[:, :, None]
+                best = torch.maximum(best, hit[:, :, None] + gain)
+        return best.permute(1, 2, 0)
+
     def forward(self, onehot: torch.Tensor) -> torch.Tensor:
         """What is added to the logits, ``(batch, output)``, ``float32``."""
         with torch.autocast(onehot.device.type, enabled=False):
