@@ -189,8 +189,8 @@ def _other_ways(data: Dataset) -> str:
             "behind on six factors, and the mean of both starts up to 0.03"
         )
     return (
-        "--start factors+none takes the mean with a network from random weights: 0.016 of AUROC "
-        "less to 0.005 more on six factors, for two to three times the time"
+        "--start factors+none takes the mean with a network from random weights: 0.015 of AUROC "
+        "less to 0.002 more on six factors, for two to three times the time"
     )
 
 

@@ -2,7 +2,7 @@
 
 The matrices and what a hit of each adds come from the training windows, by two logistic
 regressions. How much all of them count beside the network depends on the number of bound training
-windows (docs/decisions/fine-tuning.md).
+windows (docs/decisions/matrices.md).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from wavebind.training.config import TrainingConfig
 __all__ = ["beside_matrices", "matrices_words", "no_matrices", "weight_beside"]
 
 #: Inverse strength of the regularisation: of the choice among all matrices, and of those chosen.
-#: With the number of matrices the best on valid: docs/decisions/fine-tuning.md.
+#: With the number of matrices the best on valid: docs/decisions/matrices.md.
 _CHOOSING, _CHOSEN = 1e-3, 1e-2
 #: How much matrices count beside the network: at most, and bound training windows with which they
 #: would count as much as it.
@@ -63,7 +63,7 @@ def weight_beside(n_bound: int) -> float:
     -------
     float
         0.5 with 200 windows or fewer, and less with the root of their number. Chosen on valid of
-        six factors with 50 to 15,000 bound windows: docs/decisions/fine-tuning.md.
+        six factors with 50 to 15,000 bound windows: docs/decisions/matrices.md.
     """
     return float(min(_MOST, np.sqrt(_LEVEL / max(n_bound, 1))))
 
