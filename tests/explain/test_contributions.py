@@ -236,3 +236,12 @@ def test_gradients_are_asked_for_in_batches_that_memory_holds(model, monkeypatch
     integrated_gradients(model, windows(40))
     assert sum(sizes) >= 40 * 32 * 2
     assert max(sizes) <= 128
+
+
+def test_many_windows_of_a_network_without_an_affine_beginning(monkeypatch):
+    """Captum warns of batches that are smaller than the number of windows."""
+    monkeypatch.setattr("wavebind.explain.contributions._GRADIENT_BATCH", {"cpu": 2})
+    codes = windows(5)
+    together = integrated_gradients(NETWORKS["cnn"], codes)
+    each = torch.cat([integrated_gradients(NETWORKS["cnn"], codes[i : i + 1]) for i in range(5)])
+    torch.testing.assert_close(together, each, atol=1e-5, rtol=1e-4)

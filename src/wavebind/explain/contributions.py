@@ -320,13 +320,13 @@ def _captum_gradients(network: _OneHot, onehot: torch.Tensor, steps: int) -> tor
     from captum.attr import IntegratedGradients
 
     method = IntegratedGradients(network, multiply_by_inputs=False)
-    gradients: torch.Tensor = method.attribute(
-        onehot,
-        torch.zeros_like(onehot[:1]),
-        n_steps=steps,
-        internal_batch_size=_GRADIENT_BATCH[onehot.device.type],
-    )
-    return gradients.detach().float()
+    most = _GRADIENT_BATCH[onehot.device.type]
+    # A batch of captum holds a step of every window at least, and it warns where it cannot.
+    parts: list[torch.Tensor] = [
+        method.attribute(part, torch.zeros_like(part[:1]), n_steps=steps, internal_batch_size=most)
+        for part in torch.split(onehot, most)
+    ]
+    return torch.cat(parts).detach().float()
 
 
 def _average_gradients(network: _OneHot, onehot: torch.Tensor, steps: int) -> torch.Tensor:
