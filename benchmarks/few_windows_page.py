@@ -19,7 +19,6 @@ _STARTS = {
     "matrices": "regression on all matrices",
     "gkm-all": "gapped k-mers",
     "cnn": "one-hot CNN",
-    "plain": "from random weights, no matrices",
     "none": "from random weights",
 }
 
@@ -30,6 +29,8 @@ def start_of(label: str) -> str:
         return _STARTS.get(label, label)
     recipe, start = label.split(":", 1)
     words = _STARTS.get(start, "from `factors`, seen" if start == "factors" else "from the trunk")
+    if recipe == "plain":
+        return f"{words}, no matrices"
     return words if recipe == "default" else f"{recipe}, {words}"
 
 

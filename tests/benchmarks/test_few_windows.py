@@ -125,7 +125,8 @@ def test_curves_keep_what_is_there_and_become_a_table(tmp_path):
         ("default:some/trunk", "from the trunk"),
         ("sequence:none", "sequence, from random weights"),
         ("gkm-all", "gapped k-mers"),
-        ("plain", "from random weights, no matrices"),
+        ("plain:none", "from random weights, no matrices"),
+        ("plain:trunk-a", "from the trunk, no matrices"),
         ("mean of both starts", "mean of both starts"),
     ],
 )

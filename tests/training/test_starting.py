@@ -147,6 +147,15 @@ def test_many_windows_have_settings_of_their_own(trained_run, data, monkeypatch)
     assert (config.batch_size, config.matrices) == (128, 16)
 
 
+@pytest.mark.parametrize("n", [0, 3])
+def test_the_number_of_matrices_that_a_recipe_names_holds(trained_run, data, n):
+    recipe, start = {"matrices": n, "batch_size": 8}, {"start": str(trained_run)}
+    _, config, _ = settled_training(NETWORK, recipe, start, open_dataset(data))
+    assert (config.matrices, config.batch_size) == (n, fine_tuning(80)["batch_size"])
+    _, config, _ = settled_training(NETWORK, recipe, {**start, "matrices": 5}, open_dataset(data))
+    assert config.matrices == 5
+
+
 def test_what_is_trained_how(trained_run, data):
     opened = open_dataset(data)
     recipe = {"epochs": 30, "learning_rate": 2e-3, "clip": 0.5}

@@ -116,8 +116,9 @@ def settled_training(
         The network that is going to be trained.
     recipe, given : mapping
         Settings of the recipe, and those that somebody asked for. Where training begins with
-        trained weights, those of :func:`fine_tuning` come between the two. Where it begins with
-        random ones, those of :func:`from_scratch` come before the recipe's.
+        trained weights, those of :func:`fine_tuning` come between the two, but for the number of
+        matrices that a recipe names. Where it begins with random ones, those of
+        :func:`from_scratch` come before the recipe's.
     data : Dataset
         Its bound training windows are counted.
 
@@ -156,7 +157,9 @@ def settled_training(
             replace(asked, start=NONE),
             f"training begins with random weights: the model {name} does not fit, {reason}",
         )
-    settings = {**recipe, **fine_tuning(n_bound), **given, "start": name}
+    # The steps of a recipe are those from random weights. How many matrices is no matter of steps.
+    kept = {key: recipe[key] for key in ("matrices",) if key in recipe}
+    settings = {**recipe, **fine_tuning(n_bound), **kept, **given, "start": name}
     wide = widened(model, card)
     tuned = _matrices_that_fit(wide, from_dict(TrainingConfig, settings, "the settings"), said)
     n = len(card.model.outputs)

@@ -13,6 +13,7 @@ from wavebind.evaluate.baselines import MODELS, STANDARD_MODELS, make_baseline, 
 from wavebind.evaluate.baselines.allmatrices import AllMatrices
 from wavebind.evaluate.baselines.kmers import KmerRegression, kmer_counts
 from wavebind.evaluate.baselines.matrices import DiscoveredMatrix, JasparMatrix
+from wavebind.evaluate.compare import ComparisonConfig
 from wavebind.genome.sequences import reverse_complement, to_codes, to_letters
 from wavebind.metrics.binary import ranking_metrics
 from wavebind.motifs.jaspar import all_motifs
@@ -162,6 +163,14 @@ def test_every_listed_model_can_be_made():
     assert make_baseline(parse_model("cnn", epochs=2)).described()["epochs"] == 2
     assert make_baseline(parse_model("default:none")).described()["start"] == "none"
     assert make_baseline(parse_model("resnet18")).recipe.backbone == "resnet18"
+
+
+def test_one_recipe_file_can_begin_in_two_ways(tmp_path):
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text('backbone = "cnn"\n')
+    models = [parse_model(f"{recipe}{start}") for start in ("", ":none", ":auto")]
+    assert [spec.label for spec in models] == ["mine", "mine:none", "mine:auto"]
+    assert len(ComparisonConfig(tuple(models)).models) == 3
 
 
 @pytest.mark.parametrize(

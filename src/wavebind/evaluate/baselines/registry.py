@@ -65,9 +65,8 @@ class ModelSpec:
     @property
     def label(self) -> str:
         """How it is called in tables."""
-        if self.name.endswith(".toml"):
-            return Path(self.name).stem
-        return f"{self.name}:{Path(self.argument).name}" if self.argument else self.name
+        name = Path(self.name).stem if self.name.endswith(".toml") else self.name
+        return f"{name}:{Path(self.argument).name}" if self.argument else name
 
 
 def parse_model(text: str, epochs: int | None = None) -> ModelSpec:
