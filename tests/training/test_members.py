@@ -124,6 +124,13 @@ def test_what_cannot_be_a_mean_is_refused(trained, given, words):
         settled_members(recipe.model_for(data), recipe.training, given, data)
 
 
+def test_matrices_that_a_recipe_names_are_refused(trained):
+    data, recipe = open_dataset(trained[1]), load_recipe("default")
+    named = {**recipe.training, "matrices": 4}
+    with pytest.raises(InputError, match="not beside a mean of several"):
+        settled_members(recipe.model_for(data), named, {"start": "none+factors"}, data)
+
+
 @pytest.mark.slow
 def test_compare_takes_it(trained, tmp_path, cli):
     code, _, err = cli(

@@ -63,11 +63,11 @@ def settled_members(
             f"{data.path}: is for {data.task}; a mean of several starts is for bound and unbound "
             f"windows, so give one start"
         )
+    # None beside a network of a mean; those that a recipe names are refused below.
+    given = {"matrices": recipe.get("matrices", 0), **given}
     configs, words = [], []
     for start in starts:
-        wide, config, said = settled_training(
-            model, recipe, {"matrices": 0, **given, "start": start}, data
-        )
+        wide, config, said = settled_training(model, recipe, {**given, "start": start}, data)
         if config.matrices:
             raise InputError(
                 "matrices stand beside one network, not beside a mean of several; leave "
