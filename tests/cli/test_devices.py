@@ -28,6 +28,20 @@ def variants(run: Path, out: str) -> list[str]:
     return command("variants", run, VCF, "--genome", GENOME, "--out", out, *options)
 
 
+def begun(arguments: list[str]) -> subprocess.Popen[str]:
+    """A command in a session of its own that Ctrl-C interrupts.
+
+    A test run in the background of a shell ignores the signal, and would hand that on.
+    """
+    return subprocess.Popen(
+        arguments,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("WAVEBIND_CACHE", str(tmp_path / "cache"))
@@ -160,7 +174,7 @@ def test_ctrl_c_keeps_what_was_done_and_says_how_to_go_on(trained, tmp_path, wor
         "scan", trained[0], genome, "--out", out, "--stride", 1,
         "--workers", workers,
     )  # fmt: skip
-    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = begun(arguments)
     parts = tmp_path / "s.bw.parts"
     while not list(parts.glob("piece-*.npz")):
         assert process.poll() is None, process.communicate()[1]
@@ -184,7 +198,7 @@ def test_ctrl_c_in_training_and_the_command_that_it_names(trained, tmp_path):
     run = tmp_path / "run"
     options = ("--epochs", 40, "--set", "training.batch_size=20", "--set", "training.patience=40")
     arguments = command("train", trained[1], "--out", run, *options, "--device", "cpu")
-    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = begun(arguments)
     while not (run / "history.json").is_file():
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.05)
