@@ -158,7 +158,7 @@ def settled_training(
             f"training begins with random weights: the model {name} does not fit, {reason}",
         )
     # The steps of a recipe are those from random weights. How many matrices is no matter of steps.
-    kept = {key: recipe[key] for key in ("matrices",) if key in recipe}
+    kept = {"matrices": recipe["matrices"]} if "matrices" in recipe else {}
     settings = {**recipe, **fine_tuning(n_bound), **kept, **given, "start": name}
     wide = widened(model, card)
     tuned = _matrices_that_fit(wide, from_dict(TrainingConfig, settings, "the settings"), said)
